@@ -1,0 +1,85 @@
+# leadd: one non-recursive graph. `make help` says what there is.
+# SPDX-License-Identifier: MIT
+
+VERSION = 0.1.0
+PREFIX = /usr
+DESTDIR =
+CC = gcc
+# Where everything is built; the sanitizer build and other compilers get folders of their own.
+BUILD = build
+SANITIZE =
+OPTIMIZE = -O2 -g
+WERROR = -Werror
+
+# ---- data: the rooms, in the order in which a lead walks through them ----
+ROOMS = base worktime spool intake policy decide store followup notify report control
+LIBRARIES = lua5.4 sqlite3 libsystemd jansson glib-2.0 libical expat zlib libzstd libidn2
+
+library_SOURCES = $(foreach room,$(ROOMS),$(sort $(wildcard daemon/$(room)/*.c)))
+leadd_SOURCES = $(sort $(wildcard daemon/*.c))
+leadctl_SOURCES = $(sort $(wildcard daemon/leadctl/*.c))
+support_SOURCES = $(sort $(wildcard tests/support/*.c))
+unit_SOURCES = $(sort $(wildcard tests/unit/*.c))
+bench_SOURCES = $(sort $(wildcard tests/bench/*.c))
+fault_SOURCES = $(sort $(wildcard tests/fault/*.c))
+
+# ---- flags ----
+SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CPPFLAGS += -Iinclude -D_GNU_SOURCE -DLEADD_VERSION='"$(VERSION)"' -DLEADD_PREFIX='"$(PREFIX)"'
+CFLAGS += -std=gnu17 -Wall -Wextra $(WERROR) $(OPTIMIZE) -fstack-protector-strong -fno-common $(if $(SANITIZE),$(SANITIZERS))
+LDFLAGS += $(if $(SANITIZE),$(SANITIZERS)) -Wl,-z,relro,-z,now
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
+PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
+LDLIBS = $(PACKAGE_LIBS) -lpthread -lm
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+library_OBJECTS = $(call objects,$(library_SOURCES))
+unit_PROGRAMS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(unit_SOURCES))
+bench_PROGRAMS = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(bench_SOURCES))
+fault_PROGRAMS = $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%,$(fault_SOURCES))
+programs = $(BUILD)/leadd $(BUILD)/leadctl
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all programs tests demo check check-long bench lint install uninstall clean help unit
+
+all: programs ## build the daemon and the client
+programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl)
+tests: programs $(unit_PROGRAMS) $(bench_PROGRAMS) $(fault_PROGRAMS)
+
+# ---- rules ----
+# Objects depend on the flags they were built with.
+flags_text = $(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) $(LDFLAGS) $(LDLIBS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@printf '%s\n' '$(subst ','\'',$(flags_text))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(flags_text))' > $@
+FORCE:
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libleadd.a: $(library_OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/leadd: $(call objects,$(leadd_SOURCES)) $(BUILD)/libleadd.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/leadctl: $(call objects,$(leadctl_SOURCES)) $(BUILD)/libleadd.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+test_link = @mkdir -p $(@D); $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BUILD)/libleadd.a
+	$(test_link)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+unit: $(unit_PROGRAMS) ## build and run the unit tests of this build
+	@set -e; for t in $(unit_PROGRAMS); do $$t; done
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14

@@ -1,0 +1,343 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * policy: what both teams agreed on. Loads a directory of Lua rule files into a
+ * checked, compiled rule set, evaluates its conditions in C, and enters Lua only
+ * for function-valued rules, sandboxed. Knows no database and no files but the rules.
+ * A RuleSet is used by one thread at a time; everything public in it is read-only.
+ */
+#include "leadd/base.h"
+#include "leadd/intake.h"
+#include "leadd/record.h"
+#include "leadd/worktime.h"
+
+#define POLICY_FILES_MAX 256
+#define POLICY_FILE_SIZE_MAX (1024 * 1024)
+#define POLICY_RULES_MAX 4096
+#define POLICY_SEGMENTS_MAX 256
+#define POLICY_GROUPS_MAX 16
+#define POLICY_STEPS_MAX 16
+#define POLICY_CHAIN_MAX 8          /* automatic moves in one event */
+#define POLICY_LUA_MEMORY_MAX (16 * 1024 * 1024)
+#define POLICY_STEPS_BUDGET 200000  /* Lua instructions of one rule function on one lead */
+#define POLICY_CPU_BUDGET_US 50000  /* backstop */
+
+typedef struct RuleSet RuleSet;
+typedef struct Condition Condition; /* compiled; belongs to its rule set */
+
+typedef enum RuleKind {
+        RULE_PRINCIPLE = 1, RULE_SETTINGS, RULE_CALENDAR, RULE_TEAM, RULE_MEMBER, RULE_STATUS, RULE_CRITERION, RULE_MOVE, RULE_REASON, RULE_FENCE,
+        RULE_LIST, RULE_SEGMENT, RULE_GROUP, RULE_SCORE, RULE_GRADE, RULE_JUNK, RULE_ROUTE, RULE_SLA, RULE_CHANNEL, RULE_MESSAGE, RULE_CAMPAIGN,
+        RULE_TRACK, RULE_FEED, RULE_ADAPTER, RULE_TEST,
+} RuleKind;
+const char *rule_kind_name(RuleKind kind);
+
+/* The head of everything that was declared. */
+typedef struct Rule {
+        uint32_t index; /* in RuleSet.rules: declaration order */
+        RuleKind kind;
+        const char *name;
+        const char *file; /* relative to the rules directory */
+        int line;
+        const char *doc;
+} Rule;
+
+typedef struct Principle { Rule rule; const char *text; } Principle;
+
+typedef struct Settings {
+        Rule rule;
+        const char *zone_text; /* default "UTC" */
+        Zone *zone;
+        const char *phone_region;
+        Duration keep_done, retain;
+        const char *ops; /* address */
+        const char *const *spool_may; /* "DIRECTORY FAMILY": directories that may claim outcome, owner, erased */
+        size_t n_spool_may;
+} Settings;
+
+typedef struct CalendarDecl { Rule rule; Calendar *calendar; } CalendarDecl;
+
+typedef struct Skill { const char *name; const char *const *values; size_t n_values; } Skill;
+typedef struct Absence { int64_t from_us, to_us; } Absence;
+
+typedef struct Team Team;
+typedef struct Member Member;
+struct Member {
+        Rule rule;
+        const Team *team;
+        const char *user, *email;
+        uint32_t weight, rank; /* weight default 1 */
+        uint32_t max_unaccepted, max_open, per_day; /* 0 = unlimited */
+        const CalendarDecl *calendar; /* NULL = the team's */
+        const Skill *skills;
+        size_t n_skills;
+        const Absence *absences; /* `away`, days in the member's zone */
+        size_t n_absences;
+        bool left;
+        const Member *deputy;
+};
+
+typedef enum Strategy { STRATEGY_ROUND_ROBIN, STRATEGY_WEIGHTED, STRATEGY_LEAST_OPEN, STRATEGY_TOP_FIRST } Strategy;
+typedef enum OnAbsence { ABSENCE_KEEP, ABSENCE_REASSIGN_UNACCEPTED, ABSENCE_DEPUTY } OnAbsence;
+struct Team {
+        Rule rule;
+        const CalendarDecl *calendar;
+        const Member *head;
+        Strategy strategy;
+        OnAbsence on_absence;
+        const Member *const *members; /* sorted by name */
+        size_t n_members; /* 0: its leads are a queue */
+};
+
+typedef enum StatusKind { STATUS_OPEN, STATUS_SLA, STATUS_FINAL } StatusKind;
+typedef struct Status {
+        Rule rule; /* rule.name; doc = meaning */
+        const Team *team;
+        StatusKind kind;
+        bool initial, marketing_may_contact;
+        const char *renamed_from;
+} Status;
+
+typedef struct Need { const char *name; const Condition *condition; } Need; /* a criterion (name) or a bare condition (name NULL) */
+typedef struct Criterion { Rule rule; const Condition *when; } Criterion;
+
+typedef struct Reason {
+        Rule rule;
+        const Status *to;
+        Duration recycle_after; /* 0 = none */
+        const Condition *wake_on;
+        bool credit, note_required;
+        const Need *needs;
+        size_t n_needs;
+} Reason;
+
+typedef enum MoveBy { BY_RULES, BY_OWNER, BY_TEAM, BY_NAMED_TEAM } MoveBy;
+typedef struct Move {
+        Rule rule;
+        const Status *const *from;
+        size_t n_from;
+        const Status *to; /* NULL: the reason says where to */
+        MoveBy by;
+        const Team *by_team;
+        const char *const *aliases;
+        size_t n_aliases;
+        const Reason *const *reasons;
+        size_t n_reasons;
+        const Need *needs;
+        size_t n_needs;
+        const Condition *when; /* BY_RULES: NULL = always */
+        bool restart;
+} Move;
+
+typedef struct Fence {
+        Rule rule;
+        const Status *const *blocks;
+        size_t n_blocks;
+        const Condition *when; /* the fence is closed while it holds; NULL with since/hold */
+        const Reason *const *since;
+        size_t n_since;
+        Duration hold;
+} Fence;
+
+typedef struct Segment { Rule rule; const Condition *when; } Segment;
+typedef struct Group { Rule rule; int64_t min_mp, max_mp; Duration half_life; bool weights; } Group; /* _mp: milli-points */
+typedef struct Score Score;   /* evaluated by policy_judge only */
+struct Score { Rule rule; const Group *group; };
+
+typedef struct Band { const char *name; int64_t from_mp; } Band;
+typedef struct Grade {
+        Rule rule;
+        const Band *fit, *engagement; /* highest first */
+        size_t n_fit, n_engagement;
+        int64_t leave_mp;
+} Grade;
+
+typedef struct Match { const char *skill; FieldId field; const char *key; } Match;
+typedef struct Route {
+        Rule rule;
+        const Condition *when; /* NULL = unconditional */
+        const Team *team;      /* NULL for an account route */
+        bool account;
+        const Match *match;
+        size_t n_match;
+} Route;
+
+typedef enum SlaClock { CLOCK_OWNER, CLOCK_TEAM, CLOCK_WALL, CLOCK_CALENDAR } SlaClock;
+typedef struct SlaStep {
+        Duration at;
+        Duration every; /* 0 = once; only the last step repeats */
+        const char *const *remind; /* "owner", "head", "ops", or a member's name */
+        size_t n_remind;
+        bool reassign;
+        const Move *move;
+        const Reason *reason;
+        const struct Message *message; /* NULL = the message "reminder" if declared, else journal only */
+} SlaStep;
+typedef struct Sla {
+        Rule rule;
+        const Status *status;
+        const Condition *when, *start_on, *stop, *roll_on;
+        Duration within, max_snooze;
+        SlaClock clock;
+        const CalendarDecl *calendar;
+        bool retime;
+        const SlaStep *steps;
+        size_t n_steps;
+} Sla;
+
+typedef enum Via { VIA_JOURNAL, VIA_SENDMAIL, VIA_SMTP, VIA_EXEC, VIA_WEBHOOK, VIA_DROP } Via;
+typedef struct Channel { Rule rule; Via via; const char *from; const char *target; bool quiet_recipient; } Channel;
+typedef struct Message { Rule rule; const Channel *channel; const char *to; const char *subject, *body; } Message;
+typedef struct Feed { Rule rule; Via via; const char *const *types; size_t n_types; } Feed;
+typedef struct AdapterDecl { Rule rule; Adapter adapter; } AdapterDecl;
+typedef struct List { Rule rule; const char *const *items; size_t n_items; } List; /* case-folded, sorted */
+
+struct RuleSet {
+        const char *directory;
+        uint8_t hash[DIGEST_SIZE]; /* SHA-256 over the archive */
+        char hash_text[2 * DIGEST_SIZE + 1];
+        const Rule *const *rules; /* everything declared, by index */
+        size_t n_rules;
+        const Settings *settings; /* never NULL after a full load */
+        const Principle *principles; size_t n_principles;
+        const CalendarDecl *calendars; size_t n_calendars;
+        const Team *teams; size_t n_teams;
+        const Member *members; size_t n_members;
+        const Status *statuses; size_t n_statuses;
+        const Status *initial;
+        const Criterion *criteria; size_t n_criteria;
+        const Move *moves; size_t n_moves;
+        const Reason *reasons; size_t n_reasons;
+        const Fence *fences; size_t n_fences;
+        const List *lists; size_t n_lists;
+        const Segment *segments; size_t n_segments;
+        const Group *groups; size_t n_groups;
+        const Score *const *scores; size_t n_scores;
+        const Grade *grade; /* NULL = none */
+        const Route *routes; size_t n_routes;
+        const Sla *slas; size_t n_slas;
+        const Channel *channels; size_t n_channels;
+        const Message *messages; size_t n_messages;
+        const Feed *feeds; size_t n_feeds;
+        const AdapterDecl *adapters; size_t n_adapters;
+};
+
+/* ---- loading ---- */
+
+typedef struct PolicyProblem {
+        bool is_error; /* else a warning */
+        char *file;    /* "" when it concerns the whole set */
+        int line;
+        char *text;
+} PolicyProblem;
+typedef struct PolicyReport {
+        PolicyProblem *problems; /* sorted by file, line */
+        size_t n_problems;
+        size_t n_errors;
+} PolicyReport;
+void policy_report_done(PolicyReport *report);
+/* "rules/10.lua:12: text\n" a problem. */
+int policy_report_format(const PolicyReport *report, Text *out);
+
+typedef enum PolicyLoadFlags {
+        POLICY_LOAD_CALENDARS = 1 << 0, /* calendars and settings suffice: no checks of the whole */
+} PolicyLoadFlags;
+
+enum {
+        POLICY_E_RULES = 1, /* the rules do not load: see the report (all problems, not just the first) */
+};
+
+/* report is filled in either case (warnings); release it with policy_report_done. */
+int policy_load(const char *directory, unsigned flags, RuleSet **ret, PolicyReport *report);
+/* The whole set (files, lists, holiday files) as one self-contained blob, and back. Loading an archive gives the same hash. */
+int policy_archive(const RuleSet *rules, const void **ret_data, size_t *ret_size); /* borrowed from rules */
+int policy_load_archive(const void *data, size_t size, RuleSet **ret, PolicyReport *report);
+RuleSet *policy_free(RuleSet *rules);
+void policy_freep(RuleSet **rules);
+
+/* ---- finding by name (NULL when there is none) ---- */
+const Status *policy_status(const RuleSet *rules, const char *name); /* follows renamed_from */
+const Team *policy_team(const RuleSet *rules, const char *name);
+const Member *policy_member(const RuleSet *rules, const char *name);
+const Member *policy_member_by_user(const RuleSet *rules, const char *user);
+const Reason *policy_reason(const RuleSet *rules, const char *name);
+const CalendarDecl *policy_calendar(const RuleSet *rules, const char *name);
+const Sla *policy_sla(const RuleSet *rules, const char *name);
+/* A move by name or alias that a person may ask for. */
+const Move *policy_move(const RuleSet *rules, const char *name);
+/* The calendar a member works by: own, team's, else NULL (wall clock). */
+const Calendar *policy_member_calendar(const Member *member);
+bool policy_member_is_away(const Member *member, int64_t now_us, int64_t *ret_until_us);
+
+/* ---- evaluating ---- */
+
+/* One thing in the lead's history that did{} and `on` look at. lead.submitted is also form_submitted (name: form_name or form_id). */
+typedef struct Activity {
+        uint64_t event;
+        int64_t time_us;
+        const char *type; /* "page_viewed": the event part; "form_submitted" for lead.submitted */
+        const Facts *facts;
+        bool after_move; /* its event came after the lead's last move (for since = "move") */
+} Activity;
+
+/* Everything a rule can read. Filled by decide; segments, scores and grade by policy_judge. */
+typedef struct Subject {
+        int64_t now_us;
+        const Facts *facts; /* the profile */
+        const char *source; /* of the newest record, up to the slash */
+        const char *lead_id; /* "L-42" */
+        const Activity *history; /* oldest first */
+        size_t n_history;
+        const Status *status;
+        const char *owner; /* NULL = nobody */
+        int64_t created_us, entered_us, touched_us; /* for age, in_status, idle */
+        const char *prior_grade; /* for `leave`; NULL = none */
+        /* filled by policy_judge: */
+        uint64_t segments[POLICY_SEGMENTS_MAX / 64]; /* by index in RuleSet.segments */
+        int64_t group_mp[POLICY_GROUPS_MAX];         /* by index in RuleSet.groups */
+        int64_t fit_mp, engagement_mp;
+        char grade[32]; /* "A1", "?3"; "" = no grade declared */
+        bool fit_known; /* false: letter is '?' */
+        int64_t next_change_us; /* the earliest instant at which something read above can change by itself; TIME_NONE */
+} Subject;
+
+/* What one rule did; kept with the event. Only matched or failed rules are stored. */
+typedef struct Receipt {
+        const Rule *rule;
+        bool matched, failed;
+        int64_t points_mp;             /* what it added */
+        int64_t before_mp, after_mp;   /* before and after decay and cap */
+        uint64_t event;                /* the newest activity that counted, 0 = none */
+        const char *note;              /* the function's note or the error, NULL */
+        const char *trace;             /* explain only: "person.seniority = \"director\"; company.employees absent", NULL */
+} Receipt;
+typedef struct Receipts {
+        Receipt *items;
+        size_t n_items;
+        size_t capacity;
+        bool all;   /* also the rules that did not match (explain) */
+        bool trace; /* fill trace (explain) */
+} Receipts;
+int receipts_add(Receipts *receipts, Arena *arena, Receipt receipt);
+
+/* Segments, scores, groups, grade: fills the subject and adds receipts. Functions that fail count as not matched. */
+int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *receipts);
+
+/* Does the condition hold? NULL holds. trace (may be NULL) gets "path = value" of each matcher looked at.
+ * POLICY_E_FAILED: a function broke or exceeded its budget; *ret_note (may be NULL) says how, and *ret is false. */
+int policy_holds(RuleSet *rules, const Condition *condition, Subject *subject, Arena *arena, bool *ret, const char **ret_note, Text *trace);
+enum { POLICY_E_FAILED = 2 };
+
+/* The condition over one activity alone (wake_on, roll_on, junk). */
+int policy_matches_activity(RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret);
+
+/* Replaces ${lead.person.name}, ${lead.id}, ${due}, ${owner}, ${status}, ${grade}, ${rule} in a message's text. Unknown names were errors at load;
+ * absent values give "". Control characters of values become spaces. */
+typedef struct MessageContext {
+        const Subject *subject;
+        const char *owner, *due, *rule, *recipient;
+} MessageContext;
+int policy_render(const char *text, const MessageContext *context, Text *out);
+
+/* leadctl glossary: the language of leads as the rules really are, plain text. */
+int policy_glossary(const RuleSet *rules, Text *out);

@@ -1,0 +1,170 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * store: remembers. The only SQL in the program. Offers domain operations on one
+ * SQLite file: the append-only event log, the projections folded from it, the spool
+ * ledger, the outbox. One writing Store (it alone checkpoints), any number of
+ * read-only ones. A Store is used by one thread.
+ */
+#include "leadd/base.h"
+#include "leadd/decide.h"
+#include "leadd/policy.h"
+#include "leadd/record.h"
+#include "leadd/spool.h"
+
+#define STORE_SCHEMA_VERSION 1
+#define STORE_HISTORY_MAX 1000 /* newest activities of a lead that rules look at */
+#define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
+
+typedef struct Store Store;
+
+enum {
+        STORE_E_NONE = 1,    /* no such row */
+        STORE_E_NEWER = 2,   /* the file was written by a newer leadd */
+        STORE_E_CORRUPT = 3, /* not our file, or damaged */
+        STORE_E_FULL = 4,    /* the disk is full: the transaction was rolled back, try later */
+        STORE_E_BUSY = 5,    /* another leadd has the file */
+};
+
+typedef enum StoreMode { STORE_WRITE = 0, STORE_READ_ONLY = 1, STORE_MEMORY = 2 } StoreMode;
+/* path: the file (leadd.db); made when missing in STORE_WRITE. Builds the in-memory indexes in the writing modes. */
+int store_open(const char *path, StoreMode mode, Store **ret);
+/* secret: the one to use for a new file (a replay), NULL = random. */
+int store_open_with_secret(const char *path, StoreMode mode, const uint8_t *secret, Store **ret);
+Store *store_close(Store *store);
+void store_closep(Store **store);
+const uint8_t *store_secret(const Store *store); /* DIGEST_SIZE bytes: keys of identity and idempotency */
+const char *store_sqlite_version(void);
+
+/* ---- one transaction an event batch ---- */
+int store_begin(Store *store);
+/* Durable (WAL, synchronous=FULL) when it returns 0. STORE_E_FULL: rolled back. < 0: end the process (the second fsync lies). */
+int store_commit(Store *store);
+int store_rollback(Store *store); /* indexes are rebuilt to what the file holds */
+/* Between two transactions: checkpoints when the WAL is large or idle is true. */
+int store_checkpoint(Store *store, bool idle);
+
+/* ---- rule sets ---- */
+/* Makes this set the one decisions are stored under: archives it once a hash. Call inside a transaction and again after a restart. */
+int store_rules_activate(Store *store, const RuleSet *rules, int64_t now_us);
+/* The archive of the set activated last (for a broken boot), or of the set with that hash. Borrowed until the next call. STORE_E_NONE. */
+int store_rules_last(Store *store, const void **ret_data, size_t *ret_size);
+int store_rules_find(Store *store, const char *hash_prefix, const void **ret_data, size_t *ret_size);
+
+/* ---- identity ---- */
+/* The event with that key, 0 = never seen. */
+uint64_t store_find_event(Store *store, const Key *key);
+/* The lead the record speaks of (record.md section 3): e-mail, else external id, else phone when it is the only key; an id match under a
+ * different known e-mail is a new lead (0) with *ret_similar = the other. Also follows subject "lead:L-42". 0 = a new lead.
+ * STORE_E_NONE: the subject names a lead that does not exist. */
+int store_find_lead(Store *store, const Record *record, uint64_t *ret_lead, uint64_t *ret_similar);
+/* LEAD as people write it: "42", "L-42", an e-mail, "SYSTEM:ID". STORE_E_NONE. Writing store only for the last two. */
+int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead);
+
+/* ---- leads ---- */
+uint64_t store_next_event(const Store *store);
+uint64_t store_next_lead(const Store *store);
+/* State, profile and history; all in the arena. For lead 0: an empty state. STORE_E_NONE. Any of the outputs may be NULL. */
+int store_load_lead(Store *store, uint64_t lead, Arena *arena, LeadState *ret_state, Facts *ret_profile, Activity **ret_history, size_t *ret_n_history);
+/* Seats of everybody, and the account owner for a company domain (NULL domain: none). */
+int store_load_desk(Store *store, const char *company_domain, uint64_t except_lead, const RuleSet *rules, int64_t now_us, Arena *arena, Desk *ret);
+
+typedef struct StoreEntry {
+        const Record *record;
+        const Decision *decision;
+        uint64_t event_id, lead_id; /* as given to decide; lead_id 0 for events without a lead (rules, owner absences) */
+        const char *actor;
+        int64_t now_us;
+        uint64_t ledger; /* file, 0 = none */
+        uint64_t ledger_index;
+} StoreEntry;
+/* Appends the event and folds it into every projection, the outbox included. Not for refused decisions. */
+int store_apply(Store *store, const StoreEntry *entry);
+
+/* ---- the ledger of spool files ---- */
+typedef enum LedgerState { LEDGER_READING = 1, LEDGER_FINISHED = 2, LEDGER_ASIDE = 3, LEDGER_SETTLED = 4 } LedgerState;
+typedef struct LedgerEntry {
+        uint64_t id;
+        LedgerState state;
+        uint64_t next_offset, next_index;
+        uint64_t n_accepted, n_duplicates, n_refused, n_dropped;
+        unsigned attempts;
+} LedgerEntry;
+/* The unsettled entry of that file, or a new one (LEDGER_READING, offset 0, index 1). */
+int store_ledger_open(Store *store, const SpoolIdentity *identity, int64_t now_us, LedgerEntry *ret);
+int store_ledger_save(Store *store, const LedgerEntry *entry, int64_t now_us);
+/* At start: unsettled files, so that the reader resumes them; stop by returning != 0. */
+int store_ledger_unsettled(Store *store, int (*on_entry)(const SpoolIdentity *identity, const LedgerEntry *entry, void *userdata), void *userdata);
+/* A refused record, kept until its file's rejects are written; one row a (ledger, index). */
+int store_reject_add(Store *store, uint64_t ledger, uint64_t index, const char *reason, const char *field, const char *text, const char *raw, size_t raw_size);
+/* The rejects of a file as NDJSON lines {index, reason, field, text, raw}. */
+int store_rejects_format(Store *store, uint64_t ledger, Text *out);
+
+/* ---- the armed instants ---- */
+int64_t store_wake_next(Store *store); /* the earliest, TIME_NONE = none */
+/* Leads whose instant is <= now, earliest first (by instant, then lead), at most n_max. */
+int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_leads, int64_t *ret_due_us, size_t *ret_n);
+
+/* ---- the outbox ---- */
+typedef struct OutboxRow {
+        uint64_t id;
+        uint64_t event, lead;
+        EffectKind kind;
+        Via via;
+        const char *channel, *recipient, *address, *role, *rule, *body;
+        uint32_t step, attempts;
+        int64_t created_us, next_us;
+} OutboxRow;
+/* Rows due for a first or another attempt, oldest first; strings in the arena. */
+int store_outbox_due(Store *store, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n);
+int store_outbox_done(Store *store, uint64_t id, int64_t now_us);
+int store_outbox_retry(Store *store, uint64_t id, int64_t next_us, const char *error);
+int64_t store_outbox_next(Store *store); /* the earliest next attempt, TIME_NONE */
+
+/* ---- reading (either mode) ---- */
+typedef struct ListFilter {
+        const char *status, *owner, *segment, *grade; /* NULL = any; owner "-" = nobody */
+        bool held;
+        size_t limit; /* 0 = 100 */
+        uint64_t before; /* page: leads with an id below this; 0 = from the newest */
+} ListFilter;
+typedef struct ListRow {
+        LeadState state;
+        const char *team; /* owning team of the status under the active rules */
+        const char *email, *name, *company; /* NULL */
+} ListRow;
+int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListRow *row, void *userdata), void *userdata);
+
+typedef struct StoredReceipt { const char *rule; int64_t points_mp, before_mp, after_mp; bool failed; const char *note; } StoredReceipt;
+typedef struct StoredEvent {
+        uint64_t id, lead;
+        const char *type, *source, *record_id, *actor, *rules_hash, *summary;
+        int64_t time_us, now_us;
+        unsigned flags;
+        const MoveMade *moves; size_t n_moves;
+        Assignment assignment;
+        const StoredReceipt *receipts; size_t n_receipts;
+        const void *facts; size_t facts_size; /* encoded; NULL when erased */
+} StoredEvent;
+/* A lead's events, oldest first; lead 0: the whole log in commit order from event `from`. Strings live during the callback. */
+int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata);
+
+typedef struct StoreCounts {
+        uint64_t n_leads, n_events, n_held, n_unowned, n_outbox, n_outbox_failing, n_wakes;
+        uint64_t n_accepted, n_duplicates, n_refused, n_dropped, n_files; /* of the ledger, for ever */
+        uint64_t file_size, wal_size;
+} StoreCounts;
+int store_counts(Store *store, StoreCounts *ret);
+/* Hits of a rule in stored receipts and moves since an instant, and the last one: for `leadctl rules`. */
+int store_rule_hits(Store *store, int64_t since_us, int (*on_rule)(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata), void *userdata);
+
+/* ---- proof ---- */
+/* Rebuilds one event's Record from the log (for replay). */
+int store_event_record(Store *store, const StoredEvent *event, Record **ret);
+/* Compares every projection and the log of two stores row by row (delivery state of the outbox, ledger and rejects apart).
+ * Differences are appended as lines, at most 100; *ret_n counts all. */
+int store_compare(Store *a, Store *b, Text *differences, uint64_t *ret_n);
+/* SQLite's integrity_check and our invariants (no lead without status, every wake has its lead, ...). Lines appended to problems. */
+int store_check(Store *store, Text *problems, uint64_t *ret_n);
+/* How many connections of this process may checkpoint: a test holds it to one. */
+bool store_may_checkpoint(const Store *store);
