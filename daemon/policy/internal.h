@@ -1,0 +1,80 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * policy, inside: what the parts of the room share. sandbox.c owns the Lua state,
+ * load.c runs the files and compiles kinds, condition.c and score.c compile and
+ * evaluate what depends on a lead. Nothing outside daemon/policy includes this.
+ *
+ * Loading in passes: 1 run every file in the sandbox; each `kind "NAME" { ... }` leaves its table in the
+ * registry with file:line. 2 make the head (struct and Rule) of everything named, so that names resolve
+ * in any order. 3 compile the bodies. 4 check the whole. All problems are collected, not just the first.
+ */
+#include "leadd/policy.h"
+#include <lua.h>
+
+/* ---- sandbox.c ---- */
+
+typedef struct Sandbox Sandbox;
+
+/* A Lua 5.4 state in one arena of POLICY_LUA_MEMORY_MAX with the allow-list of style.md section 6 and nothing else. */
+int sandbox_new(Sandbox **ret);
+Sandbox *sandbox_free(Sandbox *sandbox);
+lua_State *sandbox_state(Sandbox *sandbox);
+/* Loading is over: remembers the image that sandbox_begin restores. */
+int sandbox_seal(Sandbox *sandbox);
+/* Before the first function on a lead: the state is as it was when sealed, whatever the lead before did. */
+int sandbox_begin(Sandbox *sandbox);
+/* Calls f(L, userdata) protected: steps, CPU and memory are budgeted and the stack is balanced afterwards.
+ * POLICY_E_FAILED with the message in error (file:line: text, never the lead's data) when it broke or overran. */
+int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void *userdata, char *error, size_t error_size);
+/* Inside sandbox_run: charges steps for work done in C (patterns, long loops); raises when the budget is spent. */
+void sandbox_charge(lua_State *L, uint64_t steps);
+
+/* ---- load.c: the context of compiling one declaration ---- */
+
+typedef struct Loader {
+        lua_State *L;
+        Arena *arena;     /* of the rule set: everything compiled lives here */
+        RuleSet *rules;   /* heads are there from pass 3 on */
+        PolicyReport *report;
+        const Rule *rule; /* the declaration being compiled: problems are placed here */
+        bool out_of_memory;
+} Loader;
+
+/* Adds a problem at loader->rule: "KIND "NAME": text". */
+void loader_error(Loader *loader, const char *format, ...) _printf_(2, 3);
+void loader_warning(Loader *loader, const char *format, ...) _printf_(2, 3);
+/* "unknown WHAT "word"" with "; did you mean "x"?" when a candidate is near. */
+void loader_unknown(Loader *loader, const char *what, const char *word, const char *const *candidates, size_t n_candidates);
+/* Names of all heads of a kind (for candidates), in the loader's arena. */
+const char *const *loader_names(Loader *loader, RuleKind kind, size_t *ret_n);
+
+/* ---- condition.c ---- */
+
+/* Pass 1: registers any, all, none, did, one_of, is_not, has, word, starts, ends, like, ge, gt, le, lt, between, present, absent,
+ * in_list as globals of the sandbox: they build tagged tables. */
+int condition_register(lua_State *L);
+/* Compiles the value at stack index (a table, a combinator, a function). On a mistake: loader_error was called, *ret stays NULL, returns 0.
+ * where: "when", "needs[2]": for the text. -ENOMEM only. Segments and scores may not read grade, status, fit, engagement, score.*: forbid
+ * says which phase reads. */
+typedef enum ConditionPhase { PHASE_SEGMENT, PHASE_SCORE, PHASE_DECISION, PHASE_ACTIVITY } ConditionPhase;
+int condition_compile(Loader *loader, int index, const char *where, ConditionPhase phase, const Condition **ret);
+/* May this condition be true at all, and is it unconditional (NULL or empty)? For the checks of the whole. */
+bool condition_is_always(const Condition *condition);
+
+/* ---- score.c ---- */
+
+/* Compiles the table at index of a `score` declaration into *ret (its head is made in pass 2 by score_new). */
+Score *score_new(Arena *arena);
+int score_compile(Loader *loader, int index, Score *score);
+
+/* ---- the private part of a rule set ---- */
+
+typedef struct RuleSetBody {
+        RuleSet public; /* first: a RuleSet* is a RuleSetBody* */
+        Arena *arena;
+        Sandbox *sandbox;
+        Text archive;
+        uint64_t lead_serial; /* of the subject the sandbox's `lead` table was built for */
+} RuleSetBody;
+static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }
