@@ -59,17 +59,20 @@ typedef struct Arena Arena;
 Arena *arena_new(size_t max_size);
 Arena *arena_free(Arena *arena);
 void arena_freep(Arena **arena);
-/* Forgets all content, keeps the first chunk. */
+/* Forgets all content, keeps one chunk for the next use. */
 void arena_reset(Arena *arena);
 /* Zeroed, aligned for any type. NULL when exhausted or over max_size. */
 void *arena_alloc(Arena *arena, size_t size);
+/* n elements; NULL as well when size * n overflows. */
+void *arena_alloc_array(Arena *arena, size_t size, size_t n);
 char *arena_strndup(Arena *arena, const char *s, size_t size);
 char *arena_strdup(Arena *arena, const char *s);
 char *arena_printf(Arena *arena, const char *format, ...) _printf_(2, 3);
+/* Bytes handed out since the last reset. */
 size_t arena_size(const Arena *arena);
 
 #define ARENA_NEW(arena, type) ((type *) arena_alloc((arena), sizeof(type)))
-#define ARENA_ARRAY(arena, type, n) ((type *) arena_alloc((arena), sizeof(type) * (n)))
+#define ARENA_ARRAY(arena, type, n) ((type *) arena_alloc_array((arena), sizeof(type), (n)))
 
 /* ---- text: a growing byte string ----------------------------------------
  * Always NUL terminated once data is not NULL. The first failure sticks in
@@ -96,8 +99,10 @@ void text_append_varint(Text *text, uint64_t value);
 /* Reads one varint at *at; false when the data ends or the number is longer than 64 bits. */
 bool base_varint_read(const uint8_t **at, const uint8_t *end, uint64_t *ret);
 
+/* Strict: no overlong forms, no surrogates. U+0000 is a character like others. */
 bool utf8_is_valid(const char *s, size_t size);
-/* Unicode case folding, for comparing; NULL on exhaustion. Pure ASCII never leaves the fast path. */
+/* Unicode case folding, for comparing; NULL on exhaustion. Pure ASCII never leaves the fast path. Bytes that are not
+ * UTF-8 stand for themselves. ret_size may be NULL. */
 char *utf8_casefold(Arena *arena, const char *s, size_t size, size_t *ret_size);
 /* The candidate nearest to word by edit distance, or NULL when none is near enough to be a typing mistake. */
 const char *text_closest(const char *word, const char *const *candidates, size_t n_candidates);
@@ -116,11 +121,18 @@ enum {
         TIME_E_SYNTAX = 1,
 };
 
-/* RFC 3339 with an offset or Z; also accepts a space for T and +0000. Years 1970 to 9999. Leap second 60 counts as 59.999999. */
+/* RFC 3339 with an offset or Z; also accepts a space for T and +0000. Years 1970 to 9999 (in UTC). 23:59:60 UTC, a leap
+ * second, counts as 59.999999. TIME_E_SYNTAX otherwise. */
 int time_parse_rfc3339(const char *s, size_t size, int64_t *ret_us);
 /* A date-time without offset ("2026-03-05 09:22:31.153", "2026-03-05T09:22:31"): microseconds as if UTC;
  * the caller shifts it by its zone. */
 int time_parse_local(const char *s, size_t size, int64_t *ret_us);
+/* "2026-12-24": days since 1970-01-01. */
+int time_parse_date(const char *s, size_t size, int64_t *ret_days);
+/* The Gregorian calendar: days since 1970-01-01 of a date, and back. */
+int64_t time_days_from_civil(int64_t year, unsigned month, unsigned day);
+void time_civil_from_days(int64_t days, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);
+unsigned time_days_in_month(int64_t year, unsigned month);
 /* "2026-03-05T14:22:31Z", with .mmm or .uuuuuu only when not zero. Returns buf. */
 const char *time_format_rfc3339(int64_t time_us, char buf[static TIME_TEXT_SIZE]);
 /* The same in a fixed offset: "2026-03-05T15:22:31+01:00". */
@@ -133,7 +145,7 @@ typedef struct Duration {
 } Duration;
 /* Largest: 100 years, 1000 workdays. TIME_E_SYNTAX otherwise. */
 int duration_parse(const char *s, Duration *ret);
-/* The shortest exact form: "4h", "90m", "2wd". Returns buf. */
+/* The shortest exact form: "4h", "90m", "2wd"; parts of a second are left out. Returns buf. */
 const char *duration_format(Duration duration, char buf[static TIME_TEXT_SIZE]);
 
 /* ---- clock: the seam through which every room learns the time ----------- */
@@ -167,6 +179,8 @@ int digest_keyed(const uint8_t secret[static DIGEST_SIZE], const DigestPart *par
 
 /* ---- bounded queue of owned pointers between two threads ----------------- */
 
+#define QUEUE_URGENT_MAX 4096 /* items that queue_push_front() can have waiting */
+
 typedef struct Queue Queue;
 /* with_fd: the queue has an eventfd that is readable while it is not empty. */
 int queue_new(size_t capacity, bool with_fd, Queue **ret);
@@ -176,7 +190,8 @@ Queue *queue_free(Queue *queue, void (*drop)(void *item));
 bool queue_push(Queue *queue, void *item);
 /* Never waits: false when full or closed. */
 bool queue_try_push(Queue *queue, void *item);
-/* In front of everything else, even above capacity (for calls of people, that must not wait behind bulk). false when closed. */
+/* In front of everything that queue_push() brought, even when that is at capacity (for calls of people, that must not wait
+ * behind bulk); among themselves in the order of their pushes. Never waits: false when closed or QUEUE_URGENT_MAX wait. */
 bool queue_push_front(Queue *queue, void *item);
 /* Waits until an item is there or the queue is closed and empty (then NULL), at most timeout_us (-1 = for ever; 0 = not at all). */
 void *queue_pop(Queue *queue, int64_t timeout_us);
@@ -189,14 +204,20 @@ size_t queue_size(const Queue *queue);
  * Only ids reach it, never lead data. One line an event; rooms below a boundary
  * log at debug level only. */
 
-typedef enum LogLevel { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 } LogLevel;
+typedef enum LogLevel {
+        LOG_LEVEL_ERROR = 3,
+        LOG_LEVEL_WARNING = 4,
+        LOG_LEVEL_NOTICE = 5,
+        LOG_LEVEL_INFO = 6,
+        LOG_LEVEL_DEBUG = 7
+} LogLevel;
 
 typedef struct LogField {
         const char *name;  /* LEAD_ID, LEAD_FROM, ... */
         const char *value; /* NULL: left out */
 } LogField;
 
-/* Uses the journal when stderr is connected to it (JOURNAL_STREAM) or force_journal. */
+/* Uses the journal when stderr is connected to it (JOURNAL_STREAM), else stderr. */
 void log_open(LogLevel max_level);
 LogLevel log_max_level(void);
 /* message_id: 32 hex digits of leadd/messages.h, or NULL. */
