@@ -20,9 +20,11 @@
 #define INTAKE_FUTURE_US (5 * US_PER_MINUTE)
 #define INTAKE_CSV_COLUMNS_MAX 1024
 
-/* ---- adapters: a vendor's payload as plain mapping data (record.md section 2) ----
- * Paths into a payload: "a.b.c", list items by position "a.0.b"; a CSV or form payload is a flat object of texts.
- * Targets are field paths of the field table, or one of "id", "time", "source", "type", "subject", "skip". */
+/* ---- adapters: a vendor's payload as plain mapping data (record.md section 2; the Lua form: rules/adapters/README.md) ----
+ * A path into a payload: "a.b.c", list items by position "a.0.b"; a key that itself holds dots is found as well. "a|b" tries a, then b:
+ * the first that has a value. A CSV or form payload is a flat object of texts.
+ * A target is a field path of the field table or one of "id", "time", "source", "type", "subject", "skip" (read, not kept).
+ * Who writes a target first keeps it; what does not fit its target, or comes second, is left for `rest`. */
 
 typedef enum AdapterForm {
         ADAPTER_AUTO = 0,
@@ -31,34 +33,52 @@ typedef enum AdapterForm {
         ADAPTER_BOOL,    /* true/false/yes/no/1/0/on/off, case-folded */
         ADAPTER_PHONE,   /* resolved with the phone region */
         ADAPTER_COUNTRY, /* "Germany", "DEU", "de" -> "DE" */
-        ADAPTER_STRIP_PREFIX, /* "l:123" -> "123" (argument: "l:") */
+        ADAPTER_STRIP_PREFIX, /* "l:123" -> "123" (argument: "l:"); a value without it stays as it is */
         ADAPTER_LOWER,
         ADAPTER_LAST_URN, /* "urn:li:sponsoredCampaign:198" -> "198" */
 } AdapterForm;
 
 typedef enum AdapterTime { ADAPTER_TIME_AUTO = 0, ADAPTER_TIME_RFC3339, ADAPTER_TIME_UNIX, ADAPTER_TIME_UNIX_MS, ADAPTER_TIME_LOCAL } AdapterTime;
 
+/* The vendor's word for a value and ours: option numbers, "1"/"" check boxes, opt-outs. */
+typedef struct AdapterValue {
+        const char *from; /* as text; "" is the empty text */
+        Value value;
+} AdapterValue;
+
 typedef struct AdapterMap {
-        const char *from;   /* path in the payload, or the name in a list of pairs (case-folded) */
+        const char *from;   /* path in the payload, or the name in a list of pairs (ASCII case ignored) */
         const char *target; /* checked against the field table when the rule set is loaded */
         AdapterForm form;
         const char *argument;
-} AdapterMap;
-
-/* A list whose items are {name, value} pairs: Google's user_column_data, Meta's field_data, HubSpot's fields, Typeform's answers. */
-typedef struct AdapterPairs {
-        const char *list; /* path of the list */
-        const char *name; /* path of the name inside an item ("column_id", "field.ref") */
-        const char *const *values; /* paths tried in order inside an item ("string_value"; "text","email","choice.label") */
+        const AdapterValue *values; /* when there are any, a value not among them does not fit */
         size_t n_values;
-        const AdapterMap *map; /* by name; names not in it go to `rest` */
-        size_t n_map;
-} AdapterPairs;
+} AdapterMap;
 
 typedef struct AdapterMatch {
         const char *path;
-        const char *equals; /* NULL = present is enough; "*" globs allowed */
+        const char *equals; /* NULL = being there (and not null) is enough; "*" globs allowed */
 } AdapterMatch;
+
+/* A list whose items are {name, value} pairs: Google's user_column_data, Meta's field_data, HubSpot's fields, Typeform's answers.
+ * Several may read one list: an item that one has taken is not seen by those after it. */
+typedef struct AdapterPairs {
+        const char *list; /* path of the list */
+        const AdapterMatch *where; /* only items for which all hold */
+        size_t n_where;
+        const char *name; /* path of the name inside an item ("column_id", "field.ref"); numbers count as their digits */
+        const char *const *values; /* paths tried in order inside an item ("string_value"; "text","email","choice.label") */
+        size_t n_values;
+        const AdapterMap *map; /* by name */
+        size_t n_map;
+        const char *rest; /* MAP path that takes names not in map, as rest below; NULL = left for the next pairs, else dropped */
+} AdapterPairs;
+
+/* What nothing above has read: each remaining value below `from` (NULL = the whole payload) becomes target.KEY, deeper ones target.KEY.KEY. */
+typedef struct AdapterRest {
+        const char *from;
+        const char *target; /* a MAP field, or one with the start of a key: "answers", "activity.properties", "answers.hidden" */
+} AdapterRest;
 
 typedef struct AdapterSet {
         const char *target;
@@ -67,31 +87,34 @@ typedef struct AdapterSet {
 
 typedef struct Adapter {
         const char *name;
-        const char *format;      /* json | csv | form: NULL = any */
+        const char *format;      /* json | csv | form: NULL = any (ndjson counts as json) */
         const char *source_glob; /* spool directory, NULL = any */
         const AdapterMatch *match; /* all must hold */
         size_t n_match;
         const char *each; /* path of a list: each item is a record of its own; NULL = the payload is one */
         const char *const *id; /* paths joined by ":" ; none = derived id */
         size_t n_id;
-        const char *type; /* record type, default "lead.submitted" */
+        const char *type; /* record type, default "lead.submitted"; "drop" = counted and dropped */
         const char *type_path; /* path whose value picks from types; NULL = none */
-        const AdapterMap *types; /* from = value, target = record type; "drop" = counted and dropped with reason */
+        const AdapterMap *types; /* from = value ("*" = any other), target = record type or "drop"; a value without one is refused */
         size_t n_types;
         const char *time; /* path; NULL = arrival */
         AdapterTime time_form;
         const char *time_zone; /* for ADAPTER_TIME_LOCAL; NULL = the site's */
         const char *const *drop; /* paths never kept (secrets: blanked in rejects too) */
         size_t n_drop;
-        const char *secret; /* path that must equal the content of secret_file (trailing newline ignored) */
-        const char *secret_file;
-        const AdapterMap *map;
+        const char *secret; /* path that must equal the content of secret_file (trailing newline ignored); implies drop */
+        const char *secret_file; /* absolute, or a name in the directory of systemd's credentials */
+        const char *const *empty; /* texts that mean "not given" ("Select", "n/a"), compared case-folded */
+        size_t n_empty;
+        const AdapterMap *map; /* in order of `from` */
         size_t n_map;
         const AdapterPairs *pairs;
         size_t n_pairs;
-        const AdapterSet *set;
+        const AdapterSet *set; /* where nothing was mapped */
         size_t n_set;
-        const char *rest; /* MAP field that takes what is left ("answers", "activity.properties"); NULL or "" = dropped */
+        const AdapterRest *rest;
+        size_t n_rest;
 } Adapter;
 
 /* ---- settings ---- */
