@@ -67,11 +67,12 @@ int draft_refuse(Draft *draft, const char *reason, const char *field, const char
  * the fields that are such are resolved by draft_finish, whatever the form. argument belongs to the form.
  * 0, DRAFT_E_VALUE, DRAFT_E_REFUSED (over a limit), -ENOMEM. Setting twice: the last wins. */
 int draft_set(Draft *draft, FieldId field, const char *key, const json_t *value, AdapterForm form, const char *argument);
-/* The same by target: a field path (with key), or id, time, source, type, subject ("skip": a true value sets dropped).
- * An unknown target is DRAFT_E_VALUE. */
+/* The same by target: a field path (with key), or id, time (AUTO), source, type, subject; "skip" does nothing. An unknown target is
+ * DRAFT_E_VALUE. Whether a target has been written already: draft_has_target. */
 int draft_set_target(Draft *draft, const char *target, const json_t *value, AdapterForm form, const char *argument);
 /* A ready value (AdapterSet). Same targets. */
 int draft_set_target_value(Draft *draft, const char *target, const Value *value);
+bool draft_has_target(const Draft *draft, const char *target);
 /* Reads a time: RFC 3339, "+0000" offsets, a space for T, Unix seconds or milliseconds (number or text; AUTO tells them apart by size),
  * zone-less date-times and dates in `zone` (NULL = the site's). false: it is no time of that form. */
 bool draft_parse_time(IntakeContext *context, const json_t *value, AdapterTime form, const char *zone, int64_t *ret_us);
