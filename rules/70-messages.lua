@@ -1,0 +1,15 @@
+-- SPDX-License-Identifier: MIT
+-- What is said, and where. This example mails nobody: reminders go into SPOOL/outgoing/crm for a CRM sync to pick up, and the journal
+-- has a line for each in any case (by number only: names do not belong in a log).
+
+channel "log" { via = "journal" }
+channel "crm" { via = "drop" }
+
+message "reminder" {
+  channel = "crm",
+  subject = "Lead ${lead.id} waits for you",
+  body = [[
+${lead.person.name}, ${lead.company.name}: status ${status}, grade ${grade}, owner ${owner}.
+Please answer by ${due}: accept it, or send it back with a reason. (${rule})
+]],
+}
