@@ -49,7 +49,10 @@ void loader_unknown(Loader *loader, const char *what, const char *word, const ch
 /* Names of all heads of a kind (for candidates), in the loader's arena. */
 const char *const *loader_names(Loader *loader, RuleKind kind, size_t *ret_n);
 
-/* ---- condition.c ---- */
+/* ---- condition.c ----
+ * Compiling keeps everything in loader->arena and nothing elsewhere, so that a Lua memory error may leave it by longjmp: call the passes
+ * inside one protected call. Functions are kept as references in the registry (luaL_ref), so they must be compiled before sandbox_seal.
+ * Names of lists, segments, statuses, teams, members, groups are resolved through the heads in loader->rules; their bodies are not looked at. */
 
 /* Pass 1: registers any, all, none, did, one_of, is_not, has, word, starts, ends, like, ge, gt, le, lt, between, present, absent,
  * in_list as globals of the sandbox: they build tagged tables. */
@@ -65,8 +68,16 @@ bool condition_is_always(const Condition *condition);
 /* ---- score.c ---- */
 
 /* Compiles the table at index of a `score` declaration into *ret (its head is made in pass 2 by score_new). */
-Score *score_new(Arena *arena);
+Score *score_new(Arena *arena); /* NULL on exhaustion */
+/* Also resolves score->group (the heads of groups are there). A mistake is reported and leaves the score inert; returns 0 or -ENOMEM. */
 int score_compile(Loader *loader, int index, Score *score);
+/* Pass 4, once, after every score was compiled: `unless` (names, circles, order), weights that sum to 100. 0 or -ENOMEM. */
+int score_check(Loader *loader);
+
+/* ---- render.c ---- */
+
+/* Reports each ${name} of a message's text that policy_render would not know. where: "subject", "body". */
+void render_check(Loader *loader, const char *where, const char *text);
 
 /* ---- the private part of a rule set ---- */
 
@@ -75,6 +86,7 @@ typedef struct RuleSetBody {
         Arena *arena;
         Sandbox *sandbox;
         Text archive;
-        uint64_t lead_serial; /* of the subject the sandbox's `lead` table was built for */
+        uint64_t last_serial; /* counts subjects: policy_judge gives each the next one */
+        uint64_t lead_serial; /* of the subject the sandbox's `lead` table was built for; 0 = none */
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }

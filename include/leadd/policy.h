@@ -292,21 +292,23 @@ typedef struct Subject {
         const char *owner; /* NULL = nobody */
         int64_t created_us, entered_us, touched_us; /* for age, in_status, idle */
         const char *prior_grade; /* for `leave`; NULL = none */
+        uint64_t serial; /* policy's own: start with 0 (`= {}`); policy_judge numbers the subject. Facts and history stay as they are from then on */
         /* filled by policy_judge: */
         uint64_t segments[POLICY_SEGMENTS_MAX / 64]; /* by index in RuleSet.segments */
         int64_t group_mp[POLICY_GROUPS_MAX];         /* by index in RuleSet.groups */
         int64_t fit_mp, engagement_mp;
         char grade[32]; /* "A1", "?3"; "" = no grade declared */
         bool fit_known; /* false: letter is '?' */
-        int64_t next_change_us; /* the earliest instant at which something read above can change by itself; TIME_NONE */
+        int64_t next_change_us; /* the earliest instant at which something that was read can change by itself; TIME_NONE. policy_judge starts it,
+                                   policy_holds moves it closer. It may be too early (then judge again), never too late */
 } Subject;
 
 /* What one rule did; kept with the event. Only matched or failed rules are stored. */
 typedef struct Receipt {
         const Rule *rule;
         bool matched, failed;
-        int64_t points_mp;             /* what it added */
-        int64_t before_mp, after_mp;   /* before and after decay and cap */
+        int64_t points_mp;             /* what it added to its group; for a group (stored when min or max cut it): its value */
+        int64_t before_mp, after_mp;   /* before and after decay and cap; for a group: before and after min and max */
         uint64_t event;                /* the newest activity that counted, 0 = none */
         const char *note;              /* the function's note or the error, NULL */
         const char *trace;             /* explain only: "person.seniority = \"director\"; company.employees absent", NULL */
