@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decide: drives one event through its phases, always in the same order:
+ * facts -> segments, scores, grade -> the person's or the timer's move -> automatic moves
+ * -> routing -> SLA timers -> effects. A phase reads earlier phases only.
+ *
+ * Invariants: a refused decision changes nothing; an accepted one says everything
+ * that changes; no clock, database or file is read here, so that replaying the log
+ * gives the same state.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+int deciding_refuse(Deciding *deciding, const char *code, const char *format, ...) {
+        char text[1024];
+        va_list args;
+
+        va_start(args, format);
+        (void) vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        deciding->out->refused = true;
+        deciding->out->refusal_code = code;
+        deciding->out->refusal_text = arena_strdup(deciding->arena, text);
+        return deciding->out->refusal_text ? 0 : -ENOMEM;
+}
+
+void deciding_hold(Deciding *deciding, const char *by, const char *text, int64_t next_look_us) {
+        HeldState *held = &deciding->out->after.held;
+        bool same = deciding->input->before->held.by && base_streq(deciding->input->before->held.by, by);
+
+        held->since_us = same ? deciding->input->before->held.since_us : deciding->input->now_us;
+        held->by = by;
+        held->text = text;
+        held->next_look_us = next_look_us;
+}
+
+int deciding_summarise(Deciding *deciding, const char *format, ...) {
+        char text[512];
+        va_list args;
+
+        va_start(args, format);
+        (void) vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        deciding->out->summary = deciding->out->summary ? arena_printf(deciding->arena, "%s; %s", deciding->out->summary, text)
+                                                        : arena_strdup(deciding->arena, text);
+        return deciding->out->summary ? 0 : -ENOMEM;
+}
+
+/* lead.submitted is also the activity form_submitted, named after its form. */
+static int make_activity(Deciding *deciding, Activity *ret, bool *ret_is_one) {
+        const Record *record = deciding->input->record;
+        bool submitted = record->family == FAMILY_LEAD && base_streq(record->event, "submitted");
+        const Facts *facts = &record->facts;
+
+        *ret_is_one = submitted || record->family == FAMILY_ACTIVITY;
+        if (!*ret_is_one)
+                return 0;
+        if (submitted) {
+                const char *name = facts_text(facts, FIELD_ATTRIBUTION_FORM_NAME);
+                if (!name)
+                        name = facts_text(facts, FIELD_ATTRIBUTION_FORM_ID);
+                if (name && !facts_get(facts, FIELD_ACTIVITY_NAME, NULL)) {
+                        Facts *named = ARENA_NEW(deciding->arena, Facts);
+                        if (!named)
+                                return -ENOMEM;
+                        for (size_t i = 0; i < facts->n_items; i++) {
+                                const Fact *fact = &facts->items[i];
+                                int r = facts_set(named, deciding->arena, fact->field, fact->key, fact->value, fact->time_us);
+                                if (r < 0)
+                                        return r;
+                        }
+                        int r = facts_set(named, deciding->arena, FIELD_ACTIVITY_NAME, NULL, value_text(name), record->time_us);
+                        if (r < 0)
+                                return r;
+                        facts = named;
+                }
+        }
+        *ret = (Activity){
+                .event = deciding->input->event_id,
+                .time_us = record->time_us,
+                .type = submitted ? "form_submitted" : record->event,
+                .facts = facts,
+                .after_move = true,
+        };
+        return 0;
+}
+
+/* History is kept oldest first by the events' own times, so that order of delivery never matters. */
+static int make_history(Deciding *deciding, bool with_record) {
+        const DecideInput *input = deciding->input;
+        Activity now;
+        bool is_one = false;
+        int r;
+
+        if (with_record) {
+                r = make_activity(deciding, &now, &is_one);
+                if (r < 0)
+                        return r;
+        }
+        size_t n = input->n_history + (is_one ? 1 : 0);
+        if (n == 0)
+                return 0;
+        deciding->history = ARENA_ARRAY(deciding->arena, Activity, n);
+        if (!deciding->history)
+                return -ENOMEM;
+        memcpy(deciding->history, input->history, input->n_history * sizeof(Activity));
+        deciding->n_history = input->n_history;
+        if (is_one)
+                deciding->history[deciding->n_history++] = now;
+        for (size_t i = 1; i < deciding->n_history; i++) {
+                Activity moving = deciding->history[i];
+                size_t at = i;
+                for (; at > 0 && deciding->history[at - 1].time_us > moving.time_us; at--)
+                        deciding->history[at] = deciding->history[at - 1];
+                deciding->history[at] = moving;
+        }
+        return 0;
+}
+
+static void make_subject(Deciding *deciding) {
+        const LeadState *state = &deciding->out->after;
+        const char *source = deciding->input->record ? deciding->input->record->source : NULL;
+
+        if (source) {
+                const char *slash = strchr(source, '/');
+                if (slash) {
+                        const char *cut = arena_strndup(deciding->arena, source, (size_t) (slash - source));
+                        source = cut ? cut : source;
+                }
+        }
+        deciding->subject = (Subject){
+                .now_us = deciding->input->now_us,
+                .facts = &deciding->out->profile,
+                .source = source,
+                .lead_id = arena_printf(deciding->arena, "L-%" PRIu64, deciding->input->lead_id),
+                .history = deciding->history,
+                .n_history = deciding->n_history,
+                .status = deciding->status,
+                .owner = state->owner,
+                .created_us = state->created_us,
+                .entered_us = state->entered_us,
+                .touched_us = state->touched_us,
+                .prior_grade = state->grade && *state->grade ? state->grade : NULL,
+                .next_change_us = TIME_NONE,
+        };
+}
+
+static bool touches(const Record *record) {
+        return record->family == FAMILY_ACTIVITY || record->family == FAMILY_OUTCOME || (record->family == FAMILY_LEAD && base_streq(record->event, "submitted"));
+}
+
+/* What the lead is before any rule has spoken: the state it had, and the record's facts merged into its profile. */
+static int take_facts(Deciding *deciding) {
+        const DecideInput *input = deciding->input;
+        const Record *record = input->record;
+        LeadState *after = &deciding->out->after;
+        int r;
+
+        *after = *input->before;
+        after->id = input->lead_id;
+        after->version = input->before->version + 1;
+        deciding->out->is_new = input->before->id == 0;
+        if (deciding->out->is_new) {
+                after->status = deciding->rules->initial->rule.name;
+                after->owner = NULL;
+                after->grade = "";
+                after->created_us = record->time_us;
+                after->entered_us = input->now_us;
+                after->touched_us = record->time_us;
+                after->recycle_us = TIME_NONE;
+                after->sla = (SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE };
+                after->held = (HeldState){ .next_look_us = TIME_NONE };
+        }
+        if (record->time_us < after->created_us)
+                after->created_us = record->time_us;
+        if (touches(record) && record->time_us > after->touched_us)
+                after->touched_us = record->time_us;
+
+        deciding->out->profile = *input->profile;
+        if (record->family != FAMILY_TIMER) {
+                r = facts_merge(&deciding->out->profile, deciding->arena, &record->facts, &deciding->out->profile_changed);
+                if (r < 0)
+                        return r;
+        }
+        const Value *test = facts_get(&deciding->out->profile, FIELD_TEST, NULL);
+        after->test = test && test->type == VALUE_BOOL && test->boolean;
+
+        deciding->status = policy_status(deciding->rules, after->status);
+        if (!deciding->status) {
+                /* The rules lost the status this lead is in: it waits where it is, visibly, until they have it again. */
+                deciding_hold(deciding, "rules", arena_printf(deciding->arena, "status \"%s\" is not in the rules", after->status), TIME_NONE);
+        } else {
+                after->status = deciding->status->rule.name;
+                if (after->held.by && base_streq(after->held.by, "rules"))
+                        after->held = (HeldState){ .next_look_us = TIME_NONE };
+        }
+        deciding->owner = after->owner ? policy_member(deciding->rules, after->owner) : NULL;
+        return 0;
+}
+
+static int take_judgement(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        const RuleSet *rules = deciding->rules;
+        size_t n = 0;
+        int r;
+
+        r = policy_judge(deciding->rules, &deciding->subject, deciding->arena, &deciding->out->receipts);
+        if (r < 0)
+                return r;
+        after->fit_mp = deciding->subject.fit_mp;
+        after->engagement_mp = deciding->subject.engagement_mp;
+        after->grade = deciding->subject.grade[0] ? arena_strdup(deciding->arena, deciding->subject.grade) : "";
+        if (!after->grade)
+                return -ENOMEM;
+
+        after->segments = NULL;
+        after->n_segments = 0;
+        for (size_t i = 0; i < rules->n_segments; i++)
+                n += deciding->subject.segments[i / 64] >> (i % 64) & 1;
+        if (n == 0)
+                return 0;
+        const char **names = ARENA_ARRAY(deciding->arena, const char *, n);
+        if (!names)
+                return -ENOMEM;
+        for (size_t i = 0; i < rules->n_segments; i++) {
+                if (!(deciding->subject.segments[i / 64] >> (i % 64) & 1))
+                        continue;
+                size_t at = after->n_segments++;
+                for (; at > 0 && strcmp(names[at - 1], rules->segments[i].rule.name) > 0; at--)
+                        names[at] = names[at - 1];
+                names[at] = rules->segments[i].rule.name;
+        }
+        after->segments = names;
+        return 0;
+}
+
+static int summarise_scores(Deciding *deciding) {
+        const LeadState *after = &deciding->out->after;
+
+        if (deciding->out->summary)
+                return 0;
+        return deciding_summarise(deciding, "%s: fit %" PRId64 ".%" PRId64 ", engagement %" PRId64 ".%" PRId64 "%s%s", deciding->out->is_new ? "new" : "judged",
+                after->fit_mp / 1000, (after->fit_mp < 0 ? -after->fit_mp : after->fit_mp) % 1000 / 100, after->engagement_mp / 1000,
+                (after->engagement_mp < 0 ? -after->engagement_mp : after->engagement_mp) % 1000 / 100, *after->grade ? ", grade " : "", after->grade);
+}
+
+/* Events that concern no lead: who is away, which rules hold. */
+static int decide_without_lead(Deciding *deciding) {
+        const Record *record = deciding->input->record;
+
+        if (record->family == FAMILY_RULES)
+                return deciding_summarise(deciding, "rules activated");
+
+        const char *name = facts_text(&record->facts, FIELD_OWNER_NAME);
+        const Member *member = name ? policy_member(deciding->rules, name) : NULL;
+        if (!member)
+                return deciding_refuse(deciding, "unknown_owner", "no member \"%s\" in the rules", name ? name : "");
+        bool away = base_streq(record->event, "away");
+        if (!away && !base_streq(record->event, "back"))
+                return deciding_refuse(deciding, "bad_record", "owner records are owner.away and owner.back");
+        const Value *from = facts_get(&record->facts, FIELD_OWNER_FROM, NULL);
+        const Value *to = facts_get(&record->facts, FIELD_OWNER_TO, NULL);
+        if (away && !to)
+                return deciding_refuse(deciding, "bad_record", "owner.away needs data.owner.to");
+        Seat *seat = ARENA_NEW(deciding->arena, Seat);
+        if (!seat)
+                return -ENOMEM;
+        *seat = (Seat){
+                .member = member->rule.name,
+                .away_from_us = !away ? TIME_NONE : from ? from->integer : record->time_us,
+                .away_until_us = away ? to->integer : TIME_NONE,
+        };
+        if (away && seat->away_until_us <= seat->away_from_us)
+                return deciding_refuse(deciding, "bad_record", "owner.away ends before it begins");
+        deciding->out->absences = seat;
+        deciding->out->n_absences = 1;
+        if (!away)
+                return deciding_summarise(deciding, "%s is back", member->rule.name);
+        char until[TIME_TEXT_SIZE];
+        return deciding_summarise(deciding, "%s is away until %s", member->rule.name, time_format_rfc3339(seat->away_until_us, until));
+}
+
+static bool has_no_lead(const Record *record) { return record->family == FAMILY_RULES || record->family == FAMILY_OWNER; }
+
+int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
+        Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = ret };
+        const Record *record = input->record;
+        int r;
+
+        *ret = (Decision){ .after = { .grade = "", .recycle_us = TIME_NONE, .wake_us = TIME_NONE } };
+        ret->after.sla.due_us = ret->after.sla.next_due_us = ret->after.held.next_look_us = TIME_NONE;
+
+        if (has_no_lead(record))
+                return decide_without_lead(&deciding);
+        if (record->family == FAMILY_LEAD && base_streq(record->event, "erased"))
+                return deciding_refuse(&deciding, "not_supported", "erasure orders are not carried out by this version: the record is kept for one that does");
+        if (input->before->id == 0 && record->family == FAMILY_OUTCOME)
+                return deciding_refuse(&deciding, "unknown_lead", "an outcome must name a lead that is known");
+
+        r = take_facts(&deciding);
+        if (r < 0)
+                return r;
+        r = make_history(&deciding, true);
+        if (r < 0)
+                return r;
+        make_subject(&deciding);
+        if (!deciding.subject.lead_id)
+                return -ENOMEM;
+        r = take_judgement(&deciding);
+        if (r < 0)
+                return r;
+        if (!deciding.status) {
+                timers_arm(&deciding);
+                return summarise_scores(&deciding);
+        }
+
+        if (record->family == FAMILY_OUTCOME) {
+                if (base_streq(record->event, "assign"))
+                        r = moves_assign(&deciding);
+                else if (base_streq(record->event, "note"))
+                        r = deciding_summarise(&deciding, "note by %s", input->actor);
+                else
+                        r = moves_by_person(&deciding);
+                if (r < 0 || ret->refused)
+                        return r;
+        } else if (record->family == FAMILY_TIMER) {
+                r = timers_fire(&deciding);
+                if (r < 0)
+                        return r;
+        }
+        r = moves_automatic(&deciding);
+        if (r < 0)
+                return r;
+
+        /* A hand-off routes; so does a lead that waits for somebody. An assignment by hand has said its word already. */
+        bool wants_owner = deciding.status->team->n_members > 0 && deciding.status->kind != STATUS_FINAL && !deciding.owner && !ret->after.test;
+        if (deciding.team_changed || wants_owner) {
+                r = route_lead(&deciding, NULL);
+                if (r < 0)
+                        return r;
+        }
+        r = timers_update(&deciding);
+        if (r < 0)
+                return r;
+        timers_arm(&deciding);
+
+        if (!ret->after.test) {
+                for (size_t i = 0; i < ret->n_moves; i++) {
+                        r = effects_moved(&deciding, &ret->moves[i]);
+                        if (r < 0)
+                                return r;
+                }
+                r = effects_assigned(&deciding);
+                if (r < 0)
+                        return r;
+                r = effects_held(&deciding);
+                if (r < 0)
+                        return r;
+        }
+        return summarise_scores(&deciding);
+}
+
+/* ---- explain ---- */
+
+static int explain_condition(Deciding *deciding, Receipts *receipts, const Rule *rule, const Condition *condition, bool negate) {
+        Text trace = { 0 };
+        bool holds;
+        const char *note = NULL;
+        int r = policy_holds(deciding->rules, condition, &deciding->subject, deciding->arena, &holds, &note, receipts->trace ? &trace : NULL);
+
+        if (r < 0) {
+                text_free(&trace);
+                return r;
+        }
+        Receipt receipt = { .rule = rule, .matched = holds != negate, .failed = r == POLICY_E_FAILED, .note = note };
+        if (trace.size > 0)
+                receipt.trace = arena_strndup(deciding->arena, trace.data, trace.size);
+        text_free(&trace);
+        if (!receipt.matched && !receipt.failed && !receipts->all)
+                return 0;
+        return receipts_add(receipts, deciding->arena, receipt);
+}
+
+static bool leaves_status(const Move *move, const Status *status) {
+        for (size_t i = 0; i < move->n_from; i++)
+                if (move->from[i] == status)
+                        return true;
+        return false;
+}
+
+int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret_subject, Receipts *receipts) {
+        Decision decision = { .after = *input->before, .profile = *input->profile };
+        Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = &decision };
+        int r;
+
+        deciding.status = policy_status(rules, decision.after.status);
+        deciding.owner = decision.after.owner ? policy_member(rules, decision.after.owner) : NULL;
+        r = make_history(&deciding, false);
+        if (r < 0)
+                return r;
+        make_subject(&deciding);
+        if (!deciding.subject.lead_id)
+                return -ENOMEM;
+        r = policy_judge(rules, &deciding.subject, arena, receipts);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < rules->n_criteria && r >= 0; i++)
+                r = explain_condition(&deciding, receipts, &rules->criteria[i].rule, rules->criteria[i].when, false);
+        for (size_t i = 0; i < rules->n_fences && r >= 0; i++)
+                if (rules->fences[i].when)
+                        r = explain_condition(&deciding, receipts, &rules->fences[i].rule, rules->fences[i].when, false);
+        for (size_t i = 0; i < rules->n_moves && r >= 0; i++)
+                if (rules->moves[i].by == BY_RULES && deciding.status && leaves_status(&rules->moves[i], deciding.status))
+                        r = explain_condition(&deciding, receipts, &rules->moves[i].rule, rules->moves[i].when, false);
+        for (size_t i = 0; i < rules->n_routes && r >= 0; i++)
+                if (deciding.status && rules->routes[i].team == deciding.status->team)
+                        r = explain_condition(&deciding, receipts, &rules->routes[i].rule, rules->routes[i].when, false);
+        for (size_t i = 0; i < rules->n_slas && r >= 0; i++)
+                if (rules->slas[i].status == deciding.status)
+                        r = explain_condition(&deciding, receipts, &rules->slas[i].rule, rules->slas[i].when, false);
+        if (r < 0)
+                return r;
+        *ret_subject = deciding.subject;
+        /* The subject's facts live in this frame's decision: give back the caller's. */
+        ret_subject->facts = input->profile;
+        return 0;
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moves: the only way a status changes. A move of a person, of an SLA step or of
+ * the rules themselves passes the same checks (from, by, needs, reason, fences)
+ * with the exemptions language.md section 4 names, and leaves the same trace.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+typedef enum ActorKind { ACTOR_REP, ACTOR_TEAM, ACTOR_OTHER } ActorKind;
+
+static ActorKind actor_parse(const char *actor, const char **ret_name) {
+        const char *colon = actor ? strchr(actor, ':') : NULL;
+
+        *ret_name = colon ? colon + 1 : "";
+        if (colon && strncmp(actor, "rep:", 4) == 0)
+                return ACTOR_REP;
+        if (colon && strncmp(actor, "team:", 5) == 0)
+                return ACTOR_TEAM;
+        return ACTOR_OTHER;
+}
+
+static bool is_member_of(const Member *member, const Team *team) { return member && member->team == team; }
+
+static bool leaves(const Move *move, const Status *status) {
+        for (size_t i = 0; i < move->n_from; i++)
+                if (move->from[i] == status)
+                        return true;
+        return false;
+}
+
+int moves_find_fence(Deciding *deciding, const Status *to, const Fence **ret, Text *trace) {
+        const RuleSet *rules = deciding->rules;
+
+        *ret = NULL;
+        for (size_t i = 0; i < rules->n_fences; i++) {
+                const Fence *fence = &rules->fences[i];
+                bool blocks = false, holds = false;
+                for (size_t k = 0; k < fence->n_blocks; k++)
+                        blocks |= fence->blocks[k] == to;
+                if (!blocks || !fence->when)
+                        continue;
+                int r = policy_holds(deciding->rules, fence->when, &deciding->subject, deciding->arena, &holds, NULL, trace);
+                if (r < 0)
+                        return r;
+                /* A fence that cannot be judged stays closed: the safe side of a fence is shut. */
+                if (holds || r == POLICY_E_FAILED) {
+                        *ret = fence;
+                        return 0;
+                }
+        }
+        return 0;
+}
+
+/* Names of needs that are not met, joined by ", "; NULL when all are. */
+static int find_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret) {
+        const char *missing = NULL;
+
+        for (size_t i = 0; i < n_needs; i++) {
+                bool holds = false;
+                int r = policy_holds(deciding->rules, needs[i].condition, &deciding->subject, deciding->arena, &holds, NULL, NULL);
+                if (r < 0)
+                        return r;
+                if (holds)
+                        continue;
+                const char *name = needs[i].name ? needs[i].name : "a condition of the rule";
+                missing = missing ? arena_printf(deciding->arena, "%s, %s", missing, name) : name;
+                if (!missing)
+                        return -ENOMEM;
+        }
+        *ret = missing;
+        return 0;
+}
+
+static int add_move(Deciding *deciding, MoveMade made) {
+        Decision *out = deciding->out;
+
+        if (!out->moves) {
+                out->moves = ARENA_ARRAY(deciding->arena, MoveMade, POLICY_CHAIN_MAX + 2);
+                if (!out->moves)
+                        return -ENOMEM;
+        }
+        out->moves[out->n_moves++] = made;
+        return 0;
+}
+
+/* Carries a checked move out: status, owner's acceptance, recycle, and what "since the last move" means from here on. */
+static int carry_out(Deciding *deciding, const Move *move, const Status *to, const Reason *reason, const char *by, const char *note) {
+        LeadState *after = &deciding->out->after;
+        const Status *from = deciding->status;
+        int r;
+
+        r = add_move(deciding,
+                (MoveMade){ .move = move->rule.name, .from = from->rule.name, .to = to->rule.name, .by = by, .reason = reason ? reason->rule.name : NULL, .note = note });
+        if (r < 0)
+                return r;
+        r = to == from ? deciding_summarise(deciding, "%s by %s", move->rule.name, by)
+                       : deciding_summarise(deciding, "%s -> %s (%s by %s%s%s)", from->rule.name, to->rule.name, move->rule.name, by, reason ? ", " : "",
+                                 reason ? reason->rule.name : "");
+        if (r < 0)
+                return r;
+
+        after->moved_event = deciding->input->event_id;
+        for (size_t i = 0; i < deciding->n_history; i++)
+                deciding->history[i].after_move = false;
+        if (to == from && !move->restart)
+                return 0;
+
+        deciding->visited[deciding->n_visited++] = from;
+        deciding->status = deciding->subject.status = to;
+        deciding->entered = true;
+        after->status = to->rule.name;
+        after->entered_us = deciding->subject.entered_us = deciding->input->now_us;
+        after->sla = (SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE };
+        after->held = (HeldState){ .next_look_us = TIME_NONE };
+        after->recycle_us = TIME_NONE;
+        after->recycle_reason = NULL;
+        if (to->team != from->team) {
+                deciding->team_changed = true;
+                deciding_set_owner(deciding, NULL, move->rule.name, NULL);
+                after->unaccepted = false;
+        }
+        if (reason && (reason->recycle_after.us || reason->recycle_after.workdays || reason->wake_on)) {
+                after->recycle_reason = reason->rule.name;
+                after->recycle_us = RECYCLE_UNTIL_WOKEN;
+                if (reason->recycle_after.us || reason->recycle_after.workdays) {
+                        const Calendar *calendar = to->team->calendar ? to->team->calendar->calendar : NULL;
+                        if (reason->recycle_after.workdays == 0)
+                                calendar = NULL; /* "90d" is days of life, not of work */
+                        if (calendar_add(calendar, deciding->input->now_us, reason->recycle_after, &after->recycle_us) != 0)
+                                after->recycle_us = deciding->input->now_us + reason->recycle_after.workdays * US_PER_DAY + reason->recycle_after.us;
+                }
+        }
+        return 0;
+}
+
+/* ---- moves of people ---- */
+
+static int check_by(Deciding *deciding, const Move *move, bool *ret_owner_acts) {
+        const Team *team = deciding->status->team;
+        const char *actor = deciding->input->actor;
+        const char *name;
+        ActorKind kind = actor_parse(actor, &name);
+        const Member *member = kind == ACTOR_REP ? policy_member(deciding->rules, name) : NULL;
+
+        *ret_owner_acts = member && member == deciding->owner;
+        if (kind == ACTOR_REP && !member)
+                return deciding_refuse(deciding, "not_allowed", "nobody named \"%s\" is a member of any team", name);
+        if (kind == ACTOR_OTHER)
+                return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by a person: name one (rep:NAME)", move->rule.name);
+        switch (move->by) {
+        case BY_OWNER:
+                if (*ret_owner_acts || (member && member == team->head))
+                        return 0;
+                if (!deciding->owner)
+                        return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the owner, and nobody owns this lead", move->rule.name);
+                return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the owner (%s)%s%s; %s is not", move->rule.name, deciding->owner->rule.name,
+                        team->head ? " or the head of the team, " : "", team->head ? team->head->rule.name : "", name);
+        case BY_TEAM:
+        case BY_NAMED_TEAM: {
+                const Team *wanted = move->by == BY_TEAM ? team : move->by_team;
+                if (is_member_of(member, wanted) || (kind == ACTOR_TEAM && base_streq(name, wanted->rule.name)))
+                        return 0;
+                return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the team %s; %s is not in it", move->rule.name, wanted->rule.name, name);
+        }
+        case BY_RULES:
+                break;
+        }
+        return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the rules, not by people", move->rule.name);
+}
+
+static int check_reason(Deciding *deciding, const Move *move, const char *name, const char *note, const Reason **ret) {
+        const char *candidates[64];
+        size_t n = 0;
+
+        *ret = NULL;
+        for (size_t i = 0; i < move->n_reasons && n < ARRAY_SIZE(candidates); i++)
+                candidates[n++] = move->reasons[i]->rule.name;
+        if (!name) {
+                if (n == 0)
+                        return 0;
+                Text list = { 0 };
+                for (size_t i = 0; i < n; i++)
+                        text_printf(&list, "%s%s", i ? ", " : "", candidates[i]);
+                int r = list.error ? list.error : deciding_refuse(deciding, "reason_required", "\"%s\" needs a reason: %s", move->rule.name, list.data);
+                text_free(&list);
+                return r;
+        }
+        for (size_t i = 0; i < move->n_reasons; i++)
+                if (base_streq(move->reasons[i]->rule.name, name))
+                        *ret = move->reasons[i];
+        if (!*ret) {
+                const char *near = text_closest(name, candidates, n);
+                return deciding_refuse(deciding, "unknown_reason", "\"%s\" has no reason \"%s\"%s%s%s", move->rule.name, name, near ? "; did you mean \"" : "", near ? near : "",
+                        near ? "\"?" : "");
+        }
+        if ((*ret)->note_required && (!note || !*note))
+                return deciding_refuse(deciding, "note_required", "the reason \"%s\" needs a note", name);
+        return 0;
+}
+
+int moves_by_person(Deciding *deciding) {
+        const Record *record = deciding->input->record;
+        const RuleSet *rules = deciding->rules;
+        const char *reason_name = facts_text(&record->facts, FIELD_OUTCOME_REASON);
+        const char *note = facts_text(&record->facts, FIELD_OUTCOME_NOTE);
+        const Move *move = NULL, *named = NULL;
+        const Reason *reason = NULL;
+        const Fence *fence;
+        const char *missing;
+        bool owner_acts;
+        int r;
+
+        /* Several moves may share a verb (one a status): the one that leaves this status is meant. */
+        for (size_t i = 0; i < rules->n_moves && !move; i++) {
+                const Move *candidate = &rules->moves[i];
+                bool is_named = base_streq(candidate->rule.name, record->event);
+                for (size_t k = 0; k < candidate->n_aliases && !is_named; k++)
+                        is_named = base_streq(candidate->aliases[k], record->event);
+                if (!is_named)
+                        continue;
+                named = named ? named : candidate;
+                if (leaves(candidate, deciding->status))
+                        move = candidate;
+        }
+        if (!named) {
+                const char *candidates[256];
+                size_t n = 0;
+                for (size_t i = 0; i < rules->n_moves && n < ARRAY_SIZE(candidates); i++)
+                        if (rules->moves[i].by != BY_RULES)
+                                candidates[n++] = rules->moves[i].rule.name;
+                const char *near = text_closest(record->event, candidates, n);
+                return deciding_refuse(deciding, "unknown_move", "the rules have no move \"%s\"%s%s%s", record->event, near ? "; did you mean \"" : "", near ? near : "",
+                        near ? "\"?" : "");
+        }
+        if (!move) {
+                char since[TIME_TEXT_SIZE];
+                return deciding_refuse(deciding, "wrong_status", "\"%s\" does not leave \"%s\", where the lead is since %s%s%s", named->rule.name, deciding->status->rule.name,
+                        time_format_rfc3339(deciding->out->after.entered_us, since), deciding->owner ? ", owned by " : "",
+                        deciding->owner ? deciding->owner->rule.name : "");
+        }
+        r = check_by(deciding, move, &owner_acts);
+        if (r < 0 || deciding->out->refused)
+                return r;
+        r = check_reason(deciding, move, reason_name, note, &reason);
+        if (r < 0 || deciding->out->refused)
+                return r;
+        const Status *to = move->to ? move->to : reason ? reason->to : NULL;
+        if (!to)
+                return deciding_refuse(deciding, "reason_required", "\"%s\" needs a reason that says where the lead goes", move->rule.name);
+        r = find_missing(deciding, move->needs, move->n_needs, &missing);
+        if (r < 0)
+                return r;
+        if (!missing && reason) {
+                r = find_missing(deciding, reason->needs, reason->n_needs, &missing);
+                if (r < 0)
+                        return r;
+        }
+        if (missing)
+                return deciding_refuse(deciding, "needs", "\"%s\"%s%s%s is missing: %s", move->rule.name, reason ? " with reason \"" : "", reason ? reason->rule.name : "",
+                        reason ? "\"" : "", missing);
+        if (to != deciding->status) {
+                r = moves_find_fence(deciding, to, &fence, NULL);
+                if (r < 0)
+                        return r;
+                if (fence)
+                        return deciding_refuse(deciding, "fence", "the fence %s keeps the lead out of \"%s\"%s%s", fence->rule.name, to->rule.name, fence->rule.doc ? ": " : "",
+                                fence->rule.doc ? fence->rule.doc : "");
+        }
+        if (owner_acts)
+                deciding->out->after.unaccepted = false;
+        return carry_out(deciding, move, to, reason, deciding->input->actor, note);
+}
+
+int moves_assign(Deciding *deciding) {
+        const Record *record = deciding->input->record;
+        const char *owner_name = facts_text(&record->facts, FIELD_OUTCOME_OWNER);
+        const Member *owner = owner_name ? policy_member(deciding->rules, owner_name) : NULL;
+        const Team *team = deciding->status->team;
+        const char *name;
+        ActorKind kind = actor_parse(deciding->input->actor, &name);
+        const Member *actor = kind == ACTOR_REP ? policy_member(deciding->rules, name) : NULL;
+
+        if (!owner)
+                return deciding_refuse(deciding, "unknown_owner", "no member \"%s\" in the rules", owner_name ? owner_name : "");
+        if (owner->left)
+                return deciding_refuse(deciding, "unknown_owner", "%s has left", owner->rule.name);
+        if (owner->team != team)
+                return deciding_refuse(deciding, "not_allowed", "\"%s\" is owned by the team %s; %s is in %s", deciding->status->rule.name, team->rule.name, owner->rule.name,
+                        owner->team->rule.name);
+        if (!deciding->input->actor_is_operator && !(actor && (actor == team->head || actor == deciding->owner)))
+                return deciding_refuse(deciding, "not_allowed", "a lead is assigned by its owner, the head of its team or an operator");
+        if (owner == deciding->owner)
+                return deciding_refuse(deciding, "stale", "%s owns the lead already", owner->rule.name);
+        deciding_set_owner(deciding, owner, "assign", "by hand");
+        deciding->out->after.unaccepted = false;
+        deciding->out->after.held = (HeldState){ .next_look_us = TIME_NONE };
+        return add_move(deciding,
+                (MoveMade){ .move = "assign",
+                        .from = deciding->status->rule.name,
+                        .to = deciding->status->rule.name,
+                        .by = deciding->input->actor,
+                        .note = facts_text(&record->facts, FIELD_OUTCOME_NOTE) });
+}
+
+int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason) {
+        const Status *to = move->to ? move->to : reason ? reason->to : NULL;
+        const Fence *fence;
+        int r;
+
+        if (!to || !leaves(move, deciding->status))
+                return deciding_summarise(deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
+        r = moves_find_fence(deciding, to, &fence, NULL);
+        if (r < 0)
+                return r;
+        if (fence)
+                return deciding_summarise(deciding, "%s: %s is kept out of %s by %s", sla->rule.name, move->rule.name, to->rule.name, fence->rule.name);
+        const char *by = arena_printf(deciding->arena, "sla:%s", sla->rule.name);
+        return by ? carry_out(deciding, move, to, reason, by, NULL) : -ENOMEM;
+}
+
+/* ---- moves of the rules ---- */
+
+static bool was_left(const Deciding *deciding, const Status *status) {
+        for (size_t i = 0; i < deciding->n_visited; i++)
+                if (deciding->visited[i] == status)
+                        return true;
+        return false;
+}
+
+/* After a hand-back no automatic move leaves the status until the date, or until the signal its reason waits for. */
+static int is_resting(Deciding *deciding, bool *ret) {
+        LeadState *after = &deciding->out->after;
+
+        *ret = false;
+        if (after->recycle_us == TIME_NONE)
+                return 0;
+        bool open = after->recycle_us != RECYCLE_UNTIL_WOKEN && deciding->input->now_us >= after->recycle_us;
+        const Reason *reason = after->recycle_reason ? policy_reason(deciding->rules, after->recycle_reason) : NULL;
+        for (size_t i = 0; i < deciding->n_history && !open && reason && reason->wake_on; i++) {
+                const Activity *activity = &deciding->history[i];
+                if (activity->event != deciding->input->event_id || activity->time_us < after->entered_us)
+                        continue;
+                int r = policy_matches_activity(deciding->rules, reason->wake_on, &deciding->subject, activity, deciding->arena, &open);
+                if (r < 0)
+                        return r;
+        }
+        if (open) {
+                after->recycle_us = TIME_NONE;
+                after->recycle_reason = NULL;
+        }
+        *ret = !open;
+        return 0;
+}
+
+int moves_automatic(Deciding *deciding) {
+        const RuleSet *rules = deciding->rules;
+        bool resting;
+        int r;
+
+        r = is_resting(deciding, &resting);
+        if (r < 0)
+                return r;
+        for (size_t n = 0; n < POLICY_CHAIN_MAX && !resting; n++) {
+                const Move *found = NULL;
+                for (size_t i = 0; i < rules->n_moves && !found; i++) {
+                        const Move *move = &rules->moves[i];
+                        const char *missing, *note = NULL;
+                        const Fence *fence;
+                        bool holds;
+                        if (move->by != BY_RULES || !leaves(move, deciding->status) || was_left(deciding, move->to))
+                                continue;
+                        r = policy_holds(deciding->rules, move->when, &deciding->subject, deciding->arena, &holds, &note, NULL);
+                        if (r < 0)
+                                return r;
+                        if (r == POLICY_E_FAILED) {
+                                /* A move that breaks holds the lead where it is: guessing would be worse. */
+                                deciding_hold(deciding, move->rule.name, note ? note : "the rule failed", TIME_NONE);
+                                return receipts_add(&deciding->out->receipts, deciding->arena,
+                                        (Receipt){ .rule = &move->rule, .failed = true, .note = deciding->out->after.held.text });
+                        }
+                        if (!holds)
+                                continue;
+                        r = find_missing(deciding, move->needs, move->n_needs, &missing);
+                        if (r < 0)
+                                return r;
+                        if (missing)
+                                continue;
+                        r = moves_find_fence(deciding, move->to, &fence, NULL);
+                        if (r < 0)
+                                return r;
+                        if (!fence)
+                                found = move;
+                }
+                if (!found)
+                        break;
+                r = receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &found->rule, .matched = true });
+                if (r < 0)
+                        return r;
+                bool stays = found->to == deciding->status;
+                r = carry_out(deciding, found, found->to, NULL, "rules", NULL);
+                if (r < 0 || stays)
+                        return r;
+                r = is_resting(deciding, &resting);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

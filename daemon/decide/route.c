@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * route: finds the one person who gets a lead. The first route to the status' team
+ * whose condition holds decides; among its eligible members the team's strategy does.
+ *
+ * Weighted turns are smooth (the scheme nginx made known, vectors.md R8): each
+ * eligible member's turn grows by the weight, the highest is served and pays the sum
+ * of the weights. Who is not eligible keeps the turn as it is, so that nobody who was
+ * away is flooded on return. Ties go by name. Nobody eligible: the lead is held with
+ * the cause per candidate and the next moment somebody may be free.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+typedef struct Candidate {
+        const Member *member;
+        const Seat *seat;
+        const char *cause; /* NULL = eligible */
+        int64_t free_us;   /* when the cause ends; TIME_NONE = not known */
+        int64_t weight, turn;
+} Candidate;
+
+void deciding_set_owner(Deciding *deciding, const Member *owner, const char *route, const char *text) {
+        Assignment *assignment = &deciding->out->assignment;
+        const char *before = deciding->input->before->owner;
+
+        deciding->owner = owner;
+        deciding->out->after.owner = deciding->subject.owner = owner ? owner->rule.name : NULL;
+        *assignment = (Assignment){
+                .changed = (before == NULL) != (owner == NULL) || (before && owner && !base_streq(before, owner->rule.name)),
+                .owner = owner ? owner->rule.name : NULL,
+                .previous = before,
+                .route = route,
+                .team = deciding->status->team->rule.name,
+                .text = text,
+        };
+        deciding->owner_changed = true;
+}
+
+static const Seat *find_seat(const Desk *desk, const char *member) {
+        static const Seat empty = { .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
+
+        for (size_t i = 0; i < desk->n_seats; i++)
+                if (base_streq(desk->seats[i].member, member))
+                        return &desk->seats[i];
+        return &empty;
+}
+
+static bool locale_matches(const char *wanted, const char *have) {
+        size_t size = strlen(have);
+
+        return strncasecmp(wanted, have, size) == 0 && (wanted[size] == '\0' || wanted[size] == '-' || wanted[size] == '_');
+}
+
+/* Does the member have every skill the route asks for? A lead that does not say what it needs is served by anybody. */
+static bool has_skills(const Deciding *deciding, const Route *route, const Member *member) {
+        for (size_t i = 0; i < route->n_match; i++) {
+                const Value *wanted = facts_get(&deciding->out->profile, route->match[i].field, route->match[i].key);
+                bool found = !wanted || wanted->type != VALUE_TEXT;
+                for (size_t s = 0; s < member->n_skills && !found; s++) {
+                        if (!base_streq(member->skills[s].name, route->match[i].skill))
+                                continue;
+                        for (size_t v = 0; v < member->skills[s].n_values && !found; v++)
+                                found = locale_matches(wanted->text, member->skills[s].values[v]);
+                }
+                if (!found)
+                        return false;
+        }
+        return true;
+}
+
+static int64_t next_midnight(const Deciding *deciding, const Member *member) {
+        const Calendar *calendar = policy_member_calendar(member);
+        const Zone *zone = calendar ? calendar_zone(calendar) : deciding->rules->settings->zone;
+        int64_t local = deciding->input->now_us + zone_offset_seconds(zone, deciding->input->now_us) * US_PER_SECOND;
+
+        return zone_local_to_utc(zone, (local / US_PER_DAY + 1) * US_PER_DAY);
+}
+
+static int64_t first_opening(const Member *member, int64_t from_us) {
+        const Calendar *calendar = policy_member_calendar(member);
+        int64_t open_us;
+
+        return calendar && calendar_next_open(calendar, from_us, &open_us) == 0 ? open_us : from_us;
+}
+
+static void judge_candidate(const Deciding *deciding, const Route *route, const Member *except, Candidate *candidate) {
+        const Member *member = candidate->member;
+        const Seat *seat = candidate->seat;
+        int64_t now_us = deciding->input->now_us, until_us;
+
+        candidate->free_us = TIME_NONE;
+        if (member->left)
+                candidate->cause = "has left";
+        else if (member == except)
+                candidate->cause = "let it expire";
+        else if (member->weight == 0)
+                candidate->cause = "gets leads only as head";
+        else if (!has_skills(deciding, route, member))
+                candidate->cause = "lacks the skill";
+        else if (policy_member_is_away(member, now_us, &until_us) ||
+                 (seat->away_from_us != TIME_NONE && seat->away_from_us <= now_us && now_us < seat->away_until_us && (until_us = seat->away_until_us, true))) {
+                char text[TIME_TEXT_SIZE];
+                candidate->free_us = first_opening(member, until_us);
+                candidate->cause = arena_printf(deciding->arena, "is away until %s", time_format_rfc3339(until_us, text));
+        } else if (member->max_unaccepted && seat->n_unaccepted >= member->max_unaccepted)
+                candidate->cause = arena_printf(deciding->arena, "has %u of %u not yet accepted", seat->n_unaccepted, member->max_unaccepted);
+        else if (member->max_open && seat->n_open >= member->max_open)
+                candidate->cause = arena_printf(deciding->arena, "has %u of %u open", seat->n_open, member->max_open);
+        else if (member->per_day && seat->n_today >= member->per_day) {
+                candidate->free_us = first_opening(member, next_midnight(deciding, member));
+                candidate->cause = arena_printf(deciding->arena, "got %u of %u today", seat->n_today, member->per_day);
+        } else
+                candidate->cause = NULL;
+}
+
+static Candidate *choose(const Deciding *deciding, const Team *team, Candidate *candidates, size_t n) {
+        Candidate *best = NULL;
+        int64_t sum = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                Candidate *candidate = &candidates[i];
+                if (candidate->cause)
+                        continue;
+                candidate->weight = team->strategy == STRATEGY_WEIGHTED ? candidate->member->weight : 1;
+                candidate->turn = candidate->seat->turn + candidate->weight;
+                sum += candidate->weight;
+                bool better = !best;
+                if (best)
+                        switch (team->strategy) {
+                        case STRATEGY_ROUND_ROBIN:
+                        case STRATEGY_WEIGHTED:
+                                better = candidate->turn > best->turn;
+                                break;
+                        case STRATEGY_LEAST_OPEN:
+                                better = candidate->seat->n_open < best->seat->n_open || (candidate->seat->n_open == best->seat->n_open && candidate->turn > best->turn);
+                                break;
+                        case STRATEGY_TOP_FIRST:
+                                better = candidate->member->rank < best->member->rank || (candidate->member->rank == best->member->rank && candidate->turn > best->turn);
+                                break;
+                        }
+                if (better)
+                        best = candidate;
+        }
+        if (best)
+                best->turn -= sum;
+        (void) deciding;
+        return best;
+}
+
+static int save_turns(Deciding *deciding, const Candidate *candidates, size_t n) {
+        Decision *out = deciding->out;
+
+        out->turns = ARENA_ARRAY(deciding->arena, TurnChange, n);
+        if (!out->turns)
+                return -ENOMEM;
+        out->n_turns = 0;
+        for (size_t i = 0; i < n; i++)
+                if (!candidates[i].cause)
+                        out->turns[out->n_turns++] = (TurnChange){ .member = candidates[i].member->rule.name, .turn = candidates[i].turn };
+        return 0;
+}
+
+static int hold_for_nobody(Deciding *deciding, const Route *route, const Candidate *candidates, size_t n) {
+        Text text = { 0 };
+        int64_t look_us = TIME_NONE;
+        bool open_ended = false;
+
+        text_printf(&text, "nobody in %s can take it:", deciding->status->team->rule.name);
+        for (size_t i = 0; i < n; i++) {
+                text_printf(&text, "%s %s %s", i ? "," : "", candidates[i].member->rule.name, candidates[i].cause);
+                if (candidates[i].free_us == TIME_NONE)
+                        open_ended |= candidates[i].member->weight > 0 && !candidates[i].member->left;
+                else if (look_us == TIME_NONE || candidates[i].free_us < look_us)
+                        look_us = candidates[i].free_us;
+        }
+        /* A cap opens whenever an owner answers: nobody can say when, so look regularly. */
+        int64_t again_us = deciding->input->now_us + DECIDE_LOOK_AGAIN_US;
+        if (open_ended && (look_us == TIME_NONE || again_us < look_us))
+                look_us = again_us;
+        char *kept = text.error ? NULL : arena_strndup(deciding->arena, text.data, text.size);
+        text_free(&text);
+        if (!kept)
+                return -ENOMEM;
+        deciding_hold(deciding, route->rule.name, kept, look_us);
+        return deciding_summarise(deciding, "held: %s", kept);
+}
+
+static int route_to_account(Deciding *deciding, const Route *route, bool *ret_done) {
+        const char *name = deciding->input->desk->account_owner;
+        const Member *member = name ? policy_member(deciding->rules, name) : NULL;
+        Candidate candidate = { .member = member };
+
+        *ret_done = false;
+        if (!member || member->team != deciding->status->team)
+                return 0;
+        candidate.seat = find_seat(deciding->input->desk, name);
+        if (member->left || policy_member_is_away(member, deciding->input->now_us, &candidate.free_us))
+                return 0;
+        deciding_set_owner(deciding, member, route->rule.name, "owns the same company's other open leads");
+        *ret_done = true;
+        return 0;
+}
+
+static int route_by_team(Deciding *deciding, const Route *route, const Member *except, bool *ret_done) {
+        const Team *team = deciding->status->team;
+        Candidate *candidates = ARENA_ARRAY(deciding->arena, Candidate, team->n_members);
+
+        *ret_done = false;
+        if (!candidates)
+                return -ENOMEM;
+        for (size_t i = 0; i < team->n_members; i++) {
+                candidates[i] = (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
+                judge_candidate(deciding, route, except, &candidates[i]);
+        }
+        Candidate *chosen = choose(deciding, team, candidates, team->n_members);
+        if (!chosen && except && team->head && team->head != except && !team->head->left) {
+                deciding_set_owner(deciding, team->head, route->rule.name, "everybody else has had it: the head gets it");
+                *ret_done = true;
+                return 0;
+        }
+        if (!chosen)
+                return except ? 0 : hold_for_nobody(deciding, route, candidates, team->n_members);
+        int r = save_turns(deciding, candidates, team->n_members);
+        if (r < 0)
+                return r;
+        Text text = { 0 };
+        text_printf(&text, "the turn of %s", chosen->member->rule.name);
+        for (size_t i = 0; i < team->n_members; i++)
+                if (candidates[i].cause)
+                        text_printf(&text, "; %s %s", candidates[i].member->rule.name, candidates[i].cause);
+        const char *kept = text.error ? NULL : arena_strndup(deciding->arena, text.data, text.size);
+        text_free(&text);
+        if (!kept)
+                return -ENOMEM;
+        deciding_set_owner(deciding, chosen->member, route->rule.name, kept);
+        deciding->reassigned = except != NULL;
+        *ret_done = true;
+        return 0;
+}
+
+int route_lead(Deciding *deciding, const Member *except) {
+        const Team *team = deciding->status->team;
+        LeadState *after = &deciding->out->after;
+        int r;
+
+        if (team->n_members == 0 || after->test || deciding->status->kind == STATUS_FINAL) {
+                if (deciding->owner)
+                        deciding_set_owner(deciding, NULL, "queue", NULL);
+                return 0;
+        }
+        if (deciding->owner && !except)
+                return 0;
+        for (size_t i = 0; i < deciding->rules->n_routes; i++) {
+                const Route *route = &deciding->rules->routes[i];
+                const char *note = NULL;
+                bool holds = true, done;
+                if (!route->account && route->team != team)
+                        continue;
+                if (route->account && except)
+                        continue;
+                r = policy_holds(deciding->rules, route->when, &deciding->subject, deciding->arena, &holds, &note, NULL);
+                if (r < 0)
+                        return r;
+                if (r == POLICY_E_FAILED) {
+                        deciding_hold(deciding, route->rule.name, note ? note : "the rule failed", TIME_NONE);
+                        return 0;
+                }
+                if (!holds)
+                        continue;
+                r = route->account ? route_to_account(deciding, route, &done) : route_by_team(deciding, route, except, &done);
+                if (r < 0)
+                        return r;
+                if (!done) {
+                        if (route->account)
+                                continue; /* an account route misses when nobody has the account */
+                        return 0;
+                }
+                after->held = (HeldState){ .next_look_us = TIME_NONE };
+                after->unaccepted = true;
+                r = receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &route->rule, .matched = true });
+                if (r < 0)
+                        return r;
+                return deciding_summarise(deciding, "offered to %s (%s)", deciding->owner->rule.name, route->rule.name);
+        }
+        deciding_hold(deciding, "route", arena_printf(deciding->arena, "no route leads to the team %s", team->rule.name), TIME_NONE);
+        return 0;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers: SLA steps and the one armed instant of a lead. An SLA starts when its
+ * status is entered or its lead gets an owner; each step's instant is computed in
+ * working time and kept as a fact, so that a later change of time-zone data moves
+ * nothing. A step fires once: firing it and counting it on are one decision.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+static const SlaState no_timer = { .due_us = TIME_NONE, .next_due_us = TIME_NONE };
+
+/* The calendar an SLA runs in; false = it cannot run yet (the owner's clock, and nobody owns the lead). */
+static bool find_calendar(const Deciding *deciding, const Sla *sla, const Calendar **ret) {
+        const Team *team = deciding->status->team;
+
+        *ret = NULL;
+        switch (sla->clock) {
+        case CLOCK_OWNER:
+                if (deciding->owner) {
+                        *ret = policy_member_calendar(deciding->owner);
+                        return true;
+                }
+                if (team->n_members > 0)
+                        return false;
+                /* A queue has no owner by design: it runs in its team's calendar. */
+                *ret = team->calendar ? team->calendar->calendar : NULL;
+                return true;
+        case CLOCK_TEAM:
+                *ret = team->calendar ? team->calendar->calendar : NULL;
+                return true;
+        case CLOCK_WALL:
+                return true;
+        case CLOCK_CALENDAR:
+                *ret = sla->calendar->calendar;
+                return true;
+        }
+        return true;
+}
+
+/* from + duration, TIME_NONE when the calendar never opens again. Work days without a calendar are days. */
+static int64_t add(const Calendar *calendar, int64_t from_us, Duration duration) {
+        int64_t due_us;
+
+        if (!calendar)
+                return from_us + duration.us + duration.workdays * US_PER_DAY;
+        return calendar_add(calendar, from_us, duration, &due_us) == 0 ? due_us : TIME_NONE;
+}
+
+static bool is_zero(Duration duration) { return duration.us == 0 && duration.workdays == 0; }
+
+/* When step `number` (counting on through repeats) is due; previous_us: when the one before was. */
+static int64_t step_due(const Sla *sla, const Calendar *calendar, int64_t start_us, uint32_t number, int64_t previous_us) {
+        if (number < sla->n_steps)
+                return add(calendar, start_us, sla->steps[number].at);
+        if (sla->n_steps == 0 || is_zero(sla->steps[sla->n_steps - 1].every) || previous_us == TIME_NONE)
+                return TIME_NONE;
+        return add(calendar, previous_us, sla->steps[sla->n_steps - 1].every);
+}
+
+static const SlaStep *step_of(const Sla *sla, uint32_t number) {
+        if (number < sla->n_steps)
+                return &sla->steps[number];
+        return sla->n_steps > 0 && !is_zero(sla->steps[sla->n_steps - 1].every) ? &sla->steps[sla->n_steps - 1] : NULL;
+}
+
+static int start(Deciding *deciding, const Sla *sla) {
+        SlaState *state = &deciding->out->after.sla;
+        const Calendar *calendar;
+        int64_t now_us = deciding->input->now_us;
+
+        if (!find_calendar(deciding, sla, &calendar))
+                return 0;
+        *state = (SlaState){
+                .rule = sla->rule.name,
+                .start_event = deciding->input->event_id,
+                .start_us = now_us,
+                .due_us = is_zero(sla->within) ? TIME_NONE : add(calendar, now_us, sla->within),
+                .next_step = 0,
+                .next_due_us = step_due(sla, calendar, now_us, 0, TIME_NONE),
+        };
+        return receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &sla->rule, .matched = true });
+}
+
+static int holds(Deciding *deciding, const Condition *condition, bool *ret) {
+        int r = policy_holds(deciding->rules, condition, &deciding->subject, deciding->arena, ret, NULL, NULL);
+
+        return r < 0 ? r : 0;
+}
+
+/* The first SLA of the present status that applies. */
+static int find_sla(Deciding *deciding, const Sla **ret) {
+        const RuleSet *rules = deciding->rules;
+
+        *ret = NULL;
+        for (size_t i = 0; i < rules->n_slas; i++) {
+                bool applies, started = true, stopped = false;
+                int r;
+                if (rules->slas[i].status != deciding->status)
+                        continue;
+                r = holds(deciding, rules->slas[i].when, &applies);
+                if (r < 0)
+                        return r;
+                if (!applies)
+                        continue;
+                if (rules->slas[i].start_on) {
+                        r = holds(deciding, rules->slas[i].start_on, &started);
+                        if (r < 0)
+                                return r;
+                }
+                if (started && rules->slas[i].stop) {
+                        r = holds(deciding, rules->slas[i].stop, &stopped);
+                        if (r < 0)
+                                return r;
+                }
+                if (started && !stopped)
+                        *ret = &rules->slas[i];
+                return 0;
+        }
+        return 0;
+}
+
+/* The prospect's message sets a new due; the owner's answer never does (vectors.md H5). */
+static int rolls(Deciding *deciding, const Sla *sla, bool *ret) {
+        *ret = false;
+        if (!sla->roll_on)
+                return 0;
+        for (size_t i = 0; i < deciding->n_history; i++)
+                if (deciding->history[i].event == deciding->input->event_id)
+                        return policy_matches_activity(deciding->rules, sla->roll_on, &deciding->subject, &deciding->history[i], deciding->arena, ret);
+        return 0;
+}
+
+int timers_update(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        const Sla *sla = after->sla.rule ? policy_sla(deciding->rules, after->sla.rule) : NULL;
+        bool was_running = after->sla.rule != NULL;
+        int r;
+
+        if (deciding->status->kind == STATUS_FINAL || after->test) {
+                after->sla = no_timer;
+                return 0;
+        }
+        bool lost = was_running && (!sla || sla->status != deciding->status);
+        bool restart = deciding->entered || lost || (deciding->owner_changed && (!deciding->fired_sla || deciding->reassigned));
+        if (!restart && sla) {
+                bool stopped = false, rolled = false;
+                if (sla->stop) {
+                        r = holds(deciding, sla->stop, &stopped);
+                        if (r < 0)
+                                return r;
+                }
+                if (stopped) {
+                        after->sla = no_timer;
+                        return deciding_summarise(deciding, "%s is met", sla->rule.name);
+                }
+                r = rolls(deciding, sla, &rolled);
+                if (r < 0)
+                        return r;
+                return rolled ? start(deciding, sla) : 0;
+        }
+        if (!restart) {
+                /* Nothing runs: only an SLA that waits for its start_on may begin now. */
+                r = find_sla(deciding, &sla);
+                return r < 0 || !sla || !sla->start_on ? r : start(deciding, sla);
+        }
+        after->sla = no_timer;
+        r = find_sla(deciding, &sla);
+        return r < 0 || !sla ? r : start(deciding, sla);
+}
+
+int timers_fire(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        SlaState *state = &after->sla;
+        const Sla *sla = state->rule ? policy_sla(deciding->rules, state->rule) : NULL;
+        const Calendar *calendar;
+        int r;
+
+        if (!sla || state->next_due_us == TIME_NONE || state->next_due_us > deciding->input->now_us)
+                return 0; /* a look: whatever changed by itself is judged like any event */
+        uint32_t number = state->next_step;
+        const SlaStep *step = step_of(sla, number);
+        deciding->fired_sla = sla->rule.name;
+        r = find_calendar(deciding, sla, &calendar) ? 0 : -EINVAL;
+        state->next_step = number + 1;
+        state->next_due_us = r == 0 ? step_due(sla, calendar, state->start_us, number + 1, state->next_due_us) : TIME_NONE;
+        if (!step)
+                return 0;
+        if (step->n_remind > 0 && !after->test) {
+                r = effects_reminded(deciding, sla, step, number);
+                if (r < 0)
+                        return r;
+        }
+        if (step->reassign && deciding->owner) {
+                r = route_lead(deciding, deciding->owner);
+                if (r < 0)
+                        return r;
+        }
+        if (step->move)
+                return moves_by_sla(deciding, sla, step->move, step->reason);
+        return 0;
+}
+
+static void sooner(int64_t *wake_us, int64_t candidate_us) {
+        if (candidate_us != TIME_NONE && (*wake_us == TIME_NONE || candidate_us < *wake_us))
+                *wake_us = candidate_us;
+}
+
+void timers_arm(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        int64_t now_us = deciding->input->now_us;
+        int64_t look_us = TIME_NONE;
+
+        after->wake_us = TIME_NONE;
+        if (after->test)
+                return;
+        sooner(&after->wake_us, after->sla.next_due_us);
+        sooner(&after->wake_us, after->held.next_look_us);
+        if (after->recycle_us != RECYCLE_UNTIL_WOKEN)
+                sooner(&after->wake_us, after->recycle_us);
+        if (deciding->status && deciding->status->kind != STATUS_FINAL)
+                sooner(&look_us, deciding->subject.next_change_us);
+        /* What changes by itself lies ahead: an instant that has come was judged just now, and looking again at once would spin. */
+        if (look_us != TIME_NONE && look_us <= now_us)
+                look_us = now_us + US_PER_SECOND;
+        sooner(&after->wake_us, look_us);
+}
