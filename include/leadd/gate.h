@@ -1,0 +1,50 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate: the one way from "something happened" to "it is remembered". Finds the
+ * lead, loads it, decides, and folds the decision into the store, inside the
+ * caller's transaction. Every door uses it: spool, socket, timer, and replay, which
+ * proves that the log alone gives the same state.
+ */
+#include "leadd/base.h"
+#include "leadd/decide.h"
+#include "leadd/policy.h"
+#include "leadd/record.h"
+#include "leadd/store.h"
+
+#define GATE_EVENT_MEMORY_MAX (64 * 1024 * 1024) /* bytes one decision may use */
+
+typedef struct Gate Gate;
+
+typedef struct GateInput {
+        const Record *record;
+        uint64_t lead;     /* 0 = find it by the record's subject and identity */
+        const char *actor; /* "rep:anna", "integration:forms", "system:leadd" */
+        bool actor_is_operator;
+        int64_t now_us;
+        uint64_t ledger, ledger_index; /* where in the spool it came from; 0 = not from a file */
+} GateInput;
+
+typedef struct GateOutcome {
+        bool duplicate; /* seen before: counted, nothing changed; event and lead are those of the first time */
+        uint64_t event, lead;
+        uint64_t similar;         /* another lead that may be the same person, 0 = none */
+        const Decision *decision; /* NULL for a duplicate; valid until the next gate_judge */
+} GateOutcome;
+
+/* store is borrowed for the gate's life. */
+int gate_new(Store *store, Gate **ret);
+Gate *gate_free(Gate *gate);
+void gate_freep(Gate **gate);
+/* The rule set decisions are made under; borrowed until the next call. */
+void gate_set_rules(Gate *gate, RuleSet *rules);
+
+/* Judges one record inside an open transaction. A refusal (policy or unknown lead) is 0 with decision->refused and nothing changed. */
+int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret);
+
+/* Records that rules became active (an event of the log), inside an open transaction. */
+int gate_log_rules(Gate *gate, int64_t now_us);
+
+/* Replays the log of the store at path (read only) into an empty one in memory, under the archived rule sets and the recorded
+ * clock, and compares every projection. Differences are appended as lines; *ret_n counts them. */
+int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uint64_t *ret_n_differences);
