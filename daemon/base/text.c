@@ -213,8 +213,10 @@ char *utf8_casefold(Arena *arena, const char *s, size_t size, size_t *ret_size) 
                 }
                 if (n > 0)
                         text_append_folded(&text, s + i, n);
-                else /* NUL or a byte that is not UTF-8 stands for itself */
-                        text_append_size(&text, s + i, n = 1);
+                else { /* NUL or a byte that is not UTF-8 stands for itself */
+                        n = 1;
+                        text_append_size(&text, s + i, n);
+                }
                 i += n;
         }
         if (text.error < 0)
