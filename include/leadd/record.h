@@ -29,7 +29,7 @@ static inline Value value_text_size(const char *s, size_t size) {
         return (Value){ .type = VALUE_TEXT, .text = s, .size = (uint32_t) size };
 }
 static inline Value value_text(const char *s) { return value_text_size(s, strlen(s)); }
-bool value_equal(const Value *a, const Value *b); /* an integer equals the same number */
+bool value_equal(const Value *a, const Value *b);  /* an integer equals the same number */
 bool value_as_number(const Value *v, double *ret); /* numbers only; text is never converted */
 
 /* ---- the field table ----------------------------------------------------
@@ -46,7 +46,8 @@ bool value_as_number(const Value *v, double *ret); /* numbers only; text is neve
         X(6, PERSON_FAMILY_NAME, "person.family_name", TEXT, "family name") \
         X(7, PERSON_TITLE, "person.title", TEXT, "job title") \
         X(8, PERSON_DEPARTMENT, "person.department", TEXT, "department") \
-        X(9, PERSON_SENIORITY, "person.seniority", TEXT, "owner, c_level, vp, director, manager, senior, individual, entry, unknown; derived from the title when absent") \
+        X(9, PERSON_SENIORITY, "person.seniority", TEXT, \
+                "owner, c_level, vp, director, manager, senior, individual, entry, unknown; derived from the title when absent") \
         X(10, PERSON_LOCALE, "person.locale", TEXT, "BCP 47 language tag") \
         X(11, PERSON_ZONEINFO, "person.zoneinfo", TEXT, "IANA time zone") \
         X(12, PERSON_WEBSITE, "person.website", TEXT, "URL") \
@@ -147,13 +148,14 @@ typedef struct FieldInfo {
 } FieldInfo;
 
 const FieldInfo *field_info(FieldId id); /* NULL when there is no such field */
-/* Finds a path; for a MAP *ret_key is the rest ("answers.x.y" -> "x.y"), else NULL. false: no such path. */
+/* Finds a path; for a MAP *ret_key is the rest ("answers.x.y" -> "x.y"; NULL for "answers" alone), else NULL. false: no such path. */
 bool field_find(const char *path, FieldId *ret_id, const char **ret_key);
 /* All fields in table order, for did-you-mean and generated manuals. */
 const FieldInfo *field_all(size_t *ret_n);
 /* Fields that describe the lead (person, company, attribution, interest, answers, consent, opportunity, test) and so
  * enter its profile, as opposed to fields of the event alone. */
 bool field_is_profile(FieldId id);
+bool value_fits(FieldKind kind, ValueType type);
 
 /* ---- facts: a sorted set of field values ---- */
 
@@ -161,8 +163,15 @@ typedef struct Fact {
         FieldId field;
         const char *key; /* of a MAP field, else NULL */
         Value value;
-        int64_t time_us; /* when it was stated: in a profile the newest statement wins */
+        int64_t time_us; /* when it was stated: in a profile the newest statement wins. Use fact_time() to show it. */
 } Fact;
+
+/* What leadd derived (email_domain, company.domain, seniority, name) ranks below anything that somebody stated at any time: its time
+ * is kept this much earlier, which is before all stated times. Among derived facts the newest still wins. */
+#define FACT_DERIVED_US (INT64_C(1) << 60)
+static inline int64_t fact_derived_time(int64_t time_us) { return time_us - FACT_DERIVED_US; }
+static inline bool fact_is_derived(const Fact *fact) { return fact->time_us < -FACT_DERIVED_US / 2; }
+static inline int64_t fact_time(const Fact *fact) { return fact_is_derived(fact) ? fact->time_us + FACT_DERIVED_US : fact->time_us; }
 
 typedef struct Facts {
         Fact *items; /* sorted by field, then key (bytewise) */
@@ -172,12 +181,14 @@ typedef struct Facts {
 
 const Value *facts_get(const Facts *facts, FieldId field, const char *key); /* NULL = absent */
 const char *facts_text(const Facts *facts, FieldId field);                  /* NULL unless text */
-/* Adds or replaces; text and key are copied into the arena. Setting VALUE_ABSENT removes. -ENOMEM. */
+/* Adds or replaces; text and key are copied into the arena. Setting VALUE_ABSENT removes. -ENOMEM; -EINVAL: no such field, a MAP
+ * without a key, a type that does not fit the field's kind, not a finite number. */
 int facts_set(Facts *facts, Arena *arena, FieldId field, const char *key, Value value, int64_t time_us);
 /* Merges what describes the lead: per field the newest statement wins, on equal time the greater value (so that order of
- * delivery never matters); empty text never overwrites. *ret_changed says whether the profile is now different. */
+ * delivery never matters; for consent: the more restrictive); empty text never overwrites; person.email_domain follows person.email.
+ * Saying again the e-mail or an external id (what the lead was found by) changes nothing. *ret_changed: the profile is now different. */
 int facts_merge(Facts *profile, Arena *arena, const Facts *update, bool *ret_changed);
-/* A compact, canonical, versioned encoding: equal facts give equal bytes. */
+/* Appends a compact, canonical, versioned encoding: equal facts give equal bytes. */
 int facts_encode(const Facts *facts, Text *out);
 /* Strings point into data, which must outlive the facts... or copy = true. RECORD_E_CORRUPT. */
 int facts_decode(const void *data, size_t size, bool copy, Arena *arena, Facts *ret);
@@ -224,7 +235,7 @@ typedef struct Record {
         unsigned flags;
         const char *subject; /* NULL when absent */
         Facts facts;
-        Key key; /* of spool directory + source + id: the same event for ever */
+        Key key;              /* of spool directory + source + id: the same event for ever */
         Identity *identities; /* in the order of record.md section 3 */
         size_t n_identities;
 } Record;
