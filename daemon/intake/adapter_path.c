@@ -10,8 +10,9 @@
 
 #include "adapter.h"
 
-/* How often a path may be split at a dot: no payload is deeper, and it bounds the search through keys with dots. */
-#define PATH_SPLITS_MAX INTAKE_DEPTH_MAX
+/* How often one search may look for a key. A path of six parts needs at most 64 looks however its dots fall on keys; without a bound, a
+ * payload made of keys with dots could make a long path cost exponentially many. */
+#define PATH_LOOKS_MAX 512
 
 bool place_equal(const Place *a, const Place *b) {
         if (a->parent != b->parent)
@@ -21,33 +22,33 @@ bool place_equal(const Place *a, const Place *b) {
         return a->key_size == b->key_size && memcmp(a->key, b->key, a->key_size) == 0;
 }
 
-static bool find_in_list(json_t *list, const char *path, size_t path_size, int splits, Place *ret);
+static bool find_in_list(json_t *list, const char *path, size_t path_size, int *looks, Place *ret);
 
-static bool find_in_object(json_t *object, const char *path, size_t path_size, int splits, Place *ret) {
-        json_t *value = json_object_getn(object, path, path_size);
+static bool find_in_object(json_t *object, const char *path, size_t path_size, int *looks, Place *ret) {
+        json_t *value = path_size > 0 ? json_object_getn(object, path, path_size) : NULL;
         if (value) {
                 *ret = (Place){ .value = value, .parent = object, .key = path, .key_size = path_size };
                 return true;
         }
-        if (splits == 0)
-                return false;
         for (size_t i = 1; i + 1 < path_size; i++) {
                 if (path[i] != '.')
                         continue;
+                if (--*looks < 0)
+                        return false;
                 json_t *inner = json_object_getn(object, path, i);
                 if (!inner)
                         continue;
                 const char *rest = path + i + 1;
                 size_t rest_size = path_size - i - 1;
-                if (json_is_object(inner) ? find_in_object(inner, rest, rest_size, splits - 1, ret)
-                                          : find_in_list(inner, rest, rest_size, splits - 1, ret))
+                if (json_is_object(inner) ? find_in_object(inner, rest, rest_size, looks, ret)
+                                          : find_in_list(inner, rest, rest_size, looks, ret))
                         return true;
         }
         return false;
 }
 
 /* Also asked for scalars, which hold nothing. */
-static bool find_in_list(json_t *list, const char *path, size_t path_size, int splits, Place *ret) {
+static bool find_in_list(json_t *list, const char *path, size_t path_size, int *looks, Place *ret) {
         if (!json_is_array(list))
                 return false;
         size_t i = 0, index = 0;
@@ -60,17 +61,18 @@ static bool find_in_list(json_t *list, const char *path, size_t path_size, int s
                 *ret = (Place){ .value = value, .parent = list, .index = index };
                 return true;
         }
-        if (path[i] != '.' || splits == 0)
+        if (path[i] != '.')
                 return false;
         i++;
-        return json_is_object(value) ? find_in_object(value, path + i, path_size - i, splits - 1, ret)
-                                     : find_in_list(value, path + i, path_size - i, splits - 1, ret);
+        return json_is_object(value) ? find_in_object(value, path + i, path_size - i, looks, ret)
+                                     : find_in_list(value, path + i, path_size - i, looks, ret);
 }
 
 bool place_find(json_t *root, const char *path, size_t path_size, Place *ret) {
+        int looks = PATH_LOOKS_MAX;
         if (json_is_object(root))
-                return find_in_object(root, path, path_size, PATH_SPLITS_MAX, ret);
-        return find_in_list(root, path, path_size, PATH_SPLITS_MAX, ret);
+                return find_in_object(root, path, path_size, &looks, ret);
+        return find_in_list(root, path, path_size, &looks, ret);
 }
 
 bool path_next(const char *path, size_t *state, const char **ret_part, size_t *ret_size) {

@@ -48,7 +48,7 @@ adapter "meta-lead" {
 
 -- The export is a CSV, or a UTF-16 file with tabs, and marks its ids with letters; without them the ids are those of the API.
 adapter "meta-export" {
-  match = { "created_time", "adset_id", "form_id", "platform", id = "l:*" },
+  match = { "created_time", "adset_id", "form_id", "platform" },
   format = "csv",
   time = "created_time",
   map = {

@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Typeform webhook. Answers are named by `ref`, which the form's author may set (Typeform makes up a UUID otherwise: write that one here).
 
+-- Each type of answer has its value somewhere else.
+local answer = { "text", "email", "phone_number", "choice.label", "choice.other", "choices.labels", "choices.other", "number", "boolean", "date", "url",
+                 "file_url" }
+
 adapter "typeform" {
   match = { "form_response.token", event_type = "form_response" },
   format = "json",
@@ -18,9 +22,7 @@ adapter "typeform" {
     ["form_response.calculated.score"]    = "answers.typeform_score",
   },
   pairs = {
-    { list = "form_response.answers", name = "field.ref|field.id",
-      value = { "text", "email", "phone_number", "choice.label", "choice.other", "choices.labels", "choices.other", "number", "boolean", "date",
-                "url", "file_url" },
+    { list = "form_response.answers", name = "field.ref|field.id", value = answer,
       map = {
         ["full_name|name"] = "person.name",
         ["first_name"]     = "person.given_name",
@@ -38,10 +40,8 @@ adapter "typeform" {
     -- Whatever its ref: an answer of type email is the person's, as long as no other has been taken.
     { list = "form_response.answers", name = "type", value = { "email", "phone_number" },
       map = { ["email"] = "person.email", ["phone_number"] = "person.phone_number" } },
-    { list = "form_response.answers", name = "field.ref|field.id", rest = "answers",
-      value = { "text", "email", "phone_number", "choice.label", "choice.other", "choices.labels", "choices.other", "number", "boolean", "date",
-                "url", "file_url" } },
+    { list = "form_response.answers", name = "field.ref|field.id", value = answer, rest = "answers" },
   },
-  set = { ["attribution.channel"] = "website", ["interest.budget.currency"] = "EUR" },
+  set = { ["attribution.channel"] = "website" },
   rest = { ["form_response.hidden"] = "answers.hidden" },
 }
