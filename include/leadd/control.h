@@ -18,6 +18,8 @@ struct json_t;
 #define CONTROL_REPLY_BACKLOG_MAX (8 * 1024 * 1024) /* unsent bytes after which a slow reader is dropped */
 #define CONTROL_CONNECTIONS_MAX 256
 #define CONTROL_CONNECTIONS_UID_MAX 32
+#define CONTROL_SUBMIT_ITEMS_MAX 1000 /* results in one reply of Submit */
+#define CONTROL_SUBMIT_SOURCE "leadctl" /* spool directory of Submit without a source */
 
 typedef struct Control Control;
 typedef struct ControlCall ControlCall; /* one request: owned by whoever holds it, ended by control_finish on the loop's thread */
@@ -45,14 +47,16 @@ Control *control_free(Control *control);
 const char *control_call_method(const ControlCall *call); /* "org.leadd.Leads.Show" */
 struct json_t *control_call_parameters(const ControlCall *call); /* borrowed object */
 uid_t control_call_uid(const ControlCall *call);
-int control_call_take_fd(ControlCall *call); /* the one descriptor that came along; -1 */
+/* The descriptor that came along, -1 = none. For Submit it was checked to be a regular file open for reading. */
+int control_call_take_fd(ControlCall *call);
 bool control_call_more(const ControlCall *call);
 /* Fills the reply (any thread that owns the call). Both take their json. error: "org.leadd.Leads.NoSuchLead". */
 void control_set_reply(ControlCall *call, struct json_t *parameters);
 void control_set_error(ControlCall *call, const char *error, struct json_t *parameters);
 /* Sends what was set and frees the call; on the loop's thread. A client that is gone is no error. */
 void control_finish(ControlCall *call);
-/* For watch ("more"): sends one item, keeps the call; false when the client is gone: then free it with control_finish. Takes item. */
+/* For watch ("more"): sends one item on the loop's thread, keeps the call; false when the client is gone: then free it with control_finish.
+ * When the client did not ask for more the item is dropped and the answer is true. Takes item. */
 bool control_continue(ControlCall *call, struct json_t *item);
 
 /* ---- executing a method on a desk ---- */
@@ -75,7 +79,8 @@ typedef struct ControlDesk {
         const char *spool_directory;
         const char *rules_directory;
         void *userdata;
-        /* Judges a record made from a verb; lead 0 = by the record's identity. Takes the record. */
+        /* Judges a record made from a verb; lead 0 = by the record's identity. Takes the record. Its key is set (directory "", source "leadctl"), so
+         * that a request that is sent again after a restart is a duplicate. actor_is_operator: somebody with that role acts for the person. */
         int (*judge)(void *userdata, Record *record, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret);
         /* Loads the rules again; *ret gets {loaded, hash, problems[]}. */
         int (*reload)(void *userdata, bool check_only, struct json_t **ret);
@@ -88,5 +93,18 @@ typedef struct ControlDesk {
 } ControlDesk;
 /* Runs the call's method and sets its reply or error. Never blocks on the client. */
 void control_execute(const ControlDesk *desk, ControlCall *call);
+/*
+ * What CONTROL_BY_OWNER methods are given and owe (daemon/control/interface.c has the types):
+ * Submit {source?, format, wait?} + descriptor. With control_call_more(): control_continue(call, {"results": [...]}) with at most
+ *   CONTROL_SUBMIT_ITEMS_MAX items (control_submit_item) each time, and at last control_set_reply {name, accepted, duplicates, refused, dropped}.
+ *   Without more the last reply holds the first CONTROL_SUBMIT_ITEMS_MAX results as "results". Without wait: {name} at once.
+ *   A bad source or format: control_set_error "org.leadd.Control.BadValue" {parameter, text}.
+ * Watch {}: control_continue(call, control_watch_item(...)) until it returns false; then control_finish.
+ */
+/* result: accepted, duplicate, refused, dropped. NULL and 0 give null. */
+struct json_t *control_submit_item(uint64_t index, const char *result, uint64_t lead, uint64_t event, const char *reason, const char *field,
+        const char *text, const char *summary);
+/* For ControlDesk.reload: the problems as [{severity, file, line, text}]. */
+struct json_t *control_report_json(const PolicyReport *report);
 /* One item of the watch stream for a committed event. */
 struct json_t *control_watch_item(const Record *record, const Decision *decision, uint64_t event, uint64_t lead, int64_t now_us);

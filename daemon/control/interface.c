@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interfaces of the socket as one table: what each method takes, where it runs, who may call it, and
+ * what it answers. Dispatch, parameter checks, roles and the text that introspection returns are all read
+ * from here, so they cannot disagree. What a method does stands in execute_*.c.
+ */
+#include "internal.h"
+
+#define LEAD { .name = "lead", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_LEAD_MAX }
+#define AS { .name = "as", .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
+#define NOTE { .name = "note", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX }
+#define REQUEST_ID { .name = "request_id", .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
+#define NAMED(n) { .name = (n), .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
+#define NAMED_REQUIRED(n) { .name = (n), .type = INPUT_TEXT, .required = true, .size_max = CONTROL_NAME_MAX }
+#define INTEGER(n) { .name = (n), .type = INPUT_INTEGER }
+#define FLAG(n) { .name = (n), .type = INPUT_BOOL }
+
+/* ---- org.varlink.service ---- */
+
+static const Method methods_service[] = {
+        { .name = "GetInfo",
+          .doc = "Who answers, and with which interfaces.",
+          .output = "(vendor: string, product: string, version: string, url: string, interfaces: []string)",
+          .where = CONTROL_ON_LOOP,
+          .role = ROLE_ANYONE,
+          .answer = server_get_info },
+        { .name = "GetInterfaceDescription",
+          .doc = "The text of one interface.",
+          .inputs = { { .name = "interface", .type = INPUT_TEXT, .required = true, .size_max = 255 } },
+          .output = "(description: string)",
+          .where = CONTROL_ON_LOOP,
+          .role = ROLE_ANYONE,
+          .answer = server_get_description },
+};
+const Interface interface_service = {
+        .name = "org.varlink.service",
+        .doc = "What every Varlink service answers about itself.",
+        .types = "",
+        .methods = methods_service,
+        .n_methods = ARRAY_SIZE(methods_service),
+        .errors = "error InterfaceNotFound (interface: string)\n"
+                  "error MethodNotFound (method: string)\n"
+                  "error MethodNotImplemented (method: string)\n"
+                  "error InvalidParameter (parameter: string)\n"
+                  "error PermissionDenied ()\n"
+                  "error ExpectedMore ()\n",
+};
+
+/* ---- org.leadd.Control ---- */
+
+static const Method methods_control[] = {
+        { .name = "Ping",
+          .doc = "Is anybody there?",
+          .output = "(version: string)",
+          .where = CONTROL_ON_LOOP,
+          .role = ROLE_ANYONE,
+          .answer = server_ping },
+        { .name = "Status",
+          .doc = "How the daemon is: counts, rule set, spool, what waits and what is broken.",
+          .output = "(status: object)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .execute = execute_status },
+        { .name = "Rules",
+          .doc = "The running rules in the order of their declaration, with how often each applied since an\n"
+                 "instant (default: 30 days ago). dead: only those that could have applied and did not.",
+          .inputs = { FLAG("dead"), NAMED("since") },
+          .output = "(hash: string, directory: string, since: string, rules: []RuleUse)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .execute = execute_rules },
+        { .name = "Glossary",
+          .doc = "The language of leads as the running rules have it, as text for people.",
+          .output = "(text: string)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .execute = execute_glossary },
+        { .name = "Reload",
+          .doc = "Loads the rules again. check: only says whether they would load. When they do not, the running rules stay.",
+          .inputs = { FLAG("check"), REQUEST_ID },
+          .output = "(loaded: bool, hash: ?string, problems: []Problem)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .execute = execute_reload },
+        { .name = "Clock",
+          .doc = "The daemon's clock. A virtual one is moved forward by a duration or to an instant, firing what falls\n"
+                 "due up to and including it.",
+          .inputs = { NAMED("advance"), NAMED("to"), REQUEST_ID },
+          .output = "(time: string, virtual: bool, fired: ?int)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .execute = execute_clock },
+        { .name = "Submit",
+          .doc = "Takes the one regular file whose descriptor comes along into the spool under a source (default: leadctl)\n"
+                 "in a format (json, ndjson, csv, form; with .gz or .zst). With wait it answers when all records are judged;\n"
+                 "with more, results come as they are made, and the last reply has the counts.",
+          .inputs = { NAMED("source"), NAMED_REQUIRED("format"), FLAG("wait") },
+          .output = "(name: ?string, accepted: ?int, duplicates: ?int, refused: ?int, dropped: ?int, results: ?[]Result)",
+          .where = CONTROL_BY_OWNER,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .streams = true,
+          .takes_fd = true },
+        { .name = "Spool",
+          .doc = "What waits in the spool and what was set aside.",
+          .output = "(entries: []SpoolEntry, truncated: bool)",
+          .where = CONTROL_ON_READER,
+          .role = ROLE_GROUP,
+          .execute = execute_spool },
+        { .name = "SpoolAct",
+          .doc = "retry judges the refused records of a file again, release puts a file that was set aside back,\n"
+                 "discard removes it and wants a reason. name is SOURCE/NAME as Spool lists it.",
+          .inputs = { { .name = "action", .type = INPUT_TEXT, .required = true, .size_max = 16 },
+                      { .name = "name", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_PATH_MAX },
+                      { .name = "reason", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX },
+                      REQUEST_ID },
+          .output = "(result: ?object)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .execute = execute_spool_act },
+        { .name = "Watch",
+          .doc = "Every event as it is committed, until the client hangs up. Needs more.",
+          .output = "(event: int, time: string, type: string, source: string, id: string, lead: ?string, summary: string, status: ?string,\n"
+                    "  owner: ?string, refused: ?bool)",
+          .where = CONTROL_BY_OWNER,
+          .role = ROLE_GROUP,
+          .streams = true,
+          .only_more = true },
+};
+const Interface interface_control = {
+        .name = "org.leadd.Control",
+        .doc = "The daemon itself: its state, its rules, its spool, its clock.\n"
+               "Times are RFC 3339 in UTC. A repeated request_id gets the first answer and changes nothing again.",
+        .types = "# One declaration of the running rules. at is file:line; hits and failed count since the instant asked for.\n"
+                 "type RuleUse (rule: string, kind: string, at: string, doc: ?string, hits: int, failed: int, last: ?string)\n"
+                 "\n"
+                 "# What is wrong with a rules directory. severity is error or warning.\n"
+                 "type Problem (severity: string, file: string, line: int, text: string)\n"
+                 "\n"
+                 "# What became of one record. result is accepted, duplicate, refused or dropped; reason, field and text say why.\n"
+                 "type Result (index: int, result: string, lead: ?string, event: ?int, reason: ?string, field: ?string, text: ?string,\n"
+                 "  summary: ?string)\n"
+                 "\n"
+                 "# state is waiting, held (a file that was set aside) or rejects (its refused records).\n"
+                 "type SpoolEntry (state: string, name: string, reason: ?string, text: ?string, size: int, since: ?string)\n",
+        .methods = methods_control,
+        .n_methods = ARRAY_SIZE(methods_control),
+        .errors = "# Our machinery broke; the daemon's journal says how.\n"
+                  "error Failed (text: string)\n"
+                  "error BadValue (parameter: string, text: string)\n"
+                  "error NoSuchEntry (name: string)\n"
+                  "# Only a daemon started with --virtual-clock lets its clock be moved.\n"
+                  "error ClockIsReal ()\n",
+};
+
+/* ---- org.leadd.Leads ---- */
+
+static const Method methods_leads[] = {
+        { .name = "List",
+          .doc = "Leads, newest first, at most limit (default 100, at most 1000). next is what to give as before for the next page.\n"
+                 "owner \"-\" is nobody. Points are those of each lead's last event.",
+          .inputs = { NAMED("status"), NAMED("owner"), NAMED("segment"), NAMED("grade"), FLAG("held"), INTEGER("limit"), INTEGER("before") },
+          .output = "(items: []Lead, now: string, next: ?int)",
+          .where = CONTROL_ON_READER,
+          .role = ROLE_GROUP,
+          .execute = execute_list },
+        { .name = "Show",
+          .doc = "One lead as the rules see it now. lead is 42, L-42, an e-mail or SYSTEM:ID.",
+          .inputs = { LEAD },
+          .output = "(item: Lead, now: string)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .execute = execute_show },
+        { .name = "Log",
+          .doc = "A lead's events, oldest first, from the one after `after`; more says that limit cut the list.",
+          .inputs = { LEAD, INTEGER("after"), INTEGER("limit") },
+          .output = "(lead: string, items: []Event, more: bool)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .execute = execute_log },
+        { .name = "Explain",
+          .doc = "Why a lead is where it is: a receipt for every rule, its moves and its owners. at: as it would be at a later instant\n"
+                 "if nothing happened, or as it was recorded at an earlier one.",
+          .inputs = { LEAD, NAMED("at") },
+          .output = "(lead: string, at: string, recorded: bool, event: ?int, rules: string, status: ?string, owner: ?string, fit: ?float,\n"
+                    "  engagement: ?float, grade: ?string, segments: []string, held: ?Held, next_change: ?string, receipts: []Receipt,\n"
+                    "  moves: []MoveMade, assignments: []Assignment)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .execute = execute_explain },
+        { .name = "Move",
+          .doc = "A person's move, by its name or alias in the rules.",
+          .inputs = { NAMED_REQUIRED("move"), LEAD, NAMED("reason"), NOTE, AS, REQUEST_ID },
+          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .execute = execute_move },
+        { .name = "Did",
+          .doc = "Records an activity of the person who works on the lead: call_made, email_sent, meeting_held, ...",
+          .inputs = { LEAD, NAMED_REQUIRED("activity"), NOTE, AS, REQUEST_ID },
+          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .execute = execute_did },
+        { .name = "Note",
+          .doc = "Writes a note into the lead's log.",
+          .inputs = { LEAD, { .name = "text", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX }, AS, REQUEST_ID },
+          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .execute = execute_note },
+        { .name = "Assign",
+          .doc = "Hands the lead to a member by hand; turns are not disturbed.",
+          .inputs = { LEAD, NAMED_REQUIRED("owner"), NOTE, AS, REQUEST_ID },
+          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+          .where = CONTROL_ON_GATE,
+          .role = ROLE_GROUP,
+          .changes = true,
+          .execute = execute_assign },
+};
+const Interface interface_leads = {
+        .name = "org.leadd.Leads",
+        .doc = "The leads: where each is, why, and the moves people make.\n"
+               "Times are RFC 3339 in UTC, points decimal numbers. A repeated request_id gets the first answer and changes nothing again.",
+        .types = "# Why nobody has the lead, or which rule broke on it.\n"
+                 "type Held (by: string, text: ?string, since: ?string, next_look: ?string)\n"
+                 "\n"
+                 "# since: entry into the status; due: the end of the SLA; version: the number of its events. List leaves out everything from person on.\n"
+                 "type Lead (lead: string, email: ?string, status: string, team: ?string, owner: ?string, fit: float, engagement: float,\n"
+                 "  grade: ?string, segments: []string, since: ?string, due: ?string, held: ?Held, version: int, person: ?object,\n"
+                 "  company: ?object, consent: ?object, waiting_for: ?string, attribution: ?object, interest: ?object, answers: ?object,\n"
+                 "  opportunity: ?object, name: ?string)\n"
+                 "\n"
+                 "type Event (event: int, time: string, type: string, source: string, id: string, summary: string)\n"
+                 "\n"
+                 "# What one rule did. at is file:line; event the activity that counted last; fields what it looked at.\n"
+                 "type Receipt (rule: string, kind: ?string, at: ?string, matched: bool, points: ?float, before: ?float, after: ?float, event: ?int,\n"
+                 "  fields: ?object, note: ?string)\n"
+                 "\n"
+                 "type MoveMade (event: int, time: string, move: string, from: ?string, to: ?string, by: ?string, reason: ?string, note: ?string)\n"
+                 "\n"
+                 "type Assignment (event: int, time: string, owner: ?string, previous: ?string, route: ?string, text: ?string)\n",
+        .methods = methods_leads,
+        .n_methods = ARRAY_SIZE(methods_leads),
+        .errors = "error Failed (text: string)\n"
+                  "error BadValue (parameter: string, text: string)\n"
+                  "error NoSuchLead (lead: string)\n"
+                  "# Policy says no and nothing changed. code is a word for programs, text a sentence for people.\n"
+                  "error Refused (code: string, text: string, lead: ?string)\n",
+};
+
+/* ---- the text ---- */
+
+static void describe_doc(const char *doc, Text *out) {
+        for (const char *line = doc; line;) {
+                const char *end = strchr(line, '\n');
+                text_printf(out, "# %.*s\n", end ? (int) (end - line) : (int) strlen(line), line);
+                line = end ? end + 1 : NULL;
+        }
+}
+
+static const char *input_type(const Input *input) {
+        switch (input->type) {
+        case INPUT_TEXT:
+                return "string";
+        case INPUT_INTEGER:
+                return "int";
+        case INPUT_NUMBER:
+                return "float";
+        case INPUT_BOOL:
+                return "bool";
+        case INPUT_ANY:
+                break;
+        }
+        return input->type_text;
+}
+
+/* The Varlink text of an interface, from the table. */
+int interface_describe(const Interface *interface, Text *out) {
+        describe_doc(interface->doc, out);
+        text_printf(out, "interface %s\n", interface->name);
+        if (*interface->types)
+                text_printf(out, "\n%s", interface->types);
+        for (size_t i = 0; i < interface->n_methods; i++) {
+                const Method *m = &interface->methods[i];
+                text_append_char(out, '\n');
+                describe_doc(m->doc, out);
+                text_printf(out, "method %s(", m->name);
+                for (const Input *in = m->inputs; in < m->inputs + METHOD_INPUTS_MAX && in->name; in++)
+                        text_printf(out, "%s%s: %s%s", in == m->inputs ? "" : ", ", in->name, in->required ? "" : "?", input_type(in));
+                text_printf(out, ") -> %s\n", m->output);
+        }
+        if (*interface->errors)
+                text_printf(out, "\n%s", interface->errors);
+        return out->error;
+}
+
+const Method *interface_method(const Interface *interface, const char *name) {
+        for (size_t i = 0; i < interface->n_methods; i++)
+                if (base_streq(interface->methods[i].name, name))
+                        return &interface->methods[i];
+        return NULL;
+}

@@ -1,0 +1,161 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * control, inside: the method table that everything hangs on (dispatch, checks, roles and the
+ * introspection text are all read from it), peers, calls, and the memory of answers.
+ * Nothing outside daemon/control and its tests includes this.
+ */
+#include "leadd/control.h"
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+#define CONTROL_REQUEST_SIZE_ANYONE (64 * 1024)  /* a request of a peer who may only ping */
+#define CONTROL_CONNECTIONS_ANYONE_MAX 128       /* of CONTROL_CONNECTIONS_MAX, so that strangers never lock the team out */
+#define CONTROL_DEPTH_MAX 32                     /* nesting of a request; jansson would recurse to 2048 */
+#define CONTROL_DESCRIPTORS_MAX 4                /* waiting on one connection */
+#define CONTROL_STALL_US (60 * US_PER_SECOND)    /* a reader that takes nothing for this long is dropped */
+#define CONTROL_PAUSE_SIZE (256 * 1024)          /* unsent bytes above which a connection's next request waits */
+#define CONTROL_ACCEPT_PAUSE_US US_PER_SECOND    /* out of descriptors or memory: no new connections for so long */
+#define CONTROL_FRAMES_A_TURN 64                 /* requests of one connection before others get their turn */
+#define CONTROL_ANSWERS_MAX 1024                 /* remembered answers by request_id */
+#define CONTROL_NAME_MAX 64                      /* bytes of a status, owner, move, ... */
+#define CONTROL_LEAD_MAX 320                     /* bytes of a LEAD argument: the longest e-mail, or SYSTEM:ID */
+#define CONTROL_TEXT_MAX 4000                    /* bytes of a note: 1000 characters */
+#define CONTROL_PATH_MAX 1024                    /* bytes of SOURCE/NAME */
+#define CONTROL_PAGE_MAX 1000                    /* leads, events, spool entries in one reply */
+#define CONTROL_PAGE_DEFAULT 100
+
+/* ---- the method table ---- */
+
+typedef enum Role { ROLE_ANYONE, ROLE_GROUP } Role;
+typedef enum InputType { INPUT_TEXT, INPUT_INTEGER, INPUT_NUMBER, INPUT_BOOL, INPUT_ANY } InputType;
+
+typedef struct Input {
+        const char *name;
+        InputType type;
+        bool required;
+        size_t size_max;       /* of INPUT_TEXT in bytes */
+        const char *type_text; /* for INPUT_ANY: the Varlink type to print; checked by the method itself */
+} Input;
+
+#define METHOD_INPUTS_MAX 9
+typedef struct Method {
+        const char *name;
+        const char *doc;
+        Input inputs[METHOD_INPUTS_MAX]; /* ends with a NULL name */
+        const char *output;              /* Varlink struct, "(time: string)" */
+        ControlWhere where;
+        Role role;
+        bool changes;   /* runs even when its client is gone; its answer is remembered by request_id */
+        bool streams;   /* may be continued when the client says more */
+        bool only_more; /* makes no sense without more */
+        bool takes_fd;  /* exactly one descriptor must come along */
+        void (*answer)(Control *control, ControlCall *call);             /* CONTROL_ON_LOOP */
+        int (*execute)(const ControlDesk *desk, ControlCall *call); /* reader and gate; < 0 = Failed */
+} Method;
+
+typedef struct Interface {
+        const char *name;
+        const char *doc;   /* lines without '#' */
+        const char *types; /* `type` declarations */
+        const Method *methods;
+        size_t n_methods;
+        const char *errors; /* `error` declarations */
+} Interface;
+
+extern const Interface interface_service, interface_control, interface_leads;
+int interface_describe(const Interface *interface, Text *out);
+const Method *interface_method(const Interface *interface, const char *name);
+
+/* ---- peers ---- */
+
+typedef struct Peer {
+        uid_t uid;
+        pid_t pid;
+        bool in_group; /* root, our own uid, or a member of the group */
+} Peer;
+/* (gid_t) -1: there is no such group. */
+int peer_read(int fd, gid_t group, Peer *ret);
+gid_t peer_find_group(const char *name);
+
+/* ---- calls ---- */
+
+typedef struct Connection Connection;
+typedef struct Answer Answer;
+
+struct ControlCall {
+        Control *control;       /* loop's thread only; NULL once control is gone */
+        Connection *connection; /* loop's thread only; NULL once the client is gone */
+        ControlCall *previous, *next; /* all calls of the control */
+        ControlCall *next_waiter;     /* repeats of a request_id that is still being worked on */
+        Answer *answer;
+        const Interface *interface;
+        const Method *method;
+        char *name; /* "org.leadd.Leads.Show" */
+        json_t *parameters;
+        Peer peer;
+        int fd;
+        bool oneway, more;
+        bool parked; /* waits for the answer to the same request_id: owned by control */
+        json_t *reply;
+        char *error;
+};
+
+/* Parameters after the check: absent and null are the same. */
+const char *call_text(const ControlCall *call, const char *name); /* NULL = absent */
+bool call_bool(const ControlCall *call, const char *name);
+int64_t call_integer(const ControlCall *call, const char *name, int64_t absent);
+/* "NAME" becomes "<the method's interface>.NAME". Takes parameters. */
+void call_fail(ControlCall *call, const char *name, json_t *parameters);
+void call_bad_value(ControlCall *call, const char *parameter, const char *text);
+
+/* The server on any interfaces; control_new() serves those of leadd. */
+int control_new_with(sd_event *event, const ControlConfig *config, const Interface *const *interfaces, size_t n_interfaces, Control **ret);
+void server_get_info(Control *control, ControlCall *call);
+void server_get_description(Control *control, ControlCall *call);
+void server_ping(Control *control, ControlCall *call);
+
+/* ---- the memory of answers ---- */
+
+typedef struct Answers Answers;
+typedef enum AnswerOutcome { ANSWER_NEW, ANSWER_WAITS, ANSWER_KNOWN, ANSWER_CONFLICT } AnswerOutcome;
+Answers *answers_new(size_t n_max);
+Answers *answers_free(Answers *answers);
+/* ANSWER_NEW: work on it. WAITS: parked until the first one is answered. KNOWN: reply and error are filled in.
+ * CONFLICT: the id was used for something else. */
+int answers_look(Answers *answers, ControlCall *call, AnswerOutcome *ret);
+/* The call has its reply. Returns the parked calls, filled in, as a list by next_waiter. */
+ControlCall *answers_settle(Answers *answers, ControlCall *call);
+
+/* ---- JSON ---- */
+
+void put(json_t *object, const char *key, json_t *value, bool *failed); /* takes value; NULL value sets failed */
+json_t *json_text(const char *s);       /* NULL gives null; bad UTF-8 is replaced */
+json_t *json_time(int64_t time_us);     /* TIME_NONE gives null */
+json_t *json_points(int64_t mp);        /* 7500 -> 7.5; 40000 -> 40 */
+json_t *json_lead(uint64_t lead);       /* "L-42"; 0 gives null */
+json_t *json_place(const Rule *rule);   /* "scores.lua:12" */
+/* The object that list, show and explain share. team NULL: unknown. */
+json_t *json_state(const LeadState *state, const char *email, const char *team);
+/* "person.seniority = \"director\"; company.employees absent" -> {"person.seniority": "director", "company.employees": null} */
+json_t *json_trace(const char *trace);
+
+/* ---- methods (in the table) ---- */
+
+int execute_status(const ControlDesk *desk, ControlCall *call);
+int execute_rules(const ControlDesk *desk, ControlCall *call);
+int execute_glossary(const ControlDesk *desk, ControlCall *call);
+int execute_reload(const ControlDesk *desk, ControlCall *call);
+int execute_clock(const ControlDesk *desk, ControlCall *call);
+int execute_spool(const ControlDesk *desk, ControlCall *call);
+int execute_spool_act(const ControlDesk *desk, ControlCall *call);
+int execute_list(const ControlDesk *desk, ControlCall *call);
+int execute_show(const ControlDesk *desk, ControlCall *call);
+int execute_log(const ControlDesk *desk, ControlCall *call);
+int execute_explain(const ControlDesk *desk, ControlCall *call);
+int execute_move(const ControlDesk *desk, ControlCall *call);
+int execute_did(const ControlDesk *desk, ControlCall *call);
+int execute_note(const ControlDesk *desk, ControlCall *call);
+int execute_assign(const ControlDesk *desk, ControlCall *call);
+/* Resolves parameter "lead"; 0 and *ret = 0 when the error is already set. */
+int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret);

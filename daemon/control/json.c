@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How leadd's values look in JSON: times in RFC 3339 UTC, points as decimal numbers, leads as "L-42", absent
+ * as null. One place, because these forms are promised to programs outside. No failure is silent: an object
+ * that could not be completed is marked failed and never sent.
+ */
+#include "internal.h"
+#include <math.h>
+#include <stdio.h>
+
+void put(json_t *object, const char *key, json_t *value, bool *failed) {
+        if (!value || json_object_set_new(object, key, value) < 0)
+                *failed = true;
+}
+
+/* The journal, file names and vendors may hold anything; JSON is UTF-8. */
+static json_t *text_repaired(const char *s) {
+        Text text = { 0 };
+        for (size_t left = strlen(s); left > 0;) {
+                size_t n = left < 4 ? left : 4;
+                while (n > 0 && !(utf8_is_valid(s, n) && (n == 1 || (unsigned char) *s >= 0x80)))
+                        n--;
+                if (n == 0) {
+                        text_append(&text, "\xEF\xBF\xBD");
+                        n = 1;
+                } else
+                        text_append_size(&text, s, n);
+                s += n;
+                left -= n;
+        }
+        json_t *json = text.error < 0 ? NULL : json_stringn(text.data ? text.data : "", text.size);
+        text_free(&text);
+        return json;
+}
+
+json_t *json_text(const char *s) {
+        if (!s)
+                return json_null();
+        json_t *json = json_string(s);
+        return json ? json : text_repaired(s);
+}
+
+json_t *json_time(int64_t time_us) {
+        char buffer[TIME_TEXT_SIZE];
+        return time_us == TIME_NONE ? json_null() : json_string(time_format_rfc3339(time_us, buffer));
+}
+
+json_t *json_points(int64_t mp) { return mp % 1000 == 0 ? json_integer(mp / 1000) : json_real((double) mp / 1000); }
+
+json_t *json_lead(uint64_t lead) {
+        char buffer[32];
+        if (lead == 0)
+                return json_null();
+        (void) snprintf(buffer, sizeof(buffer), "L-%llu", (unsigned long long) lead);
+        return json_string(buffer);
+}
+
+json_t *json_place(const Rule *rule) {
+        char buffer[512];
+        (void) snprintf(buffer, sizeof(buffer), "%s:%d", rule->file, rule->line);
+        return json_text(buffer);
+}
+
+static json_t *json_held(const HeldState *held) {
+        if (!held->by)
+                return json_null();
+        json_t *json = json_object();
+        bool failed = !json;
+        put(json, "by", json_text(held->by), &failed);
+        put(json, "text", json_text(held->text), &failed);
+        put(json, "since", json_time(held->since_us), &failed);
+        put(json, "next_look", json_time(held->next_look_us), &failed);
+        if (failed) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
+static json_t *json_names(const char *const *names, size_t n) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < n; i++)
+                if (json_array_append_new(list, json_text(names[i])) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        return list;
+}
+
+json_t *json_state(const LeadState *state, const char *email, const char *team) {
+        json_t *json = json_object();
+        bool failed = !json;
+        put(json, "lead", json_lead(state->id), &failed);
+        put(json, "email", json_text(email), &failed);
+        put(json, "status", json_text(state->status), &failed);
+        put(json, "team", json_text(team), &failed);
+        put(json, "owner", json_text(state->owner), &failed);
+        put(json, "fit", json_points(state->fit_mp), &failed);
+        put(json, "engagement", json_points(state->engagement_mp), &failed);
+        put(json, "grade", json_text(state->grade && *state->grade ? state->grade : NULL), &failed);
+        put(json, "segments", json_names(state->segments, state->n_segments), &failed);
+        put(json, "since", json_time(state->entered_us), &failed);
+        put(json, "due", json_time(state->sla.rule ? state->sla.due_us : TIME_NONE), &failed);
+        put(json, "held", json_held(&state->held), &failed);
+        put(json, "version", json_integer((json_int_t) state->version), &failed);
+        if (failed) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
+/* One piece of a trace: `path = value`, `path absent`, or anything else, which is kept as a name with true. */
+static void add_piece(json_t *object, const char *piece, size_t size, bool *failed) {
+        _cleanup_(base_freep) char *copy = strndup(piece, size);
+        if (!copy) {
+                *failed = true;
+                return;
+        }
+        char *equals = strstr(copy, " = ");
+        static const char absent[] = " absent";
+        if (equals) {
+                *equals = '\0';
+                json_t *value = json_loads(equals + 3, JSON_DECODE_ANY, NULL);
+                put(object, copy, value ? value : json_text(equals + 3), failed);
+        } else if (size > strlen(absent) && base_streq(copy + size - strlen(absent), absent)) {
+                copy[size - strlen(absent)] = '\0';
+                put(object, copy, json_null(), failed);
+        } else
+                put(object, copy, json_true(), failed);
+}
+
+json_t *json_trace(const char *trace) {
+        if (!trace || !*trace)
+                return json_null();
+        json_t *object = json_object();
+        bool failed = !object, quoted = false;
+        const char *start = trace;
+        for (const char *s = trace; !failed; s++) {
+                if (*s == '\\' && quoted && s[1])
+                        s++;
+                else if (*s == '"')
+                        quoted = !quoted;
+                else if (*s == '\0' || (*s == ';' && !quoted)) {
+                        while (*start == ' ')
+                                start++;
+                        if (s > start)
+                                add_piece(object, start, (size_t) (s - start), &failed);
+                        start = s + 1;
+                }
+                if (*s == '\0')
+                        break;
+        }
+        if (failed) {
+                json_decref(object);
+                return NULL;
+        }
+        return object;
+}
+
+json_t *control_report_json(const PolicyReport *report) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < report->n_problems; i++) {
+                const PolicyProblem *p = &report->problems[i];
+                json_t *item = json_object();
+                bool failed = !item;
+                put(item, "severity", json_string(p->is_error ? "error" : "warning"), &failed);
+                put(item, "file", json_text(p->file ? p->file : ""), &failed);
+                put(item, "line", json_integer(p->line), &failed);
+                put(item, "text", json_text(p->text), &failed);
+                if (failed)
+                        json_decref(item);
+                if (failed || json_array_append_new(list, item) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        }
+        return list;
+}
+
+json_t *control_watch_item(const Record *record, const Decision *decision, uint64_t event, uint64_t lead, int64_t now_us) {
+        json_t *item = json_object();
+        bool failed = !item;
+        put(item, "event", json_integer((json_int_t) event), &failed);
+        put(item, "time", json_time(now_us), &failed);
+        put(item, "type", json_text(record->type), &failed);
+        put(item, "source", json_text(record->source), &failed);
+        put(item, "id", json_text(record->id), &failed);
+        put(item, "lead", json_lead(lead), &failed);
+        put(item, "summary", json_text(decision->refused ? decision->refusal_text : decision->summary ? decision->summary : ""), &failed);
+        put(item, "status", json_text(decision->refused ? NULL : decision->after.status), &failed);
+        put(item, "owner", json_text(decision->refused ? NULL : decision->after.owner), &failed);
+        if (decision->refused)
+                put(item, "refused", json_true(), &failed);
+        if (failed) {
+                json_decref(item);
+                return NULL;
+        }
+        return item;
+}
+
+json_t *control_submit_item(uint64_t index, const char *result, uint64_t lead, uint64_t event, const char *reason, const char *field, const char *text,
+        const char *summary) {
+        json_t *item = json_object();
+        bool failed = !item;
+        put(item, "index", json_integer((json_int_t) index), &failed);
+        put(item, "result", json_text(result), &failed);
+        put(item, "lead", json_lead(lead), &failed);
+        put(item, "event", event ? json_integer((json_int_t) event) : json_null(), &failed);
+        put(item, "reason", json_text(reason), &failed);
+        put(item, "field", json_text(field), &failed);
+        put(item, "text", json_text(text), &failed);
+        put(item, "summary", json_text(summary), &failed);
+        if (failed) {
+                json_decref(item);
+                return NULL;
+        }
+        return item;
+}
