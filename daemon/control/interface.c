@@ -6,31 +6,39 @@
  */
 #include "internal.h"
 
-#define LEAD { .name = "lead", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_LEAD_MAX }
-#define AS { .name = "as", .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
-#define NOTE { .name = "note", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX }
-#define REQUEST_ID { .name = "request_id", .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
-#define NAMED(n) { .name = (n), .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
-#define NAMED_REQUIRED(n) { .name = (n), .type = INPUT_TEXT, .required = true, .size_max = CONTROL_NAME_MAX }
-#define INTEGER(n) { .name = (n), .type = INPUT_INTEGER }
-#define FLAG(n) { .name = (n), .type = INPUT_BOOL }
+#define LEAD \
+        { .name = "lead", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_LEAD_MAX }
+#define AS \
+        { .name = "as", .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
+#define NOTE \
+        { .name = "note", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX }
+#define REQUEST_ID \
+        { .name = "request_id", .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
+#define NAMED(n) \
+        { .name = (n), .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
+#define NAMED_REQUIRED(n) \
+        { .name = (n), .type = INPUT_TEXT, .required = true, .size_max = CONTROL_NAME_MAX }
+#define INTEGER(n) \
+        { .name = (n), .type = INPUT_INTEGER }
+#define FLAG(n) \
+        { .name = (n), .type = INPUT_BOOL }
 
 /* ---- org.varlink.service ---- */
 
 static const Method methods_service[] = {
         { .name = "GetInfo",
-          .doc = "Who answers, and with which interfaces.",
-          .output = "(vendor: string, product: string, version: string, url: string, interfaces: []string)",
-          .where = CONTROL_ON_LOOP,
-          .role = ROLE_ANYONE,
-          .answer = server_get_info },
+                .doc = "Who answers, and with which interfaces.",
+                .output = "(vendor: string, product: string, version: string, url: string, interfaces: []string)",
+                .where = CONTROL_ON_LOOP,
+                .role = ROLE_ANYONE,
+                .answer = server_get_info },
         { .name = "GetInterfaceDescription",
-          .doc = "The text of one interface.",
-          .inputs = { { .name = "interface", .type = INPUT_TEXT, .required = true, .size_max = 255 } },
-          .output = "(description: string)",
-          .where = CONTROL_ON_LOOP,
-          .role = ROLE_ANYONE,
-          .answer = server_get_description },
+                .doc = "The text of one interface.",
+                .inputs = { { .name = "interface", .type = INPUT_TEXT, .required = true, .size_max = 255 } },
+                .output = "(description: string)",
+                .where = CONTROL_ON_LOOP,
+                .role = ROLE_ANYONE,
+                .answer = server_get_description },
 };
 const Interface interface_service = {
         .name = "org.varlink.service",
@@ -50,85 +58,85 @@ const Interface interface_service = {
 
 static const Method methods_control[] = {
         { .name = "Ping",
-          .doc = "Is anybody there?",
-          .output = "(version: string)",
-          .where = CONTROL_ON_LOOP,
-          .role = ROLE_ANYONE,
-          .answer = server_ping },
+                .doc = "Is anybody there?",
+                .output = "(version: string)",
+                .where = CONTROL_ON_LOOP,
+                .role = ROLE_ANYONE,
+                .answer = server_ping },
         { .name = "Status",
-          .doc = "How the daemon is: counts, rule set, spool, what waits and what is broken.",
-          .output = "(status: object)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .execute = execute_status },
+                .doc = "How the daemon is: counts, rule set, spool, what waits and what is broken.",
+                .output = "(status: object)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_status },
         { .name = "Rules",
-          .doc = "The running rules in the order of their declaration, with how often each applied since an\n"
-                 "instant (default: 30 days ago). dead: only those that could have applied and did not.",
-          .inputs = { FLAG("dead"), NAMED("since") },
-          .output = "(hash: string, directory: string, since: string, rules: []RuleUse)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .execute = execute_rules },
+                .doc = "The running rules in the order of their declaration, with how often each applied since an\n"
+                       "instant (default: 30 days ago). dead: only those that could have applied and did not.",
+                .inputs = { FLAG("dead"), NAMED("since") },
+                .output = "(hash: string, directory: string, since: string, rules: []RuleUse)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_rules },
         { .name = "Glossary",
-          .doc = "The language of leads as the running rules have it, as text for people.",
-          .output = "(text: string)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .execute = execute_glossary },
+                .doc = "The language of leads as the running rules have it, as text for people.",
+                .output = "(text: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_glossary },
         { .name = "Reload",
-          .doc = "Loads the rules again. check: only says whether they would load. When they do not, the running rules stay.",
-          .inputs = { FLAG("check"), REQUEST_ID },
-          .output = "(loaded: bool, hash: ?string, problems: []Problem)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .execute = execute_reload },
+                .doc = "Loads the rules again. check: only says whether they would load. When they do not, the running rules stay.",
+                .inputs = { FLAG("check"), REQUEST_ID },
+                .output = "(loaded: bool, hash: ?string, problems: []Problem)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_reload },
         { .name = "Clock",
-          .doc = "The daemon's clock. A virtual one is moved forward by a duration or to an instant, firing what falls\n"
-                 "due up to and including it.",
-          .inputs = { NAMED("advance"), NAMED("to"), REQUEST_ID },
-          .output = "(time: string, virtual: bool, fired: ?int)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .execute = execute_clock },
+                .doc = "The daemon's clock. A virtual one is moved forward by a duration or to an instant, firing what falls\n"
+                       "due up to and including it.",
+                .inputs = { NAMED("advance"), NAMED("to"), REQUEST_ID },
+                .output = "(time: string, virtual: bool, fired: ?int)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_clock },
         { .name = "Submit",
-          .doc = "Takes the one regular file whose descriptor comes along into the spool under a source (default: leadctl)\n"
-                 "in a format (json, ndjson, csv, form; with .gz or .zst). With wait it answers when all records are judged;\n"
-                 "with more, results come as they are made, and the last reply has the counts.",
-          .inputs = { NAMED("source"), NAMED_REQUIRED("format"), FLAG("wait") },
-          .output = "(name: ?string, accepted: ?int, duplicates: ?int, refused: ?int, dropped: ?int, results: ?[]Result)",
-          .where = CONTROL_BY_OWNER,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .streams = true,
-          .takes_fd = true },
+                .doc = "Takes the one regular file whose descriptor comes along into the spool under a source (default: leadctl)\n"
+                       "in a format (json, ndjson, csv, form; with .gz or .zst). With wait it answers when all records are judged;\n"
+                       "with more, results come as they are made, and the last reply has the counts.",
+                .inputs = { NAMED("source"), NAMED_REQUIRED("format"), FLAG("wait") },
+                .output = "(name: ?string, accepted: ?int, duplicates: ?int, refused: ?int, dropped: ?int, results: ?[]Result)",
+                .where = CONTROL_BY_OWNER,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .streams = true,
+                .takes_fd = true },
         { .name = "Spool",
-          .doc = "What waits in the spool and what was set aside.",
-          .output = "(entries: []SpoolEntry, truncated: bool)",
-          .where = CONTROL_ON_READER,
-          .role = ROLE_GROUP,
-          .execute = execute_spool },
+                .doc = "What waits in the spool and what was set aside.",
+                .output = "(entries: []SpoolEntry, truncated: bool)",
+                .where = CONTROL_ON_READER,
+                .role = ROLE_GROUP,
+                .execute = execute_spool },
         { .name = "SpoolAct",
-          .doc = "retry judges the refused records of a file again, release puts a file that was set aside back,\n"
-                 "discard removes it and wants a reason. name is SOURCE/NAME as Spool lists it.",
-          .inputs = { { .name = "action", .type = INPUT_TEXT, .required = true, .size_max = 16 },
-                      { .name = "name", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_PATH_MAX },
-                      { .name = "reason", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX },
-                      REQUEST_ID },
-          .output = "(result: ?object)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .execute = execute_spool_act },
+                .doc = "retry judges the refused records of a file again, release puts a file that was set aside back,\n"
+                       "discard removes it and wants a reason. name is SOURCE/NAME as Spool lists it.",
+                .inputs = { { .name = "action", .type = INPUT_TEXT, .required = true, .size_max = 16 },
+                        { .name = "name", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_PATH_MAX },
+                        { .name = "reason", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX }, REQUEST_ID },
+                .output = "(result: ?object)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_spool_act },
         { .name = "Watch",
-          .doc = "Every event as it is committed, until the client hangs up. Needs more.",
-          .output = "(event: int, time: string, type: string, source: string, id: string, lead: ?string, summary: string, status: ?string,\n"
-                    "  owner: ?string, refused: ?bool)",
-          .where = CONTROL_BY_OWNER,
-          .role = ROLE_GROUP,
-          .streams = true,
-          .only_more = true },
+                .doc = "Every event as it is committed, until the client hangs up. Needs more.",
+                .output = "(event: int, time: string, type: string, source: string, id: string, lead: ?string, summary: string, status: "
+                          "?string,\n"
+                          "  owner: ?string, refused: ?bool)",
+                .where = CONTROL_BY_OWNER,
+                .role = ROLE_GROUP,
+                .streams = true,
+                .only_more = true },
 };
 const Interface interface_control = {
         .name = "org.leadd.Control",
@@ -160,69 +168,73 @@ const Interface interface_control = {
 
 static const Method methods_leads[] = {
         { .name = "List",
-          .doc = "Leads, newest first, at most limit (default 100, at most 1000). next is what to give as before for the next page.\n"
-                 "owner \"-\" is nobody. Points are those of each lead's last event.",
-          .inputs = { NAMED("status"), NAMED("owner"), NAMED("segment"), NAMED("grade"), FLAG("held"), INTEGER("limit"), INTEGER("before") },
-          .output = "(items: []Lead, now: string, next: ?int)",
-          .where = CONTROL_ON_READER,
-          .role = ROLE_GROUP,
-          .execute = execute_list },
+                .doc = "Leads, newest first, at most limit (default 100, at most 1000). next is what to give as before for the next page.\n"
+                       "owner \"-\" is nobody. Points are those of each lead's last event.",
+                .inputs = { NAMED("status"), NAMED("owner"), NAMED("segment"), NAMED("grade"), FLAG("held"), INTEGER("limit"),
+                        INTEGER("before") },
+                .output = "(items: []Lead, now: string, next: ?int)",
+                .where = CONTROL_ON_READER,
+                .role = ROLE_GROUP,
+                .execute = execute_list },
         { .name = "Show",
-          .doc = "One lead as the rules see it now. lead is 42, L-42, an e-mail or SYSTEM:ID.",
-          .inputs = { LEAD },
-          .output = "(item: Lead, now: string)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .execute = execute_show },
+                .doc = "One lead as the rules see it now. lead is 42, L-42, an e-mail or SYSTEM:ID.",
+                .inputs = { LEAD },
+                .output = "(item: Lead, now: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_show },
         { .name = "Log",
-          .doc = "A lead's events, oldest first, from the one after `after`; more says that limit cut the list.",
-          .inputs = { LEAD, INTEGER("after"), INTEGER("limit") },
-          .output = "(lead: string, items: []Event, more: bool)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .execute = execute_log },
+                .doc = "A lead's events, oldest first, from the one after `after`; more says that limit cut the list.",
+                .inputs = { LEAD, INTEGER("after"), INTEGER("limit") },
+                .output = "(lead: string, items: []Event, more: bool)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_log },
         { .name = "Explain",
-          .doc = "Why a lead is where it is: a receipt for every rule, its moves and its owners. at: as it would be at a later instant\n"
-                 "if nothing happened, or as it was recorded at an earlier one.",
-          .inputs = { LEAD, NAMED("at") },
-          .output = "(lead: string, at: string, recorded: bool, event: ?int, rules: string, status: ?string, owner: ?string, fit: ?float,\n"
-                    "  engagement: ?float, grade: ?string, segments: []string, held: ?Held, next_change: ?string, receipts: []Receipt,\n"
-                    "  moves: []MoveMade, assignments: []Assignment)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .execute = execute_explain },
+                .doc = "Why a lead is where it is: a receipt for every rule, its moves and its owners. at: as it would be at a later "
+                       "instant\n"
+                       "if nothing happened, or as it was recorded at an earlier one.",
+                .inputs = { LEAD, NAMED("at") },
+                .output = "(lead: string, at: string, recorded: bool, event: ?int, rules: string, status: ?string, owner: ?string, fit: "
+                          "?float,\n"
+                          "  engagement: ?float, grade: ?string, segments: []string, held: ?Held, next_change: ?string, receipts: "
+                          "[]Receipt,\n"
+                          "  moves: []MoveMade, assignments: []Assignment)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_explain },
         { .name = "Move",
-          .doc = "A person's move, by its name or alias in the rules.",
-          .inputs = { NAMED_REQUIRED("move"), LEAD, NAMED("reason"), NOTE, AS, REQUEST_ID },
-          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .execute = execute_move },
+                .doc = "A person's move, by its name or alias in the rules.",
+                .inputs = { NAMED_REQUIRED("move"), LEAD, NAMED("reason"), NOTE, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_move },
         { .name = "Did",
-          .doc = "Records an activity of the person who works on the lead: call_made, email_sent, meeting_held, ...",
-          .inputs = { LEAD, NAMED_REQUIRED("activity"), NOTE, AS, REQUEST_ID },
-          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .execute = execute_did },
+                .doc = "Records an activity of the person who works on the lead: call_made, email_sent, meeting_held, ...",
+                .inputs = { LEAD, NAMED_REQUIRED("activity"), NOTE, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_did },
         { .name = "Note",
-          .doc = "Writes a note into the lead's log.",
-          .inputs = { LEAD, { .name = "text", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX }, AS, REQUEST_ID },
-          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .execute = execute_note },
+                .doc = "Writes a note into the lead's log.",
+                .inputs = { LEAD, { .name = "text", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX }, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_note },
         { .name = "Assign",
-          .doc = "Hands the lead to a member by hand; turns are not disturbed.",
-          .inputs = { LEAD, NAMED_REQUIRED("owner"), NOTE, AS, REQUEST_ID },
-          .output = "(lead: string, event: int, duplicate: bool, summary: string)",
-          .where = CONTROL_ON_GATE,
-          .role = ROLE_GROUP,
-          .changes = true,
-          .execute = execute_assign },
+                .doc = "Hands the lead to a member by hand; turns are not disturbed.",
+                .inputs = { LEAD, NAMED_REQUIRED("owner"), NOTE, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_assign },
 };
 const Interface interface_leads = {
         .name = "org.leadd.Leads",
@@ -231,7 +243,8 @@ const Interface interface_leads = {
         .types = "# Why nobody has the lead, or which rule broke on it.\n"
                  "type Held (by: string, text: ?string, since: ?string, next_look: ?string)\n"
                  "\n"
-                 "# since: entry into the status; due: the end of the SLA; version: the number of its events. List leaves out everything from person on.\n"
+                 "# since: entry into the status; due: the end of the SLA; version: the number of its events. List leaves out everything "
+                 "from person on.\n"
                  "type Lead (lead: string, email: ?string, status: string, team: ?string, owner: ?string, fit: float, engagement: float,\n"
                  "  grade: ?string, segments: []string, since: ?string, due: ?string, held: ?Held, version: int, person: ?object,\n"
                  "  company: ?object, consent: ?object, waiting_for: ?string, attribution: ?object, interest: ?object, answers: ?object,\n"
@@ -240,10 +253,12 @@ const Interface interface_leads = {
                  "type Event (event: int, time: string, type: string, source: string, id: string, summary: string)\n"
                  "\n"
                  "# What one rule did. at is file:line; event the activity that counted last; fields what it looked at.\n"
-                 "type Receipt (rule: string, kind: ?string, at: ?string, matched: bool, points: ?float, before: ?float, after: ?float, event: ?int,\n"
+                 "type Receipt (rule: string, kind: ?string, at: ?string, matched: bool, points: ?float, before: ?float, after: ?float, "
+                 "event: ?int,\n"
                  "  fields: ?object, note: ?string)\n"
                  "\n"
-                 "type MoveMade (event: int, time: string, move: string, from: ?string, to: ?string, by: ?string, reason: ?string, note: ?string)\n"
+                 "type MoveMade (event: int, time: string, move: string, from: ?string, to: ?string, by: ?string, reason: ?string, note: "
+                 "?string)\n"
                  "\n"
                  "type Assignment (event: int, time: string, owner: ?string, previous: ?string, route: ?string, text: ?string)\n",
         .methods = methods_leads,

@@ -9,20 +9,20 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
-#define CONTROL_REQUEST_SIZE_ANYONE (64 * 1024)  /* a request of a peer who may only ping */
-#define CONTROL_CONNECTIONS_ANYONE_MAX 128       /* of CONTROL_CONNECTIONS_MAX, so that strangers never lock the team out */
-#define CONTROL_DEPTH_MAX 32                     /* nesting of a request; jansson would recurse to 2048 */
-#define CONTROL_DESCRIPTORS_MAX 4                /* waiting on one connection */
-#define CONTROL_STALL_US (60 * US_PER_SECOND)    /* a reader that takes nothing for this long is dropped */
-#define CONTROL_PAUSE_SIZE (256 * 1024)          /* unsent bytes above which a connection's next request waits */
-#define CONTROL_ACCEPT_PAUSE_US US_PER_SECOND    /* out of descriptors or memory: no new connections for so long */
-#define CONTROL_FRAMES_A_TURN 64                 /* requests of one connection before others get their turn */
-#define CONTROL_ANSWERS_MAX 1024                 /* remembered answers by request_id */
-#define CONTROL_NAME_MAX 64                      /* bytes of a status, owner, move, ... */
-#define CONTROL_LEAD_MAX 320                     /* bytes of a LEAD argument: the longest e-mail, or SYSTEM:ID */
-#define CONTROL_TEXT_MAX 4000                    /* bytes of a note: 1000 characters */
-#define CONTROL_PATH_MAX 1024                    /* bytes of SOURCE/NAME */
-#define CONTROL_PAGE_MAX 1000                    /* leads, events, spool entries in one reply */
+#define CONTROL_REQUEST_SIZE_ANYONE (64 * 1024) /* a request of a peer who may only ping */
+#define CONTROL_CONNECTIONS_ANYONE_MAX 128      /* of CONTROL_CONNECTIONS_MAX, so that strangers never lock the team out */
+#define CONTROL_DEPTH_MAX 32                    /* nesting of a request; jansson would recurse to 2048 */
+#define CONTROL_DESCRIPTORS_MAX 4               /* waiting on one connection */
+#define CONTROL_STALL_US (60 * US_PER_SECOND)   /* a reader that takes nothing for this long is dropped */
+#define CONTROL_PAUSE_SIZE (256 * 1024)         /* unsent bytes above which a connection's next request waits */
+#define CONTROL_ACCEPT_PAUSE_US US_PER_SECOND   /* out of descriptors or memory: no new connections for so long */
+#define CONTROL_FRAMES_A_TURN 64                /* requests of one connection before others get their turn */
+#define CONTROL_ANSWERS_MAX 1024                /* remembered answers by request_id */
+#define CONTROL_NAME_MAX 64                     /* bytes of a status, owner, move, ... */
+#define CONTROL_LEAD_MAX 320                    /* bytes of a LEAD argument: the longest e-mail, or SYSTEM:ID */
+#define CONTROL_TEXT_MAX 4000                   /* bytes of a note: 1000 characters */
+#define CONTROL_PATH_MAX 1024                   /* bytes of SOURCE/NAME */
+#define CONTROL_PAGE_MAX 1000                   /* leads, events, spool entries in one reply */
 #define CONTROL_PAGE_DEFAULT 100
 
 /* ---- the method table ---- */
@@ -46,11 +46,11 @@ typedef struct Method {
         const char *output;              /* Varlink struct, "(time: string)" */
         ControlWhere where;
         Role role;
-        bool changes;   /* runs even when its client is gone; its answer is remembered by request_id */
-        bool streams;   /* may be continued when the client says more */
-        bool only_more; /* makes no sense without more */
-        bool takes_fd;  /* exactly one descriptor must come along */
-        void (*answer)(Control *control, ControlCall *call);             /* CONTROL_ON_LOOP */
+        bool changes;                                        /* runs even when its client is gone; its answer is remembered by request_id */
+        bool streams;                                        /* may be continued when the client says more */
+        bool only_more;                                      /* makes no sense without more */
+        bool takes_fd;                                       /* exactly one descriptor must come along */
+        void (*answer)(Control *control, ControlCall *call); /* CONTROL_ON_LOOP */
         int (*execute)(const ControlDesk *desk, ControlCall *call); /* reader and gate; < 0 = Failed */
 } Method;
 
@@ -84,8 +84,8 @@ typedef struct Connection Connection;
 typedef struct Answer Answer;
 
 struct ControlCall {
-        Control *control;       /* loop's thread only; NULL once control is gone */
-        Connection *connection; /* loop's thread only; NULL once the client is gone */
+        Control *control;             /* loop's thread only; NULL once control is gone */
+        Connection *connection;       /* loop's thread only; NULL once the client is gone */
         ControlCall *previous, *next; /* all calls of the control */
         ControlCall *next_waiter;     /* repeats of a request_id that is still being worked on */
         Answer *answer;
@@ -130,11 +130,11 @@ ControlCall *answers_settle(Answers *answers, ControlCall *call);
 /* ---- JSON ---- */
 
 void put(json_t *object, const char *key, json_t *value, bool *failed); /* takes value; NULL value sets failed */
-json_t *json_text(const char *s);       /* NULL gives null; bad UTF-8 is replaced */
-json_t *json_time(int64_t time_us);     /* TIME_NONE gives null */
-json_t *json_points(int64_t mp);        /* 7500 -> 7.5; 40000 -> 40 */
-json_t *json_lead(uint64_t lead);       /* "L-42"; 0 gives null */
-json_t *json_place(const Rule *rule);   /* "scores.lua:12" */
+json_t *json_text(const char *s);                                       /* NULL gives null; bad UTF-8 is replaced */
+json_t *json_time(int64_t time_us);                                     /* TIME_NONE gives null */
+json_t *json_points(int64_t mp);                                        /* 7500 -> 7.5; 40000 -> 40 */
+json_t *json_lead(uint64_t lead);                                       /* "L-42"; 0 gives null */
+json_t *json_place(const Rule *rule);                                   /* "scores.lua:12" */
 /* The object that list, show and explain share. team NULL: unknown. */
 json_t *json_state(const LeadState *state, const char *email, const char *team);
 /* "person.seniority = \"director\"; company.employees absent" -> {"person.seniority": "director", "company.employees": null} */

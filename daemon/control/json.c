@@ -199,8 +199,8 @@ json_t *control_watch_item(const Record *record, const Decision *decision, uint6
         return item;
 }
 
-json_t *control_submit_item(uint64_t index, const char *result, uint64_t lead, uint64_t event, const char *reason, const char *field, const char *text,
-        const char *summary) {
+json_t *control_submit_item(uint64_t index, const char *result, uint64_t lead, uint64_t event, const char *reason, const char *field,
+        const char *text, const char *summary) {
         json_t *item = json_object();
         bool failed = !item;
         put(item, "index", json_integer((json_int_t) index), &failed);

@@ -345,10 +345,10 @@ static bool request_read(json_t *message, Request *ret) {
         const char *key;
         json_t *value;
         json_object_foreach(message, key, value) {
-                bool *flag = base_streq(key, "oneway") ? &request.oneway :
-                        base_streq(key, "more")        ? &request.more :
-                        base_streq(key, "upgrade")     ? &request.upgrade :
-                                                         NULL;
+                bool *flag = base_streq(key, "oneway")    ? &request.oneway
+                             : base_streq(key, "more")    ? &request.more
+                             : base_streq(key, "upgrade") ? &request.upgrade
+                                                          : NULL;
                 if (flag && (json_is_boolean(value) || json_is_null(value)))
                         *flag = json_is_true(value);
                 else if (base_streq(key, "method") && json_is_string(value))
@@ -425,7 +425,8 @@ static bool call_check(ControlCall *call, const Request *request, int *descripto
         const char *dot = strrchr(request->method, '.');
         call->interface = dot ? find_interface(call->control, request->method, (size_t) (dot - request->method)) : NULL;
         if (!call->interface) {
-                _cleanup_(base_freep) char *name = dot ? strndup(request->method, (size_t) (dot - request->method)) : strdup(request->method);
+                _cleanup_(base_freep) char *name =
+                        dot ? strndup(request->method, (size_t) (dot - request->method)) : strdup(request->method);
                 service_error(call, "InterfaceNotFound", "interface", name ? name : "");
                 return false;
         }
@@ -655,7 +656,8 @@ static void call_end(ControlCall *call) {
                         if (call->reply || call->error)
                                 connection_send(c, call->error, TAKE(call->reply), false);
                         else
-                                connection_send(c, "org.leadd.Control.Failed", json_pack("{s:s}", "text", "no answer could be made"), false);
+                                connection_send(
+                                        c, "org.leadd.Control.Failed", json_pack("{s:s}", "text", "no answer could be made"), false);
                 }
                 connection_touched(c);
         }
@@ -698,9 +700,8 @@ void server_get_info(Control *control, ControlCall *call) {
                         json_decref(interfaces);
                         return;
                 }
-        control_set_reply(call,
-                json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", "leadd", "product", "leadd", "version", LEADD_VERSION, "url", "man:leadctl(1)",
-                        "interfaces", interfaces));
+        control_set_reply(call, json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", "leadd", "product", "leadd", "version", LEADD_VERSION,
+                                        "url", "man:leadctl(1)", "interfaces", interfaces));
 }
 
 void server_get_description(Control *control, ControlCall *call) {
@@ -724,7 +725,7 @@ static bool has_room(const Control *control, const Peer *peer) {
                 n_strangers += !c->peer.in_group;
         }
         return control->n_connections < CONTROL_CONNECTIONS_MAX && n_same < CONTROL_CONNECTIONS_UID_MAX &&
-                (peer->in_group || n_strangers < CONTROL_CONNECTIONS_ANYONE_MAX);
+               (peer->in_group || n_strangers < CONTROL_CONNECTIONS_ANYONE_MAX);
 }
 
 /* Takes fd. */

@@ -18,7 +18,7 @@ struct json_t;
 #define CONTROL_REPLY_BACKLOG_MAX (8 * 1024 * 1024) /* unsent bytes after which a slow reader is dropped */
 #define CONTROL_CONNECTIONS_MAX 256
 #define CONTROL_CONNECTIONS_UID_MAX 32
-#define CONTROL_SUBMIT_ITEMS_MAX 1000 /* results in one reply of Submit */
+#define CONTROL_SUBMIT_ITEMS_MAX 1000   /* results in one reply of Submit */
 #define CONTROL_SUBMIT_SOURCE "leadctl" /* spool directory of Submit without a source */
 
 typedef struct Control Control;
@@ -44,7 +44,7 @@ typedef struct ControlConfig {
 int control_new(struct sd_event *event, const ControlConfig *config, Control **ret);
 Control *control_free(Control *control);
 
-const char *control_call_method(const ControlCall *call); /* "org.leadd.Leads.Show" */
+const char *control_call_method(const ControlCall *call);        /* "org.leadd.Leads.Show" */
 struct json_t *control_call_parameters(const ControlCall *call); /* borrowed object */
 uid_t control_call_uid(const ControlCall *call);
 /* The descriptor that came along, -1 = none. For Submit it was checked to be a regular file open for reading. */
@@ -79,8 +79,9 @@ typedef struct ControlDesk {
         const char *spool_directory;
         const char *rules_directory;
         void *userdata;
-        /* Judges a record made from a verb; lead 0 = by the record's identity. Takes the record. Its key is set (directory "", source "leadctl"), so
-         * that a request that is sent again after a restart is a duplicate. actor_is_operator: somebody with that role acts for the person. */
+        /* Judges a record made from a verb; lead 0 = by the record's identity. Takes the record. Its key is set (directory "", source
+         * "leadctl"), so that a request that is sent again after a restart is a duplicate. actor_is_operator: somebody with that role acts
+         * for the person. */
         int (*judge)(void *userdata, Record *record, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret);
         /* Loads the rules again; *ret gets {loaded, hash, problems[]}. */
         int (*reload)(void *userdata, bool check_only, struct json_t **ret);
@@ -96,10 +97,10 @@ void control_execute(const ControlDesk *desk, ControlCall *call);
 /*
  * What CONTROL_BY_OWNER methods are given and owe (daemon/control/interface.c has the types):
  * Submit {source?, format, wait?} + descriptor. With control_call_more(): control_continue(call, {"results": [...]}) with at most
- *   CONTROL_SUBMIT_ITEMS_MAX items (control_submit_item) each time, and at last control_set_reply {name, accepted, duplicates, refused, dropped}.
- *   Without more the last reply holds the first CONTROL_SUBMIT_ITEMS_MAX results as "results". Without wait: {name} at once.
- *   A bad source or format: control_set_error "org.leadd.Control.BadValue" {parameter, text}.
- * Watch {}: control_continue(call, control_watch_item(...)) until it returns false; then control_finish.
+ *   CONTROL_SUBMIT_ITEMS_MAX items (control_submit_item) each time, and at last control_set_reply {name, accepted, duplicates, refused,
+ * dropped}. Without more the last reply holds the first CONTROL_SUBMIT_ITEMS_MAX results as "results". Without wait: {name} at once. A bad
+ * source or format: control_set_error "org.leadd.Control.BadValue" {parameter, text}. Watch {}: control_continue(call,
+ * control_watch_item(...)) until it returns false; then control_finish.
  */
 /* result: accepted, duplicate, refused, dropped. NULL and 0 give null. */
 struct json_t *control_submit_item(uint64_t index, const char *result, uint64_t lead, uint64_t event, const char *reason, const char *field,

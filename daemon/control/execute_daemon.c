@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What org.leadd.Control answers on a desk: status, rules, clock, spool. Runs on the thread that owns the
+ * desk's store (see the method table for which). Changes nothing itself: the daemon's functions on the desk do.
+ */
+#include "internal.h"
+#include "leadd/spool.h"
+#include <errno.h>
+#include <stdio.h>
+
+#define RULES_SINCE_US (30 * US_PER_DAY)
+
+static void cleanup_json(json_t **json) { json_decref(*json); }
+
+void control_execute(const ControlDesk *desk, ControlCall *call) {
+        int r = call->method->execute ? call->method->execute(desk, call) : -ENOSYS;
+        if (r < 0) {
+                log_warning("%s failed: %s", call->name, strerror(-r));
+                call_fail(call, "Failed", json_pack("{s:s}", "text", strerror(-r)));
+        }
+}
+
+int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret) {
+        const char *text = call_text(call, "lead");
+        int r = store_resolve_lead(desk->store, text, ret);
+        if (r > 0) {
+                *ret = 0;
+                call_fail(call, "NoSuchLead", json_pack("{s:s}", "lead", text));
+                return 0;
+        }
+        return r;
+}
+
+/* ---- status ---- */
+
+static void put_count(json_t *object, const char *key, uint64_t n, bool *failed) { put(object, key, json_integer((json_int_t) n), failed); }
+
+static json_t *status_rules(const RuleSet *rules) {
+        json_t *json = json_object();
+        bool failed = !json;
+        put(json, "hash", json_text(rules->hash_text), &failed);
+        put(json, "directory", json_text(rules->directory), &failed);
+        put_count(json, "declared", rules->n_rules, &failed);
+        if (failed) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
+static json_t *status_counts(const StoreCounts *counts) {
+        json_t *json = json_object();
+        bool failed = !json;
+        put_count(json, "leads", counts->n_leads, &failed);
+        put_count(json, "held", counts->n_held, &failed);
+        put_count(json, "unowned", counts->n_unowned, &failed);
+        put_count(json, "events", counts->n_events, &failed);
+        put_count(json, "armed", counts->n_wakes, &failed);
+        put_count(json, "outbox", counts->n_outbox, &failed);
+        put_count(json, "outbox_failing", counts->n_outbox_failing, &failed);
+        put_count(json, "database_size", counts->file_size, &failed);
+        put_count(json, "wal_size", counts->wal_size, &failed);
+        if (failed) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
+static json_t *status_records(const StoreCounts *counts) {
+        json_t *json = json_object();
+        bool failed = !json;
+        put_count(json, "files", counts->n_files, &failed);
+        put_count(json, "accepted", counts->n_accepted, &failed);
+        put_count(json, "duplicates", counts->n_duplicates, &failed);
+        put_count(json, "refused", counts->n_refused, &failed);
+        put_count(json, "dropped", counts->n_dropped, &failed);
+        if (failed) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
+int execute_status(const ControlDesk *desk, ControlCall *call) {
+        StoreCounts counts = { 0 };
+        int r = store_counts(desk->store, &counts);
+        if (r != 0)
+                return r < 0 ? r : -EIO;
+        _cleanup_(cleanup_json) json_t *status = json_object();
+        bool failed = !status;
+        put(status, "version", json_string(LEADD_VERSION), &failed);
+        put(status, "time", json_time(clock_now_us(desk->clock)), &failed);
+        put(status, "virtual_clock", json_boolean(clock_is_virtual(desk->clock)), &failed);
+        put(status, "rules", desk->rules ? status_rules(desk->rules) : json_null(), &failed);
+        put(status, "book", status_counts(&counts), &failed);
+        put(status, "records", status_records(&counts), &failed);
+        put(status, "next_due", json_time(store_wake_next(desk->store)), &failed);
+        if (failed)
+                return -ENOMEM;
+        if (desk->status) {
+                r = desk->status(desk->userdata, status);
+                if (r < 0)
+                        return r;
+        }
+        control_set_reply(call, json_pack("{s:O}", "status", status));
+        return 0;
+}
+
+/* ---- rules ---- */
+
+typedef struct RuleUse {
+        uint64_t n_hits, n_failed;
+        int64_t last_us;
+} RuleUse;
+
+typedef struct RuleUses {
+        const RuleSet *rules;
+        RuleUse *uses;
+} RuleUses;
+
+static int on_rule_hits(const char *name, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata) {
+        RuleUses *all = userdata;
+        for (size_t i = 0; i < all->rules->n_rules; i++)
+                if (base_streq(all->rules->rules[i]->name, name)) {
+                        RuleUse *use = &all->uses[i];
+                        use->n_hits += n_hits;
+                        use->n_failed += n_failed;
+                        if (last_us > use->last_us)
+                                use->last_us = last_us;
+                }
+        return 0;
+}
+
+/* Kinds whose use leaves a receipt or a move; the others are spoken of, not applied. */
+static bool kind_leaves_traces(RuleKind kind) {
+        switch (kind) {
+        case RULE_MOVE:
+        case RULE_REASON:
+        case RULE_FENCE:
+        case RULE_SEGMENT:
+        case RULE_SCORE:
+        case RULE_ROUTE:
+        case RULE_SLA:
+                return true;
+        default:
+                return false;
+        }
+}
+
+static json_t *rule_json(const Rule *rule, const RuleUse *use) {
+        json_t *json = json_object();
+        bool failed = !json;
+        put(json, "rule", json_text(rule->name), &failed);
+        put(json, "kind", json_text(rule_kind_name(rule->kind)), &failed);
+        put(json, "at", json_place(rule), &failed);
+        put(json, "doc", json_text(rule->doc), &failed);
+        put_count(json, "hits", use->n_hits, &failed);
+        put_count(json, "failed", use->n_failed, &failed);
+        put(json, "last", json_time(use->last_us), &failed);
+        if (failed) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
+/* "30d" back from now, or an instant. */
+static bool read_since(const char *text, int64_t now_us, int64_t *ret_us) {
+        Duration duration;
+        if (time_parse_rfc3339(text, strlen(text), ret_us) == 0)
+                return true;
+        if (duration_parse(text, &duration) != 0 || duration.workdays != 0)
+                return false;
+        *ret_us = duration.us < now_us ? now_us - duration.us : 0;
+        return true;
+}
+
+int execute_rules(const ControlDesk *desk, ControlCall *call) {
+        const RuleSet *rules = desk->rules;
+        int64_t now_us = clock_now_us(desk->clock), since_us = now_us > RULES_SINCE_US ? now_us - RULES_SINCE_US : 0;
+        const char *since = call_text(call, "since");
+        if (since && !read_since(since, now_us, &since_us)) {
+                call_bad_value(call, "since", "a duration such as 90d, or an instant in RFC 3339");
+                return 0;
+        }
+        _cleanup_(base_freep) RuleUse *uses = calloc(rules->n_rules + 1, sizeof(RuleUse));
+        if (!uses)
+                return -ENOMEM;
+        for (size_t i = 0; i < rules->n_rules; i++)
+                uses[i].last_us = TIME_NONE;
+        RuleUses all = { .rules = rules, .uses = uses };
+        int r = store_rule_hits(desk->store, since_us, on_rule_hits, &all);
+        if (r < 0)
+                return r;
+        _cleanup_(cleanup_json) json_t *list = json_array();
+        bool dead = call_bool(call, "dead");
+        for (size_t i = 0; i < rules->n_rules; i++) {
+                if (dead && (uses[i].n_hits > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
+                        continue;
+                if (json_array_append_new(list, rule_json(rules->rules[i], &uses[i])) < 0)
+                        return -ENOMEM;
+        }
+        json_t *reply = json_object();
+        bool failed = !reply;
+        put(reply, "hash", json_text(rules->hash_text), &failed);
+        put(reply, "directory", json_text(rules->directory ? rules->directory : ""), &failed);
+        put(reply, "since", json_time(since_us), &failed);
+        put(reply, "rules", json_incref(list), &failed);
+        control_set_reply(call, reply);
+        return failed ? -ENOMEM : 0;
+}
+
+int execute_glossary(const ControlDesk *desk, ControlCall *call) {
+        _cleanup_(text_free) Text text = { 0 };
+        int r = policy_glossary(desk->rules, &text);
+        if (r < 0)
+                return r;
+        json_t *reply = json_object();
+        bool failed = !reply;
+        put(reply, "text", json_text(text.data ? text.data : ""), &failed);
+        control_set_reply(call, reply);
+        return failed ? -ENOMEM : 0;
+}
+
+int execute_reload(const ControlDesk *desk, ControlCall *call) {
+        json_t *reply = NULL;
+        int r = desk->reload(desk->userdata, call_bool(call, "check"), &reply);
+        if (r < 0)
+                return r;
+        control_set_reply(call, reply);
+        return 0;
+}
+
+/* ---- clock ---- */
+
+int execute_clock(const ControlDesk *desk, ControlCall *call) {
+        const char *advance = call_text(call, "advance"), *to = call_text(call, "to");
+        int64_t time_us = clock_now_us(desk->clock);
+        uint64_t n_fired = 0;
+        if (advance && to) {
+                call_bad_value(call, "to", "either advance or to");
+                return 0;
+        }
+        if (advance) {
+                Duration duration;
+                if (duration_parse(advance, &duration) != 0 || duration.workdays != 0) {
+                        call_bad_value(call, "advance", "elapsed time such as 15m, 4h or 30d");
+                        return 0;
+                }
+                if (__builtin_add_overflow(time_us, duration.us, &time_us))
+                        time_us = INT64_MAX;
+        } else if (to && time_parse_rfc3339(to, strlen(to), &time_us) != 0) {
+                call_bad_value(call, "to", "an instant in RFC 3339, such as 2026-03-05T14:00:00+01:00");
+                return 0;
+        }
+        if (advance || to) {
+                int r = desk->advance(desk->userdata, time_us, &n_fired);
+                if (r == -EPERM) {
+                        call_fail(call, "ClockIsReal", json_object());
+                        return 0;
+                }
+                if (r == -EINVAL) {
+                        call_bad_value(call, to ? "to" : "advance", "the clock only goes forward");
+                        return 0;
+                }
+                if (r < 0)
+                        return r;
+        }
+        json_t *reply = json_object();
+        bool failed = !reply;
+        put(reply, "time", json_time(clock_now_us(desk->clock)), &failed);
+        put(reply, "virtual", json_boolean(clock_is_virtual(desk->clock)), &failed);
+        put(reply, "fired", advance || to ? json_integer((json_int_t) n_fired) : json_null(), &failed);
+        control_set_reply(call, reply);
+        return failed ? -ENOMEM : 0;
+}
+
+/* ---- spool ---- */
+
+typedef struct SpoolListing {
+        json_t *entries;
+        bool failed, truncated;
+} SpoolListing;
+
+static int on_spool_entry(const SpoolEntry *entry, void *userdata) {
+        SpoolListing *listing = userdata;
+        if (json_array_size(listing->entries) >= CONTROL_PAGE_MAX) {
+                listing->truncated = true;
+                return 1;
+        }
+        _cleanup_(text_free) Text name = { 0 };
+        text_printf(&name, "%s/%s", entry->source, entry->name);
+        json_t *json = json_object();
+        bool failed = !json || name.error < 0;
+        put(json, "state", json_text(entry->state), &failed);
+        put(json, "name", json_text(name.data ? name.data : ""), &failed);
+        put(json, "reason", json_text(entry->reason), &failed);
+        put(json, "text", json_text(entry->text), &failed);
+        put_count(json, "size", entry->size, &failed);
+        put(json, "since", json_time(entry->time_us), &failed);
+        if (failed) {
+                json_decref(json);
+                listing->failed = true;
+        } else if (json_array_append_new(listing->entries, json) < 0)
+                listing->failed = true;
+        return listing->failed;
+}
+
+int execute_spool(const ControlDesk *desk, ControlCall *call) {
+        _cleanup_(cleanup_json) json_t *entries = json_array();
+        SpoolListing listing = { .entries = entries, .failed = !entries };
+        int r = spool_list(desk->spool_directory, on_spool_entry, &listing);
+        if (r < 0)
+                return r;
+        if (listing.failed)
+                return -ENOMEM;
+        control_set_reply(call, json_pack("{s:O, s:b}", "entries", entries, "truncated", (int) listing.truncated));
+        return 0;
+}
+
+int execute_spool_act(const ControlDesk *desk, ControlCall *call) {
+        const char *action = call_text(call, "action"), *name = call_text(call, "name"), *reason = call_text(call, "reason");
+        json_t *result = NULL;
+        int r;
+        if (base_streq(action, "retry"))
+                r = desk->retry(desk->userdata, name, &result);
+        else if (base_streq(action, "release"))
+                r = spool_held_release(desk->spool_directory, name);
+        else if (base_streq(action, "discard")) {
+                if (!reason) {
+                        call_bad_value(call, "reason", "what is discarded needs a reason");
+                        return 0;
+                }
+                r = spool_held_discard(desk->spool_directory, name);
+                if (r == 0) /* the name may hold an address, the reason anything: neither goes to the journal */
+                        log_notice("A file that was set aside is discarded by uid %u", (unsigned) call->peer.uid);
+        } else {
+                call_bad_value(call, "action", "retry, release or discard");
+                return 0;
+        }
+        if (r == -ENOENT || r == -EINVAL) {
+                call_fail(call, "NoSuchEntry", json_pack("{s:s}", "name", name));
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        json_t *reply = json_object();
+        bool failed = !reply;
+        put(reply, "result", result ? result : json_null(), &failed);
+        control_set_reply(call, reply);
+        return failed ? -ENOMEM : 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What people do to leads: moves, activities, notes, assignments. Each becomes a record like any other and goes
+ * through the one gate; nothing is decided here but who acts. The person is the one whose `user` in the rules is
+ * the caller's, or the one an operator names; root is nobody's owner and has to name somebody.
+ */
+#include "internal.h"
+#include <ctype.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#define SOURCE "leadctl"
+#define PASSWD_BUFFER_SIZE_MAX (1024 * 1024)
+
+static void refuse(ControlCall *call, const char *code, const char *text, uint64_t lead) {
+        call_fail(call, "Refused", json_pack("{s:s, s:o, s:o}", "code", code, "text", json_text(text), "lead", json_lead(lead)));
+}
+
+/* The login name of a uid, malloc'ed; NULL when there is none. */
+static int user_name(uid_t uid, char **ret) {
+        _cleanup_(base_freep) char *buffer = NULL;
+        *ret = NULL;
+        for (size_t size = 4096; size <= PASSWD_BUFFER_SIZE_MAX; size *= 4) {
+                struct passwd entry, *found = NULL;
+                free(buffer);
+                buffer = malloc(size);
+                if (!buffer)
+                        return -ENOMEM;
+                int r = getpwuid_r(uid, &entry, buffer, size, &found);
+                if (r == ERANGE)
+                        continue;
+                if (r != 0 || !found)
+                        return 0;
+                *ret = strdup(found->pw_name);
+                return *ret ? 0 : -ENOMEM;
+        }
+        return 0;
+}
+
+typedef struct Actor {
+        char text[CONTROL_NAME_MAX + 16]; /* "rep:anna", "system:root" */
+        bool is_operator;
+} Actor;
+
+/* Who acts. false in *ret_known: the error is set. */
+static int find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_member, Actor *ret, bool *ret_known) {
+        const char *as = call_text(call, "as");
+        _cleanup_(base_freep) char *user = NULL;
+        int r = user_name(call->peer.uid, &user);
+        if (r < 0)
+                return r;
+        const Member *self = user ? policy_member_by_user(desk->rules, user) : NULL;
+        bool is_operator = call->peer.in_group;
+        *ret_known = false;
+        if (as && !(self && base_streq(self->rule.name, as))) {
+                if (!is_operator) {
+                        control_set_error(call, "org.varlink.service.PermissionDenied", json_object());
+                        return 0;
+                }
+                if (!policy_member(desk->rules, as)) {
+                        const char *names[256], *near;
+                        size_t n = 0;
+                        for (size_t i = 0; i < desk->rules->n_members && n < ARRAY_SIZE(names); i++)
+                                names[n++] = desk->rules->members[i].rule.name;
+                        near = text_closest(as, names, n);
+                        char text[256];
+                        (void) snprintf(text, sizeof(text), "the rules know no member \"%s\"%s%s%s", as, near ? "; did you mean \"" : "",
+                                near ? near : "", near ? "\"?" : "");
+                        refuse(call, "unknown_owner", text, 0);
+                        return 0;
+                }
+                (void) snprintf(ret->text, sizeof(ret->text), "rep:%s", as);
+                ret->is_operator = true;
+        } else if (self) {
+                (void) snprintf(ret->text, sizeof(ret->text), "rep:%s", self->rule.name);
+                ret->is_operator = false;
+        } else if (!is_operator) {
+                control_set_error(call, "org.varlink.service.PermissionDenied", json_object());
+                return 0;
+        } else if (must_be_member) {
+                char text[256];
+                (void) snprintf(
+                        text, sizeof(text), "%s is no member of any team: say for whom you act (--as PERSON)", user ? user : "this user");
+                refuse(call, "actor_required", text, 0);
+                return 0;
+        } else {
+                (void) snprintf(ret->text, sizeof(ret->text), "system:%.*s", CONTROL_NAME_MAX, user ? user : "leadctl");
+                ret->is_operator = true;
+        }
+        *ret_known = true;
+        return 0;
+}
+
+/* A word that may stand in a record's type. */
+static bool is_event_word(const char *s) {
+        for (const char *c = s; *c; c++)
+                if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '_' && *c != '-')
+                        return false;
+        return *s != '\0';
+}
+
+static int random_id(Arena *arena, const char **ret) {
+        uint8_t bytes[16];
+        char hex[2 * sizeof(bytes) + 1];
+        if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t) sizeof(bytes))
+                return -EIO;
+        digest_hex(bytes, sizeof(bytes), hex);
+        *ret = arena_strdup(arena, hex);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* The record of a verb, named so that the same request sent again, even after a restart, is the same event. */
+static int make_record(const ControlDesk *desk, ControlCall *call, RecordFamily family, const char *event, uint64_t lead, Record **ret) {
+        _cleanup_(record_freep) Record *record = record_new();
+        if (!record)
+                return -ENOMEM;
+        const char *prefix = family == FAMILY_ACTIVITY ? "activity" : "outcome", *request_id = call_text(call, "request_id");
+        record->source = SOURCE;
+        record->family = family;
+        record->type = arena_printf(record->arena, "%s.%s", prefix, event);
+        record->subject = arena_printf(record->arena, "lead:L-%llu", (unsigned long long) lead);
+        if (!record->type || !record->subject)
+                return -ENOMEM;
+        record->event = strchr(record->type, '.') + 1;
+        record->time_us = clock_now_us(desk->clock);
+        if (request_id) {
+                record->id = arena_printf(record->arena, "%u:%s", (unsigned) call->peer.uid, request_id);
+                if (!record->id)
+                        return -ENOMEM;
+        } else {
+                int r = random_id(record->arena, &record->id);
+                if (r < 0)
+                        return r;
+        }
+        const DigestPart parts[] = { { "", 0 }, { SOURCE, strlen(SOURCE) }, { record->id, strlen(record->id) } };
+        int r = digest_keyed(store_secret(desk->store), parts, ARRAY_SIZE(parts), &record->key);
+        if (r < 0)
+                return r;
+        *ret = TAKE(record);
+        return 0;
+}
+
+static int set_fact(Record *record, FieldId field, const char *text) {
+        return text ? facts_set(&record->facts, record->arena, field, NULL, value_text(text), record->time_us) : 0;
+}
+
+/* Hands the record to the gate and answers with what came of it. Takes record. */
+static int judge(const ControlDesk *desk, ControlCall *call, Record *record, uint64_t lead, const Actor *actor) {
+        ControlJudged judged = { 0 };
+        int r = desk->judge(desk->userdata, record, lead, actor->text, actor->is_operator, &judged);
+        if (r < 0)
+                return r;
+        if (judged.refused) {
+                if (base_streq(judged.code, "unknown_lead"))
+                        call_fail(call, "NoSuchLead", json_pack("{s:s}", "lead", call_text(call, "lead")));
+                else
+                        refuse(call, judged.code, judged.text, lead);
+                return 0;
+        }
+        json_t *reply = json_object();
+        bool failed = !reply;
+        put(reply, "lead", json_lead(judged.lead ? judged.lead : lead), &failed);
+        put(reply, "event", json_integer((json_int_t) judged.event), &failed);
+        put(reply, "duplicate", json_boolean(judged.duplicate), &failed);
+        put(reply, "summary", json_text(judged.summary), &failed);
+        control_set_reply(call, reply);
+        return failed ? -ENOMEM : 0;
+}
+
+static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, const char *event, bool must_be_member, const char *note,
+        const char *reason, const char *owner) {
+        uint64_t lead;
+        int r = execute_find_lead(desk, call, &lead);
+        if (r < 0 || lead == 0)
+                return r;
+        Actor actor;
+        bool known;
+        r = find_actor(desk, call, must_be_member, &actor, &known);
+        if (r < 0 || !known)
+                return r;
+        _cleanup_(record_freep) Record *record = NULL;
+        r = make_record(desk, call, family, event, lead, &record);
+        if (r >= 0)
+                r = set_fact(record, FIELD_OUTCOME_ACTOR, actor.text);
+        if (r >= 0)
+                r = set_fact(record, FIELD_OUTCOME_REASON, reason);
+        if (r >= 0)
+                r = set_fact(record, FIELD_OUTCOME_NOTE, note);
+        if (r >= 0)
+                r = set_fact(record, FIELD_OUTCOME_OWNER, owner);
+        if (r < 0)
+                return r;
+        return judge(desk, call, TAKE(record), lead, &actor);
+}
+
+int execute_move(const ControlDesk *desk, ControlCall *call) {
+        const char *move = call_text(call, "move");
+        if (!is_event_word(move) || base_streq(move, "note") || base_streq(move, "assign")) {
+                char text[256];
+                (void) snprintf(text, sizeof(text), "no move can be called \"%s\"", move);
+                refuse(call, "unknown_move", text, 0);
+                return 0;
+        }
+        return act(desk, call, FAMILY_OUTCOME, move, true, call_text(call, "note"), call_text(call, "reason"), NULL);
+}
+
+int execute_did(const ControlDesk *desk, ControlCall *call) {
+        const char *activity = call_text(call, "activity");
+        if (!is_event_word(activity)) {
+                call_bad_value(call, "activity", "one word in lower case, such as call_made");
+                return 0;
+        }
+        return act(desk, call, FAMILY_ACTIVITY, activity, true, call_text(call, "note"), NULL, NULL);
+}
+
+int execute_note(const ControlDesk *desk, ControlCall *call) {
+        return act(desk, call, FAMILY_OUTCOME, "note", false, call_text(call, "text"), NULL, NULL);
+}
+
+int execute_assign(const ControlDesk *desk, ControlCall *call) {
+        return act(desk, call, FAMILY_OUTCOME, "assign", false, call_text(call, "note"), NULL, call_text(call, "owner"));
+}
