@@ -93,6 +93,8 @@ typedef struct LedgerEntry {
 /* The unsettled entry of that file, or a new one (LEDGER_READING, offset 0, index 1). */
 int store_ledger_open(Store *store, const SpoolIdentity *identity, int64_t now_us, LedgerEntry *ret);
 int store_ledger_save(Store *store, const LedgerEntry *entry, int64_t now_us);
+/* The file is gone from the spool (finished or set aside): its name and inode may be used by another from now on. */
+int store_ledger_settle(Store *store, uint64_t ledger, bool aside, int64_t now_us);
 /* At start: unsettled files, so that the reader resumes them; stop by returning != 0. */
 int store_ledger_unsettled(Store *store, int (*on_entry)(const SpoolIdentity *identity, const LedgerEntry *entry, void *userdata), void *userdata);
 /* A refused record, kept until its file's rejects are written; one row a (ledger, index). */

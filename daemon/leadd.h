@@ -1,0 +1,146 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * leadd: the wiring. Three threads and the values they hand each other: the reader
+ * (spool, intake) gives batches to the judge (rules, gate, store, timers), which gives
+ * finished files back to the reader and answers to the loop (socket, signals, watchdog).
+ * Nothing is shared: what stands in a queue belongs to whoever takes it out.
+ */
+#include "leadd/base.h"
+#include "leadd/control.h"
+#include "leadd/followup.h"
+#include "leadd/gate.h"
+#include "leadd/intake.h"
+#include "leadd/notify.h"
+#include "leadd/policy.h"
+#include "leadd/spool.h"
+#include "leadd/store.h"
+#include <stdatomic.h>
+
+#define LEADD_QUEUE_BATCHES 64       /* batches between reader and judge */
+#define LEADD_TICKETS_MAX 1024       /* files claimed and not yet settled */
+#define LEADD_OPEN_MAX 16            /* files being read at the same time, in turn */
+#define LEADD_CHUNK_RECORDS 500      /* records of one file in one batch */
+#define LEADD_CHUNK_SIZE (1024 * 1024)
+#define LEADD_TRANSACTION_RECORDS 2000 /* records after which a transaction is committed */
+#define LEADD_TRANSACTION_WORKS 1024   /* batches in one transaction */
+#define LEADD_TRANSACTION_US (50 * 1000) /* ... or after so long, so that calls wait no longer than that */
+#define LEADD_BULK_RECORDS 100         /* a transaction with more is a bulk load: single decisions are journalled at debug level */
+#define LEADD_RESULTS_MAX 1000         /* results a waiting submit is told one by one */
+#define LEADD_POISON_ATTEMPTS 3        /* a record that was being judged when the daemon died so often is refused */
+
+typedef struct Options {
+        const char *rules, *spool, *state, *socket;
+        bool once, check;
+        int64_t virtual_clock_us; /* TIME_NONE = real */
+        bool is_example;          /* no rules of one's own: the shipped example is used */
+} Options;
+
+/* One spool file on its way through the threads. Between two hand-overs it belongs to one of them. */
+typedef struct Ticket {
+        /* the reader's */
+        SpoolFile *file;
+        IntakeReader *reader;
+        uint64_t offset, index; /* where reading starts */
+        bool ended;
+        char *aside_reason, *aside_text; /* the file itself is unusable */
+        /* constant */
+        SpoolIdentity identity; /* strings owned by the SpoolFile */
+        /* the judge's */
+        LedgerEntry ledger, committed;
+        bool is_open, was_open; /* in the ledger: in this transaction, and durably */
+        ControlCall *call;      /* a submit that waits */
+        struct json_t *results;
+        Text rejects;
+} Ticket;
+
+typedef enum WorkKind {
+        WORK_BATCH,   /* ticket, batch (NULL when a finished file is found again), last */
+        WORK_SETTLED, /* ledger, aside */
+        WORK_CALL,    /* call */
+        WORK_TICK,    /* the timer or the clock: look what is due */
+        WORK_RELOAD,  /* SIGHUP */
+        WORK_EMPTY,   /* --once: the spool holds nothing more */
+} WorkKind;
+typedef struct Work {
+        WorkKind kind;
+        Ticket *ticket;
+        IntakeBatch *batch;
+        bool last;
+        uint64_t ledger;
+        bool aside;
+        ControlCall *call;
+} Work;
+
+typedef enum OrderKind {
+        ORDER_SETTLE, /* ticket: finish or set aside */
+        ORDER_RULES,  /* archive: adapters and settings to read by */
+        ORDER_SUBMIT, /* call: put its descriptor into the spool */
+        ORDER_RESCAN,
+} OrderKind;
+typedef struct Order {
+        OrderKind kind;
+        Ticket *ticket;
+        void *archive;
+        size_t archive_size;
+        ControlCall *call;
+} Order;
+
+typedef enum NewsKind { NEWS_REPLY, NEWS_WATCH, NEWS_DONE, NEWS_FAILED } NewsKind;
+/* From the judge (and reader) to the loop. */
+typedef struct News {
+        NewsKind kind;
+        ControlCall *call;
+        struct json_t *item;
+        int error;
+} News;
+
+/* A thread's sign of life: monotonic microseconds since it took up its present work, 0 = idle. */
+typedef atomic_int_least64_t Busy;
+
+typedef struct Leadd {
+        Options options;
+        Clock *clock;
+        Store *store; /* the judge's, once it runs */
+        RuleSet *rules; /* the judge's */
+        Followup *followup;
+        Queue *to_judge, *to_reader, *to_loop;
+        Busy judge_busy, reader_busy;
+        atomic_bool stopping;
+        atomic_bool watched; /* somebody watches: items are worth making */
+        atomic_uint_least64_t n_waiting; /* files claimed and not settled */
+        uint8_t secret[DIGEST_SIZE];
+        int64_t started_us;
+        Ticket *left[LEADD_OPEN_MAX]; /* files the reader had open when it ended */
+        size_t n_left;
+        char *rules_problem; /* why the rules on disk are not the running ones; NULL = they are */
+} Leadd;
+
+int64_t leadd_monotonic_us(void);
+Work *work_new(WorkKind kind);
+Order *order_new(OrderKind kind);
+/* Never fails quietly: without memory for a message the process ends, as with any broken machinery. */
+void leadd_tell(Leadd *leadd, NewsKind kind, ControlCall *call, struct json_t *item, int error);
+Ticket *ticket_free(Ticket *ticket);
+
+/* reader.c: the thread's body; resume = unsettled ledger entries. */
+typedef struct Resume {
+        SpoolIdentity identity; /* owned strings */
+        LedgerEntry entry;
+        bool used;
+} Resume;
+typedef struct ReaderStart {
+        Leadd *leadd;
+        Spool *spool;
+        Resume *resumes;
+        size_t n_resumes;
+} ReaderStart;
+void *reader_run(void *reader_start);
+
+/* judge.c: the thread's body. */
+void *judge_run(void *leadd);
+/* Loads the rules on disk, or the last good set when they are broken; 0, or 65 with the problems printed. */
+int judge_boot_rules(Leadd *leadd);
+
+/* leadd.c */
+int leadd_run(const Options *options);
