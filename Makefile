@@ -78,6 +78,52 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BU
 unit: $(unit_PROGRAMS) ## build and run the unit tests of this build
 	@set -e; for t in $(unit_PROGRAMS); do $$t; done
 
+DEPENDENCIES = contrib/install-deps --quiet
+
+demo: ## install what is missing, build, run real payloads through a daemon on a temporary spool
+	@$(DEPENDENCIES) build
+	@$(MAKE) --no-print-directory -s -j2 programs
+	@contrib/demo
+
+check: ## install what is missing, run every test, print what each part took
+	@$(DEPENDENCIES) build test
+	@tests/run
+
+check-long: ## the kill test with 10,000 kills (less than an hour)
+	@$(DEPENDENCIES) build test
+	@$(MAKE) --no-print-directory -s -j2 tests
+	@tests/fault/kill.py --kills 10000
+
+bench: ## decisions per second beside a floor that does the same writes
+	@$(DEPENDENCIES) build test
+	@$(MAKE) --no-print-directory -s -j2 tests
+	@tests/bench/run
+
+lint: ## formatting, static checks, the order of rooms
+	@$(DEPENDENCIES) build test
+	@tests/run --part lint
+
+install: programs ## install below DESTDIR and PREFIX
+	install -D -m 0755 $(BUILD)/leadd $(DESTDIR)$(PREFIX)/sbin/leadd
+	install -D -m 0755 $(BUILD)/leadctl $(DESTDIR)$(PREFIX)/bin/leadctl
+	install -D -m 0755 contrib/leadd-drop $(DESTDIR)$(PREFIX)/bin/leadd-drop
+	for f in $$(cd rules && find . -type f ! -name README.md); do install -D -m 0644 rules/$$f $(DESTDIR)$(PREFIX)/share/leadd/rules/$$f || exit 1; done
+	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/sbin/leadd|$(PREFIX)/sbin/leadd|' leadd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service
+	install -D -m 0644 contrib/leadd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf
+	install -D -m 0644 contrib/leadd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
+	install -D -m 0644 contrib/leadd.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/leadd.catalog
+	install -D -m 0644 contrib/leadctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leadctl
+	install -D -m 0644 contrib/man/leadctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/leadctl.1
+	install -D -m 0644 contrib/man/leadd.8 $(DESTDIR)$(PREFIX)/share/man/man8/leadd.8
+
+uninstall: ## remove what install put there; spool, database and /etc/leadd stay
+	rm -f $(DESTDIR)$(PREFIX)/sbin/leadd $(DESTDIR)$(PREFIX)/bin/leadctl $(DESTDIR)$(PREFIX)/bin/leadd-drop
+	rm -rf $(DESTDIR)$(PREFIX)/share/leadd
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/leadd.catalog $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leadctl
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/leadctl.1 $(DESTDIR)$(PREFIX)/share/man/man8/leadd.8
+
 clean: ## remove what was built
 	rm -rf build
 
