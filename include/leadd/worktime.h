@@ -3,7 +3,8 @@
 /*
  * worktime: time zones and working-time calendars, as pure functions.
  * due = from + so much working time, exact across daylight-saving changes.
- * No clock, no global state, never setenv("TZ"). Intervals are half-open.
+ * No clock, no global state, never setenv("TZ"). Intervals are half-open; where one begins or ends at a wall time that is
+ * skipped, it does so at the change, and where that wall time occurs twice, at the first.
  */
 #include "leadd/base.h"
 
@@ -27,8 +28,8 @@ Zone *zone_ref(Zone *zone);
 Zone *zone_unref(Zone *zone);
 const char *zone_name(const Zone *zone);
 int32_t zone_offset_seconds(const Zone *zone, int64_t time_us);
-/* Wall time (microseconds as if UTC) to instant. A wall time that occurs twice gives the first, one that is skipped the
- * instant at which the gap starts... plus the part into the gap (i.e. the offset before the change applies). */
+/* Wall time (microseconds as if UTC) to instant. Of a wall time that occurs twice the first; for one that is skipped the
+ * offset before the change applies. */
 int64_t zone_local_to_utc(const Zone *zone, int64_t local_us);
 /* "2026-03-05T15:22:31+01:00" in the zone. */
 const char *zone_format(const Zone *zone, int64_t time_us, char buf[static TIME_TEXT_SIZE]);
@@ -48,10 +49,15 @@ typedef struct CalendarSpec {
         size_t n_open;
         const CalendarRule *except; /* replaces the whole day that starts on that date */
         size_t n_except;
-        const char *holidays_path; /* an .ics file: its all-day events are closed days; NULL = none. RRULE is honoured. */
+        /* An .ics file: its all-day events are closed days, unless `except` names the day; NULL = none. RRULE is honoured. */
+        const char *holidays_path;
+        /* Its content, when it does not come from a file (the archived copy of a rule set): then holidays_path is a name only. */
+        const char *holidays_data;
+        size_t holidays_size;
 } CalendarSpec;
 
-/* On an outcome > 0, *ret_text (malloc'ed, may be NULL) says what is wrong and where in the spec. */
+/* On an outcome > 0, *ret_text (malloc'ed, may be NULL) says what is wrong and where in the spec. A day that two rules of
+ * `open`, or two of `except`, claim is WORKTIME_E_SYNTAX. */
 int calendar_new(const CalendarSpec *spec, Calendar **ret, char **ret_text);
 Calendar *calendar_free(Calendar *calendar);
 void calendar_freep(Calendar **calendar);
