@@ -46,6 +46,8 @@ void loader_error(Loader *loader, const char *format, ...) _printf_(2, 3);
 void loader_warning(Loader *loader, const char *format, ...) _printf_(2, 3);
 /* "unknown WHAT "word"" with "; did you mean "x"?" when a candidate is near. */
 void loader_unknown(Loader *loader, const char *what, const char *word, const char *const *candidates, size_t n_candidates);
+/* The head of that kind and name, or NULL: cast it to the kind's type. */
+const Rule *policy_find(const RuleSet *rules, RuleKind kind, const char *name);
 /* Names of all heads of a kind (for candidates), in the loader's arena. */
 const char *const *loader_names(Loader *loader, RuleKind kind, size_t *ret_n);
 
@@ -86,6 +88,8 @@ typedef struct RuleSetBody {
         Arena *arena;
         Sandbox *sandbox;
         Text archive;
+        const Rule *const *by_name; /* sorted by kind, then name */
+        size_t n_by_name;
         uint64_t last_serial; /* counts subjects: policy_judge gives each the next one */
         uint64_t lead_serial; /* of the subject the sandbox's `lead` table was built for; 0 = none */
 } RuleSetBody;

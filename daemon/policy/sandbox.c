@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sandbox: the one Lua state of a rule set, caged. Everything Lua owns lies in one block of
+ * POLICY_LUA_MEMORY_MAX bytes at a fixed address; when loading is over the live part is remembered
+ * (sandbox_seal) and copied back before the next lead (sandbox_begin), so that nothing a rule writes
+ * can reach another lead. That copy is reset, memory cap and determinism in one: no object is ever
+ * freed one by one, the collector stands still, and no finaliser exists.
+ *
+ * Invariants: the image is restored only outside any call into Lua, at the address it was taken from;
+ * no userdata owns C memory; nothing outside keeps a pointer into the block but registry references
+ * made before sealing; a budget error passes through every pcall.
+ *
+ * What it does not do: it knows no rule, no file and no lead. Which names a rule can see stands in the
+ * bind_*.c files.
+ */
+#include "sandbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* ---- the heap inside the block -----------------------------------------
+ * Lua tells the size of what it frees, so blocks carry no header. Sizes are rounded to classes: steps of
+ * 16 bytes up to 1 KiB, then four to a doubling. */
+
+#define HEAP_GRAIN 16u
+#define HEAP_SMALL_MAX 1024u
+#define HEAP_SMALL_CLASSES (HEAP_SMALL_MAX / HEAP_GRAIN)
+#define HEAP_CLASSES (HEAP_SMALL_CLASSES + 4 * 15)
+/* Neighbouring live parts closer than this are copied as one: a memcpy call costs about as much. */
+#define IMAGE_GAP 256u
+/* While loading, this much is kept back, so that rules with large tables do not starve their own functions. */
+#define HEAP_RUN_RESERVE (POLICY_LUA_MEMORY_MAX / 4)
+
+typedef struct FreeBlock {
+        struct FreeBlock *next;
+} FreeBlock;
+
+/* First thing in the block: restored with it. */
+typedef struct Heap {
+        size_t used; /* everything beyond was never handed out */
+        FreeBlock *free[HEAP_CLASSES];
+} Heap;
+
+typedef struct Extent {
+        size_t offset, size;
+} Extent;
+
+typedef enum Spent { SPENT_NOTHING, SPENT_STEPS, SPENT_CPU, SPENT_MEMORY, SPENT_STRING } Spent;
+
+struct Sandbox {
+        uint8_t *block;
+        lua_State *L;
+        void *user;
+        bool sealed, dirty, running;
+        size_t limit; /* of the heap now */
+
+        /* the image */
+        Extent *extents;
+        size_t n_extents;
+        uint8_t *image;
+        size_t image_size, sealed_end;
+
+        /* the budget of the call that runs */
+        Spent spent;
+        uint64_t steps, steps_max;
+        int64_t cpu_max_us, wall_since_us, cpu_since_us;
+};
+
+static size_t heap_class(size_t size, size_t *ret_capacity) {
+        if (size <= HEAP_SMALL_MAX) {
+                size_t class = size == 0 ? 0 : (size - 1) / HEAP_GRAIN;
+                *ret_capacity = (class + 1) * HEAP_GRAIN;
+                return class;
+        }
+        size_t last = size - 1;
+        unsigned shift = 63u - (unsigned) __builtin_clzll(last) - 2;
+        size_t quarter = last >> shift; /* 4..7 */
+        *ret_capacity = (quarter + 1) << shift;
+        return HEAP_SMALL_CLASSES + (shift - 8) * 4 + (quarter - 4);
+}
+
+static void *heap_take(Sandbox *sandbox, size_t size) {
+        Heap *heap = (Heap *) (void *) sandbox->block;
+        size_t capacity;
+        size_t class = heap_class(size, &capacity);
+        if (heap->free[class]) {
+                FreeBlock *block = heap->free[class];
+                heap->free[class] = block->next;
+                return block;
+        }
+        if (capacity > sandbox->limit - heap->used)
+                return NULL;
+        void *at = sandbox->block + heap->used;
+        heap->used += capacity;
+        return at;
+}
+
+static void heap_give(Sandbox *sandbox, void *at, size_t size) {
+        Heap *heap = (Heap *) (void *) sandbox->block;
+        size_t capacity;
+        size_t class = heap_class(size, &capacity);
+        FreeBlock *block = at;
+        block->next = heap->free[class];
+        heap->free[class] = block;
+}
+
+/* lua_Alloc. When the block is full Lua collects once and asks again; the refusal then stands, because a rule
+ * that lives at the brim would buy a whole collection with every instruction. */
+static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size) {
+        Sandbox *sandbox = userdata;
+        if (new_size == 0) {
+                if (at)
+                        heap_give(sandbox, at, old_size);
+                return NULL;
+        }
+        if (!at) {
+                /* Comparing strings is one instruction however long they are: so they are never long. */
+                if (old_size == LUA_TSTRING && new_size > POLICY_LUA_STRING_MAX + 64) {
+                        sandbox->spent = SPENT_STRING;
+                        return NULL;
+                }
+                void *fresh = sandbox->spent == SPENT_MEMORY || new_size > POLICY_LUA_MEMORY_MAX ? NULL : heap_take(sandbox, new_size);
+                if (!fresh && sandbox->spent == SPENT_NOTHING)
+                        sandbox->spent = SPENT_MEMORY;
+                return fresh;
+        }
+        size_t old_capacity, new_capacity = 0;
+        heap_class(old_size, &old_capacity);
+        if (new_size <= POLICY_LUA_MEMORY_MAX)
+                heap_class(new_size, &new_capacity);
+        if (old_capacity == new_capacity)
+                return at;
+        bool grows = new_size > old_size;
+        void *fresh = NULL;
+        if (new_capacity > 0 && !(grows && sandbox->spent == SPENT_MEMORY))
+                fresh = heap_take(sandbox, new_size);
+        if (!fresh) {
+                if (!grows)
+                        return at; /* Lua relies on shrinking; the tail is lost until the next restore */
+                if (sandbox->spent == SPENT_NOTHING)
+                        sandbox->spent = SPENT_MEMORY;
+                return NULL;
+        }
+        memcpy(fresh, at, grows ? old_size : new_size);
+        heap_give(sandbox, at, old_size);
+        return fresh;
+}
+
+/* ---- budget ------------------------------------------------------------- */
+
+/* The hook looks every so many instructions: rarely enough to cost nothing for a rule of ordinary size, often enough that
+ * the dearest single instructions (comparing POLICY_LUA_STRING_MAX bytes, rehashing a large table) stay below half a second. */
+#define HOOK_INSTRUCTIONS 100
+
+static inline Sandbox *sandbox_of(lua_State *L) { return *(Sandbox **) lua_getextraspace(L); }
+
+static int64_t sandbox_clock_us(clockid_t clock) {
+        struct timespec t;
+        if (clock_gettime(clock, &t) < 0)
+                return 0;
+        return (int64_t) t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
+}
+
+/* CPU time cannot have passed without wall time: the cheap clock is read first, and the system call only happens once a
+ * rule has been seen running for its whole budget, which then starts. */
+static bool sandbox_is_late(Sandbox *sandbox) {
+        int64_t wall_us = sandbox_clock_us(CLOCK_MONOTONIC);
+        if (sandbox->wall_since_us == 0)
+                sandbox->wall_since_us = wall_us;
+        if (wall_us - sandbox->wall_since_us <= sandbox->cpu_max_us)
+                return false;
+        int64_t cpu_us = sandbox_clock_us(CLOCK_THREAD_CPUTIME_ID);
+        if (sandbox->cpu_since_us == 0)
+                sandbox->cpu_since_us = cpu_us;
+        return cpu_us - sandbox->cpu_since_us > sandbox->cpu_max_us;
+}
+
+static const char *sandbox_spent_text(const Sandbox *sandbox, char buf[static 96]) {
+        switch (sandbox->spent) {
+        case SPENT_STEPS:
+                snprintf(buf, 96, "took too long: more than %llu steps", (unsigned long long) sandbox->steps_max);
+                break;
+        case SPENT_CPU:
+                snprintf(buf, 96, "took too long: more than %lld ms of processor time", (long long) (sandbox->cpu_max_us / 1000));
+                break;
+        case SPENT_MEMORY:
+                snprintf(buf, 96, "took too much memory: more than %u MiB", POLICY_LUA_MEMORY_MAX / 1024 / 1024);
+                break;
+        case SPENT_STRING:
+                snprintf(buf, 96, "made too long a text: more than %u KiB", POLICY_LUA_STRING_MAX / 1024);
+                break;
+        case SPENT_NOTHING:
+                buf[0] = '\0';
+                break;
+        }
+        return buf;
+}
+
+/* Pushes "file:line: " of the innermost Lua function (nothing when there is none). */
+static void sandbox_push_where(lua_State *L) {
+        lua_Debug frame;
+        for (int level = 0; lua_getstack(L, level, &frame); level++)
+                if (lua_getinfo(L, "Sl", &frame) && frame.currentline > 0) {
+                        lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+                        return;
+                }
+        lua_pushliteral(L, "");
+}
+
+/* From now on the hook fires at every instruction: what swallows this error is stopped by the next one. */
+static int sandbox_overrun(lua_State *L) {
+        Sandbox *sandbox = sandbox_of(L);
+        char text[96];
+        lua_sethook(L, lua_gethook(L), LUA_MASKCOUNT, 1);
+        sandbox_push_where(L);
+        lua_pushstring(L, sandbox_spent_text(sandbox, text));
+        lua_concat(L, 2);
+        return lua_error(L);
+}
+
+static void sandbox_spend(lua_State *L, uint64_t steps) {
+        Sandbox *sandbox = sandbox_of(L);
+        if (sandbox->spent != SPENT_NOTHING)
+                (void) sandbox_overrun(L);
+        if (steps > sandbox->steps_max || sandbox->steps > sandbox->steps_max - steps) {
+                sandbox->steps = sandbox->steps_max;
+                sandbox->spent = SPENT_STEPS;
+                (void) sandbox_overrun(L);
+        }
+        sandbox->steps += steps;
+        if (sandbox_is_late(sandbox)) {
+                sandbox->spent = SPENT_CPU;
+                (void) sandbox_overrun(L);
+        }
+}
+
+static void on_count(lua_State *L, lua_Debug *frame _unused_) { sandbox_spend(L, HOOK_INSTRUCTIONS); }
+
+void sandbox_charge(lua_State *L, uint64_t steps) { sandbox_spend(L, steps); }
+
+bool sandbox_is_spent(lua_State *L) { return sandbox_of(L)->spent != SPENT_NOTHING; }
+
+bool sandbox_is_sealed(lua_State *L) { return sandbox_of(L)->sealed; }
+
+/* Text that was there when the rules were loaded is the rules' own; what lies beyond was made from a lead. */
+bool sandbox_is_rule_text(lua_State *L, const char *text) {
+        const Sandbox *sandbox = sandbox_of(L);
+        if (!sandbox->sealed)
+                return true;
+        const uint8_t *at = (const uint8_t *) text;
+        return at >= sandbox->block && at < sandbox->block + sandbox->sealed_end;
+}
+
+void sandbox_set_user(Sandbox *sandbox, void *user) { sandbox->user = user; }
+void *sandbox_user(lua_State *L) { return sandbox_of(L)->user; }
+
+/* ---- life --------------------------------------------------------------- */
+
+static int on_setup(lua_State *L) {
+        bind_open(L);
+        return 0;
+}
+
+int sandbox_new(Sandbox **ret) {
+        Sandbox *sandbox = calloc(1, sizeof(Sandbox));
+        if (!sandbox)
+                return -ENOMEM;
+        void *block = mmap(NULL, POLICY_LUA_MEMORY_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (block == MAP_FAILED) {
+                free(sandbox);
+                return -ENOMEM;
+        }
+        sandbox->block = block;
+        sandbox->limit = POLICY_LUA_MEMORY_MAX - HEAP_RUN_RESERVE;
+        ((Heap *) block)->used = (sizeof(Heap) + HEAP_GRAIN - 1) / HEAP_GRAIN * HEAP_GRAIN;
+        sandbox->L = lua_newstate(on_alloc, sandbox);
+        if (!sandbox->L) {
+                sandbox_free(sandbox);
+                return -ENOMEM;
+        }
+        *(Sandbox **) lua_getextraspace(sandbox->L) = sandbox;
+        lua_gc(sandbox->L, LUA_GCINC, 0, 0, 0);
+        lua_gc(sandbox->L, LUA_GCSTOP);
+        lua_pushcfunction(sandbox->L, on_setup);
+        if (lua_pcall(sandbox->L, 0, 0, 0) != LUA_OK) {
+                sandbox_free(sandbox);
+                return -ENOMEM; /* nothing else can go wrong in there */
+        }
+        *ret = sandbox;
+        return 0;
+}
+
+/* The state is not closed: it owns nothing outside its block. */
+Sandbox *sandbox_free(Sandbox *sandbox) {
+        if (!sandbox)
+                return NULL;
+        if (sandbox->block)
+                (void) munmap(sandbox->block, POLICY_LUA_MEMORY_MAX);
+        free(sandbox->extents);
+        free(sandbox->image);
+        free(sandbox);
+        return NULL;
+}
+
+lua_State *sandbox_state(Sandbox *sandbox) { return sandbox->L; }
+
+/* ---- sealing and restoring ---------------------------------------------- */
+
+typedef struct Hole {
+        size_t offset, size;
+} Hole;
+
+static int hole_compare(const void *a, const void *b) {
+        const Hole *x = a, *y = b;
+        return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static size_t heap_class_capacity(size_t class) {
+        if (class < HEAP_SMALL_CLASSES)
+                return (class + 1) * HEAP_GRAIN;
+        size_t above = class - HEAP_SMALL_CLASSES;
+        return (above % 4 + 5) << (above / 4 + 8);
+}
+
+/* Adds [from, to) to the extents, or joins it to the last. */
+static void image_add(Sandbox *sandbox, size_t from, size_t to) {
+        if (to <= from)
+                return;
+        Extent *last = sandbox->n_extents > 0 ? &sandbox->extents[sandbox->n_extents - 1] : NULL;
+        if (last && from - (last->offset + last->size) < IMAGE_GAP)
+                last->size = to - last->offset;
+        else
+                sandbox->extents[sandbox->n_extents++] = (Extent){ .offset = from, .size = to - from };
+}
+
+int sandbox_seal(Sandbox *sandbox) {
+        assert(!sandbox->running && !sandbox->sealed);
+        Heap *heap = (Heap *) (void *) sandbox->block;
+        /* What the files left behind (their declarations) goes; what a function still refers to stays. */
+        lua_settop(sandbox->L, 0);
+        lua_sethook(sandbox->L, NULL, 0, 0);
+        lua_gc(sandbox->L, LUA_GCCOLLECT);
+        lua_gc(sandbox->L, LUA_GCSTOP);
+
+        size_t n_holes = 0;
+        for (size_t i = 0; i < HEAP_CLASSES; i++)
+                for (const FreeBlock *block = heap->free[i]; block; block = block->next)
+                        n_holes++;
+        _cleanup_(base_freep) Hole *holes = calloc(n_holes + 1, sizeof(Hole));
+        sandbox->extents = calloc(n_holes + 1, sizeof(Extent));
+        if (!holes || !sandbox->extents)
+                return -ENOMEM;
+        size_t at = 0;
+        for (size_t i = 0; i < HEAP_CLASSES; i++)
+                for (const FreeBlock *block = heap->free[i]; block; block = block->next)
+                        holes[at++] =
+                                (Hole){ .offset = (size_t) ((const uint8_t *) block - sandbox->block), .size = heap_class_capacity(i) };
+        qsort(holes, n_holes, sizeof(Hole), hole_compare);
+
+        /* The holes are given up for good: memory that is never handed out again needs no restoring. */
+        memset(heap->free, 0, sizeof(heap->free));
+        size_t from = 0;
+        for (size_t i = 0; i < n_holes; i++) {
+                image_add(sandbox, from, holes[i].offset);
+                from = holes[i].offset + holes[i].size;
+        }
+        image_add(sandbox, from, heap->used);
+        sandbox->sealed_end = heap->used;
+        sandbox->limit = POLICY_LUA_MEMORY_MAX;
+
+        for (size_t i = 0; i < sandbox->n_extents; i++)
+                sandbox->image_size += sandbox->extents[i].size;
+        sandbox->image = malloc(sandbox->image_size);
+        if (!sandbox->image)
+                return -ENOMEM;
+        uint8_t *to = sandbox->image;
+        for (size_t i = 0; i < sandbox->n_extents; i++) {
+                memcpy(to, sandbox->block + sandbox->extents[i].offset, sandbox->extents[i].size);
+                to += sandbox->extents[i].size;
+        }
+        sandbox->sealed = true;
+        sandbox->user = NULL;
+        return 0;
+}
+
+int sandbox_begin(Sandbox *sandbox) {
+        assert(sandbox->sealed && !sandbox->running);
+        if (!sandbox->dirty)
+                return 0;
+        const uint8_t *from = sandbox->image;
+        for (size_t i = 0; i < sandbox->n_extents; i++) {
+                memcpy(sandbox->block + sandbox->extents[i].offset, from, sandbox->extents[i].size);
+                from += sandbox->extents[i].size;
+        }
+        sandbox->dirty = false;
+        return 0;
+}
+
+size_t sandbox_image_size(const Sandbox *sandbox) { return sandbox->image_size; }
+
+/* ---- running ------------------------------------------------------------ */
+
+typedef struct Call {
+        void (*f)(lua_State *L, void *userdata);
+        void *userdata;
+} Call;
+
+static int on_call(lua_State *L) {
+        Call call = *(Call *) lua_touserdata(L, 1);
+        lua_settop(L, 0);
+        call.f(L, call.userdata);
+        return 0;
+}
+
+int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void *userdata, char *error, size_t error_size) {
+        assert(!sandbox->running);
+        lua_State *L = sandbox->L;
+        int top = lua_gettop(L);
+        sandbox->spent = SPENT_NOTHING;
+        sandbox->steps = 0;
+        sandbox->steps_max = sandbox->sealed ? POLICY_STEPS_BUDGET : POLICY_LOAD_STEPS_BUDGET;
+        sandbox->cpu_max_us = sandbox->sealed ? POLICY_CPU_BUDGET_US : POLICY_LOAD_CPU_BUDGET_US;
+        sandbox->wall_since_us = sandbox->cpu_since_us = 0;
+        sandbox->dirty = sandbox->running = true;
+        lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+
+        Call call = { .f = f, .userdata = userdata };
+        lua_pushcfunction(L, on_call);
+        lua_pushlightuserdata(L, &call);
+        int status = lua_pcall(L, 1, 0, 0);
+        sandbox->running = false;
+        lua_sethook(L, NULL, 0, 0);
+        if (status != LUA_OK) {
+                char text[96];
+                if (status == LUA_ERRMEM)
+                        snprintf(error, error_size, "%s", sandbox_spent_text(sandbox, text));
+                else if (lua_type(L, -1) == LUA_TSTRING)
+                        snprintf(error, error_size, "%s", lua_tostring(L, -1));
+                else
+                        snprintf(error, error_size, "raised an error that is no text but a %s", luaL_typename(L, -1));
+                lua_pop(L, 1);
+        }
+        assert(lua_gettop(L) == top);
+        return status == LUA_OK ? 0 : POLICY_E_FAILED;
+}
