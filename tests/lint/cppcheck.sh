@@ -1,0 +1,8 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+cd "$(dirname "$0")/../.." || exit 1
+mkdir -p build/cppcheck
+exec cppcheck --quiet --error-exitcode=1 -j "$(nproc)" --cppcheck-build-dir=build/cppcheck --std=c11 --enable=warning,portability,performance --inline-suppr \
+        --suppress=missingInclude --suppress=missingIncludeSystem --suppress=checkersReport --suppress=unknownMacro \
+        --suppress=normalCheckLevelMaxBranches \
+        -Iinclude -D_GNU_SOURCE -D__GNUC__ -DLEADD_VERSION='"x"' -DLEADD_PREFIX='"/usr"' daemon
