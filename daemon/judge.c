@@ -49,7 +49,7 @@ typedef struct Judge {
         bool *settled_aside;
         size_t n_settled, settled_capacity;
         InFlight *in_flight;
-        InFlight suspect; /* what was in flight when the daemon died */
+        InFlight suspect;      /* what was in flight when the daemon died */
         int64_t hold_until_us; /* monotonic: the clock jumped, timers wait */
         uint64_t n_rejected_rules;
         bool disk_full, spool_empty, broken;
@@ -87,8 +87,8 @@ static void add_decision_lines(Judge *judge, const GateOutcome *outcome, bool bu
                 line.fields[0] = (LogField){ "LEAD_ID", lead_text(judge, outcome->lead) };
                 line.fields[1] = (LogField){ "LEAD_RULE", arena_strdup(arena, receipt->rule->name) };
                 line.fields[2] = (LogField){ "LEAD_RULESET", arena_strdup(arena, hash) };
-                line.text = arena_printf(arena, "L-%" PRIu64 ": the rule %s (%s:%d) failed: %s", outcome->lead, receipt->rule->name, receipt->rule->file, receipt->rule->line,
-                        receipt->note ? receipt->note : "");
+                line.text = arena_printf(arena, "L-%" PRIu64 ": the rule %s (%s:%d) failed: %s", outcome->lead, receipt->rule->name,
+                        receipt->rule->file, receipt->rule->line, receipt->note ? receipt->note : "");
                 add_line(judge, line);
         }
         if (level > log_max_level())
@@ -102,7 +102,8 @@ static void add_decision_lines(Judge *judge, const GateOutcome *outcome, bool bu
                 line.fields[3] = (LogField){ "LEAD_RULE", arena_strdup(arena, move->move) };
                 line.fields[4] = (LogField){ "LEAD_RULESET", arena_strdup(arena, hash) };
                 line.fields[5] = (LogField){ "LEAD_OWNER", decision->after.owner ? arena_strdup(arena, decision->after.owner) : NULL };
-                line.text = arena_printf(arena, "L-%" PRIu64 ": %s -> %s (%s by %s)", outcome->lead, move->from, move->to, move->move, move->by);
+                line.text = arena_printf(
+                        arena, "L-%" PRIu64 ": %s -> %s (%s by %s)", outcome->lead, move->from, move->to, move->move, move->by);
                 add_line(judge, line);
         }
         if (decision->assignment.changed && decision->assignment.owner) {
@@ -111,7 +112,8 @@ static void add_decision_lines(Judge *judge, const GateOutcome *outcome, bool bu
                 line.fields[1] = (LogField){ "LEAD_OWNER", arena_strdup(arena, decision->assignment.owner) };
                 line.fields[2] = (LogField){ "LEAD_RULE", arena_strdup(arena, decision->assignment.route) };
                 line.fields[3] = (LogField){ "LEAD_RULESET", arena_strdup(arena, hash) };
-                line.text = arena_printf(arena, "L-%" PRIu64 ": handed to %s (%s)", outcome->lead, decision->assignment.owner, decision->assignment.route);
+                line.text = arena_printf(
+                        arena, "L-%" PRIu64 ": handed to %s (%s)", outcome->lead, decision->assignment.owner, decision->assignment.route);
                 add_line(judge, line);
         }
 }
@@ -121,23 +123,26 @@ static void add_refusal_line(Judge *judge, const GateOutcome *outcome, const cha
 
         line.fields[0] = (LogField){ "LEAD_ID", outcome->lead ? lead_text(judge, outcome->lead) : NULL };
         line.fields[1] = (LogField){ "LEAD_REASON", arena_strdup(judge->lines_arena, outcome->decision->refusal_code) };
-        line.text = arena_printf(judge->lines_arena, "%s%s\"%s\" was refused: %s", outcome->lead ? lead_text(judge, outcome->lead) : "", outcome->lead ? ": " : "", event,
-                outcome->decision->refusal_code);
+        line.text = arena_printf(judge->lines_arena, "%s%s\"%s\" was refused: %s", outcome->lead ? lead_text(judge, outcome->lead) : "",
+                outcome->lead ? ": " : "", event, outcome->decision->refusal_code);
         add_line(judge, line);
 }
 
 static void add_file_line(Judge *judge, const Ticket *ticket) {
         const LedgerEntry *ledger = &ticket->ledger;
-        Line line = { .level = LOG_LEVEL_INFO, .message_id = ticket->aside_reason ? MESSAGE_FILE_ASIDE : MESSAGE_FILE_FINISHED, .n_fields = 3 };
+        Line line = {
+                .level = LOG_LEVEL_INFO, .message_id = ticket->aside_reason ? MESSAGE_FILE_ASIDE : MESSAGE_FILE_FINISHED, .n_fields = 3
+        };
 
         line.fields[0] = (LogField){ "LEAD_FILE", arena_printf(judge->lines_arena, "%" PRIu64, ledger->id) };
         line.fields[1] = (LogField){ "LEAD_SOURCE", arena_strdup(judge->lines_arena, ticket->identity.source) };
         line.fields[2] = (LogField){ "LEAD_REASON", ticket->aside_reason ? arena_strdup(judge->lines_arena, ticket->aside_reason) : NULL };
         if (ticket->aside_reason || ledger->n_refused > 0)
                 line.level = LOG_LEVEL_WARNING;
-        line.text = arena_printf(judge->lines_arena, "file %" PRIu64 " of %s: %" PRIu64 " accepted, %" PRIu64 " duplicates, %" PRIu64 " refused, %" PRIu64 " dropped%s%s", ledger->id,
-                ticket->identity.source, ledger->n_accepted, ledger->n_duplicates, ledger->n_refused, ledger->n_dropped, ticket->aside_reason ? "; set aside: " : "",
-                ticket->aside_reason ? ticket->aside_reason : "");
+        line.text = arena_printf(judge->lines_arena,
+                "file %" PRIu64 " of %s: %" PRIu64 " accepted, %" PRIu64 " duplicates, %" PRIu64 " refused, %" PRIu64 " dropped%s%s",
+                ledger->id, ticket->identity.source, ledger->n_accepted, ledger->n_duplicates, ledger->n_refused, ledger->n_dropped,
+                ticket->aside_reason ? "; set aside: " : "", ticket->aside_reason ? ticket->aside_reason : "");
         add_line(judge, line);
 }
 
@@ -176,7 +181,8 @@ static void forget_lines(Judge *judge) {
 /* Our machinery broke: no later answer could be trusted. */
 static int give_up(Judge *judge, int error, const char *what) {
         if (!judge->broken)
-                log_error("%s failed: %s; leadd ends here, and starts again from what is committed", what, strerror(error < 0 ? -error : EIO));
+                log_error("%s failed: %s; leadd ends here, and starts again from what is committed", what,
+                        strerror(error < 0 ? -error : EIO));
         judge->broken = true;
         return error < 0 ? error : -EIO;
 }
@@ -196,11 +202,12 @@ static void add_result(Ticket *ticket, json_t *result) {
                 json_decref(result);
 }
 
-static int reject(Judge *judge, Ticket *ticket, uint64_t index, const char *reason, const char *field, const char *text, const char *raw, size_t raw_size) {
+static int reject(Judge *judge, Ticket *ticket, uint64_t index, const char *reason, const char *field, const char *text, const char *raw,
+        size_t raw_size) {
         ticket->ledger.n_refused++;
         if (ticket->call)
-                add_result(ticket,
-                        json_pack("{s:I, s:s, s:s, s:s?, s:s?}", "index", (json_int_t) index, "result", "refused", "reason", reason, "field", field, "text", text));
+                add_result(ticket, json_pack("{s:I, s:s, s:s, s:s?, s:s?}", "index", (json_int_t) index, "result", "refused", "reason",
+                                           reason, "field", field, "text", text));
         return store_reject_add(judge->store, ticket->ledger.id, index, reason, field, text, raw, raw_size);
 }
 
@@ -213,8 +220,8 @@ static int reject_record(Judge *judge, Ticket *ticket, uint64_t index, const Rec
         if (r < 0)
                 return r;
         char time[TIME_TEXT_SIZE];
-        json_t *whole = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "specversion", "1.0", "id", record->id, "source", record->source, "type", record->type, "time",
-                time_format_rfc3339(record->time_us, time), "data", data);
+        json_t *whole = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "specversion", "1.0", "id", record->id, "source", record->source,
+                "type", record->type, "time", time_format_rfc3339(record->time_us, time), "data", data);
         if (whole && record->subject)
                 (void) json_object_set_new(whole, "subject", json_string(record->subject));
         raw = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
@@ -254,7 +261,8 @@ static int judge_item(Judge *judge, Ticket *ticket, const IntakeItem *item, bool
         int r;
 
         if (item->refusal)
-                return reject(judge, ticket, item->index, item->refusal->reason, item->refusal->field, item->refusal->text, item->refusal->raw, item->refusal->raw_size);
+                return reject(judge, ticket, item->index, item->refusal->reason, item->refusal->field, item->refusal->text,
+                        item->refusal->raw, item->refusal->raw_size);
         if (item->dropped || !item->record) {
                 ticket->ledger.n_dropped++;
                 if (ticket->call)
@@ -281,7 +289,8 @@ static int judge_item(Judge *judge, Ticket *ticket, const IntakeItem *item, bool
         if (outcome.duplicate) {
                 ticket->ledger.n_duplicates++;
                 if (ticket->call)
-                        add_result(ticket, json_pack("{s:I, s:s, s:I}", "index", (json_int_t) item->index, "result", "duplicate", "event", (json_int_t) outcome.event));
+                        add_result(ticket, json_pack("{s:I, s:s, s:I}", "index", (json_int_t) item->index, "result", "duplicate", "event",
+                                                   (json_int_t) outcome.event));
                 return 0;
         }
         if (outcome.decision->refused) {
@@ -292,8 +301,9 @@ static int judge_item(Judge *judge, Ticket *ticket, const IntakeItem *item, bool
         if (ticket->call)
                 add_result(ticket,
                         json_pack("{s:I, s:s, s:o?, s:I, s:s, s:s?}", "index", (json_int_t) item->index, "result", "accepted", "lead",
-                                outcome.lead ? json_sprintf("L-%" PRIu64, outcome.lead) : NULL, "event", (json_int_t) outcome.event, "status",
-                                outcome.decision->after.status ? outcome.decision->after.status : "", "summary", outcome.decision->summary));
+                                outcome.lead ? json_sprintf("L-%" PRIu64, outcome.lead) : NULL, "event", (json_int_t) outcome.event,
+                                "status", outcome.decision->after.status ? outcome.decision->after.status : "", "summary",
+                                outcome.decision->summary));
         add_decision_lines(judge, &outcome, bulk);
         add_watch_item(judge, item->record, &outcome, input.now_us);
         return 0;
@@ -370,10 +380,11 @@ static void finish_work(Judge *judge, Work *work) {
         if (work->last) {
                 if (ticket->call) {
                         const LedgerEntry *ledger = &ticket->ledger;
-                        json_t *reply = json_pack("{s:o, s:I, s:I, s:I, s:I, s:s?, s:s?, s:o}", "file", json_sprintf("%s/%s", ticket->identity.source, ticket->identity.name),
-                                "accepted", (json_int_t) ledger->n_accepted, "duplicates", (json_int_t) ledger->n_duplicates, "refused", (json_int_t) ledger->n_refused,
-                                "dropped", (json_int_t) ledger->n_dropped, "aside", ticket->aside_reason, "text", ticket->aside_text, "results",
-                                ticket->results ? ticket->results : json_array());
+                        json_t *reply = json_pack("{s:o, s:I, s:I, s:I, s:I, s:s?, s:s?, s:o}", "file",
+                                json_sprintf("%s/%s", ticket->identity.source, ticket->identity.name), "accepted",
+                                (json_int_t) ledger->n_accepted, "duplicates", (json_int_t) ledger->n_duplicates, "refused",
+                                (json_int_t) ledger->n_refused, "dropped", (json_int_t) ledger->n_dropped, "aside", ticket->aside_reason,
+                                "text", ticket->aside_text, "results", ticket->results ? ticket->results : json_array());
                         ticket->results = NULL;
                         control_set_reply(ticket->call, reply);
                         leadd_tell(judge->leadd, NEWS_REPLY, TAKE(ticket->call), NULL, 0);
@@ -390,7 +401,9 @@ static void finish_work(Judge *judge, Work *work) {
         free(work);
 }
 
-static bool is_call(const Work *work) { return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_EMPTY; }
+static bool is_call(const Work *work) {
+        return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_EMPTY;
+}
 
 static int judge_works(Judge *judge, Work **works, size_t n_works, bool bulk) {
         int r = store_begin(judge->store);
@@ -446,7 +459,8 @@ static int run_transaction(Judge *judge, Work *first) {
                 if (r != STORE_E_FULL)
                         return give_up(judge, r, "writing to the database");
                 if (!judge->disk_full)
-                        log_event(LOG_LEVEL_ERROR, MESSAGE_DISK_FULL, NULL, 0, "the disk is full: intake waits, nothing is lost, answers go on");
+                        log_event(LOG_LEVEL_ERROR, MESSAGE_DISK_FULL, NULL, 0,
+                                "the disk is full: intake waits, nothing is lost, answers go on");
                 judge->disk_full = true;
                 atomic_store(&judge->leadd->judge_busy, 0);
                 Work *work = other ? other : queue_pop(judge->leadd->to_judge, US_PER_SECOND);
@@ -601,8 +615,9 @@ static void on_tick(Judge *judge) {
         int64_t mono_us = leadd_monotonic_us();
 
         if (jump_us > FOLLOWUP_JUMP_US || jump_us < -FOLLOWUP_JUMP_US) {
-                log_event(LOG_LEVEL_WARNING, MESSAGE_CLOCK_JUMPED, NULL, 0, "the machine's clock was set %s by %" PRId64 " s%s", jump_us > 0 ? "forward" : "back",
-                        (jump_us > 0 ? jump_us : -jump_us) / US_PER_SECOND, jump_us > 0 ? ": what became due by it waits 10 minutes" : "");
+                log_event(LOG_LEVEL_WARNING, MESSAGE_CLOCK_JUMPED, NULL, 0, "the machine's clock was set %s by %" PRId64 " s%s",
+                        jump_us > 0 ? "forward" : "back", (jump_us > 0 ? jump_us : -jump_us) / US_PER_SECOND,
+                        jump_us > 0 ? ": what became due by it waits 10 minutes" : "");
                 if (jump_us > 0)
                         judge->hold_until_us = mono_us + FOLLOWUP_HOLD_US;
         }
@@ -755,8 +770,9 @@ static json_t *problems_json(const PolicyReport *report) {
 
         for (size_t i = 0; i < report->n_problems; i++) {
                 const PolicyProblem *problem = &report->problems[i];
-                (void) json_array_append_new(problems,
-                        json_pack("{s:s, s:s, s:i, s:s}", "severity", problem->is_error ? "error" : "warning", "file", problem->file, "line", problem->line, "text", problem->text));
+                (void) json_array_append_new(
+                        problems, json_pack("{s:s, s:s, s:i, s:s}", "severity", problem->is_error ? "error" : "warning", "file",
+                                          problem->file, "line", problem->line, "text", problem->text));
         }
         return problems;
 }
@@ -773,8 +789,8 @@ static int on_reload(void *userdata, bool check_only, json_t **ret) {
                 return r;
         }
         if (ret)
-                *ret = json_pack("{s:b, s:s, s:o}", "loaded", r == 0 && !check_only, "hash", r == 0 ? rules->hash_text : leadd->rules->hash_text, "problems",
-                        problems_json(&report));
+                *ret = json_pack("{s:b, s:s, s:o}", "loaded", r == 0 && !check_only, "hash",
+                        r == 0 ? rules->hash_text : leadd->rules->hash_text, "problems", problems_json(&report));
         if (check_only) {
                 policy_free(rules);
                 policy_report_done(&report);
@@ -785,8 +801,9 @@ static int on_reload(void *userdata, bool check_only, json_t **ret) {
                 const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
                 for (size_t i = 0; i < report.n_problems; i++)
                         if (report.problems[i].is_error)
-                                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, fields, 1, "rules refused, the running ones stay: %s:%d: %s", report.problems[i].file,
-                                        report.problems[i].line, report.problems[i].text);
+                                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, fields, 1,
+                                        "rules refused, the running ones stay: %s:%d: %s", report.problems[i].file, report.problems[i].line,
+                                        report.problems[i].text);
                 policy_report_done(&report);
                 return 0;
         }
@@ -799,8 +816,8 @@ static int on_reload(void *userdata, bool check_only, json_t **ret) {
                 if (r == STORE_E_FULL) {
                         if (ret) {
                                 json_decref(*ret);
-                                *ret = json_pack("{s:b, s:s, s:[{s:s, s:s, s:i, s:s}]}", "loaded", 0, "hash", before, "problems", "severity", "error", "file", "", "line", 0,
-                                        "text", "the disk is full: the running rules stay");
+                                *ret = json_pack("{s:b, s:s, s:[{s:s, s:s, s:i, s:s}]}", "loaded", 0, "hash", before, "problems",
+                                        "severity", "error", "file", "", "line", 0, "text", "the disk is full: the running rules stay");
                         }
                         return 0;
                 }
@@ -808,7 +825,8 @@ static int on_reload(void *userdata, bool check_only, json_t **ret) {
         }
         set_problem(leadd, NULL);
         const LogField fields[] = { { "LEAD_RULESET", rules->hash_text } };
-        log_event(LOG_LEVEL_NOTICE, MESSAGE_RULES_LOADED, fields, 1, "rules loaded: %zu rules, %.12s (before: %.12s)", rules->n_rules, rules->hash_text, before);
+        log_event(LOG_LEVEL_NOTICE, MESSAGE_RULES_LOADED, fields, 1, "rules loaded: %zu rules, %.12s (before: %.12s)", rules->n_rules,
+                rules->hash_text, before);
         r = look_at_held(judge);
         return r == 0 ? 0 : give_up(judge, r, "looking at held leads");
 }
@@ -832,7 +850,8 @@ int judge_boot_rules(Leadd *leadd) {
                 set_problem(leadd, &report);
                 for (size_t i = 0; i < report.n_problems; i++)
                         if (report.problems[i].is_error)
-                                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, NULL, 0, "%s:%d: %s", report.problems[i].file, report.problems[i].line, report.problems[i].text);
+                                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, NULL, 0, "%s:%d: %s", report.problems[i].file,
+                                        report.problems[i].line, report.problems[i].text);
         }
         text_free(&text);
         policy_report_done(&report);
@@ -864,7 +883,9 @@ static int on_judge(void *userdata, Record *record_taken, uint64_t lead, const c
         r = store_begin(judge->store);
         if (r != 0)
                 return r == STORE_E_FULL ? -ENOSPC : give_up(judge, r, "a transaction");
-        const GateInput input = { .record = record, .lead = lead, .actor = actor, .actor_is_operator = actor_is_operator, .now_us = now_us };
+        const GateInput input = {
+                .record = record, .lead = lead, .actor = actor, .actor_is_operator = actor_is_operator, .now_us = now_us
+        };
         r = gate_judge(judge->gate, &input, &outcome);
         if (r == 0 && (outcome.duplicate || outcome.decision->refused)) {
                 ret->event = outcome.event;
@@ -914,12 +935,14 @@ static int on_status(void *userdata, json_t *into) {
         (void) json_object_set_new(into, "spool", json_string(leadd->options.spool));
         (void) json_object_set_new(into, "state", json_string(leadd->options.state));
         (void) json_object_set_new(into, "files_waiting", json_integer((json_int_t) atomic_load(&leadd->n_waiting)));
-        (void) json_object_set_new(into, "next_timer", next_us == TIME_NONE ? json_null() : json_string(time_format_rfc3339(next_us, next)));
+        (void) json_object_set_new(
+                into, "next_timer", next_us == TIME_NONE ? json_null() : json_string(time_format_rfc3339(next_us, next)));
         (void) json_object_set_new(into, "disk_full", json_boolean(judge->disk_full));
         (void) json_object_set_new(into, "rule_failures", json_integer((json_int_t) judge->n_rejected_rules));
         return json_object_set_new(into, "rules",
-                       json_pack("{s:s, s:s, s:b, s:I, s:s?}", "hash", leadd->rules->hash_text, "directory", leadd->options.rules, "example", leadd->options.is_example, "n",
-                               (json_int_t) leadd->rules->n_rules, "problem", leadd->rules_problem)) == 0
+                       json_pack("{s:s, s:s, s:b, s:I, s:s?}", "hash", leadd->rules->hash_text, "directory", leadd->options.rules,
+                               "example", leadd->options.is_example, "n", (json_int_t) leadd->rules->n_rules, "problem",
+                               leadd->rules_problem)) == 0
                        ? 0
                        : -ENOMEM;
 }

@@ -25,7 +25,7 @@
 
 #define WATCHERS_MAX 64
 #define STUCK_US (60 * US_PER_SECOND) /* a thread at one piece of work for so long is stuck: no more pings */
-#define EXIT_DATA 65   /* EX_DATAERR: rules that do not load */
+#define EXIT_DATA 65                  /* EX_DATAERR: rules that do not load */
 #define EXIT_NOINPUT 66
 #define EXIT_BUSY 75   /* EX_TEMPFAIL: another leadd has the state directory */
 #define EXIT_CONFIG 78 /* directories that cannot be used */
@@ -151,9 +151,11 @@ static void say_ready(Loop *loop) {
         const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
 
         loop->ready = true;
-        log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, fields, 1, "leadd %s is ready: %zu rules, set %.12s%s%s", LEADD_VERSION, leadd->rules->n_rules, leadd->rules->hash_text,
-                leadd->options.is_example ? " (running the example policy)" : "", leadd->rules_problem ? "; the rules on disk do not load" : "");
-        (void) sd_notifyf(0, "READY=1\nSTATUS=%s", leadd->rules_problem ? "running the last good rules: those on disk do not load" : "judging");
+        log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, fields, 1, "leadd %s is ready: %zu rules, set %.12s%s%s", LEADD_VERSION,
+                leadd->rules->n_rules, leadd->rules->hash_text, leadd->options.is_example ? " (running the example policy)" : "",
+                leadd->rules_problem ? "; the rules on disk do not load" : "");
+        (void) sd_notifyf(
+                0, "READY=1\nSTATUS=%s", leadd->rules_problem ? "running the last good rules: those on disk do not load" : "judging");
 }
 
 static int on_news(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata) {
@@ -210,7 +212,8 @@ static int on_signal(sd_event_source *source _unused_, const struct signalfd_sig
                 to_judge(loop, WORK_RELOAD, NULL);
                 return 0;
         }
-        log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPING, NULL, 0, "leadd stops: what has begun is finished, what waits in the spool stays there");
+        log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPING, NULL, 0,
+                "leadd stops: what has begun is finished, what waits in the spool stays there");
         (void) sd_notify(0, "STOPPING=1");
         stop(loop);
         return 0;

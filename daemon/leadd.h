@@ -17,17 +17,17 @@
 #include "leadd/store.h"
 #include <stdatomic.h>
 
-#define LEADD_QUEUE_BATCHES 64       /* batches between reader and judge */
-#define LEADD_TICKETS_MAX 1024       /* files claimed and not yet settled */
-#define LEADD_OPEN_MAX 16            /* files being read at the same time, in turn */
-#define LEADD_CHUNK_RECORDS 500      /* records of one file in one batch */
+#define LEADD_QUEUE_BATCHES 64  /* batches between reader and judge */
+#define LEADD_TICKETS_MAX 1024  /* files claimed and not yet settled */
+#define LEADD_OPEN_MAX 16       /* files being read at the same time, in turn */
+#define LEADD_CHUNK_RECORDS 500 /* records of one file in one batch */
 #define LEADD_CHUNK_SIZE (1024 * 1024)
-#define LEADD_TRANSACTION_RECORDS 2000 /* records after which a transaction is committed */
-#define LEADD_TRANSACTION_WORKS 1024   /* batches in one transaction */
+#define LEADD_TRANSACTION_RECORDS 2000   /* records after which a transaction is committed */
+#define LEADD_TRANSACTION_WORKS 1024     /* batches in one transaction */
 #define LEADD_TRANSACTION_US (50 * 1000) /* ... or after so long, so that calls wait no longer than that */
-#define LEADD_BULK_RECORDS 100         /* a transaction with more is a bulk load: single decisions are journalled at debug level */
-#define LEADD_RESULTS_MAX 1000         /* results a waiting submit is told one by one */
-#define LEADD_POISON_ATTEMPTS 3        /* a record that was being judged when the daemon died so often is refused */
+#define LEADD_BULK_RECORDS 100           /* a transaction with more is a bulk load: single decisions are journalled at debug level */
+#define LEADD_RESULTS_MAX 1000           /* results a waiting submit is told one by one */
+#define LEADD_POISON_ATTEMPTS 3          /* a record that was being judged when the daemon died so often is refused */
 
 typedef struct Options {
         const char *rules, *spool, *state, *socket;
@@ -101,13 +101,13 @@ typedef atomic_int_least64_t Busy;
 typedef struct Leadd {
         Options options;
         Clock *clock;
-        Store *store; /* the judge's, once it runs */
+        Store *store;   /* the judge's, once it runs */
         RuleSet *rules; /* the judge's */
         Followup *followup;
         Queue *to_judge, *to_reader, *to_loop;
         Busy judge_busy, reader_busy;
         atomic_bool stopping;
-        atomic_bool watched; /* somebody watches: items are worth making */
+        atomic_bool watched;             /* somebody watches: items are worth making */
         atomic_uint_least64_t n_waiting; /* files claimed and not settled */
         uint8_t secret[DIGEST_SIZE];
         int64_t started_us;

@@ -16,24 +16,23 @@
 #define EXIT_USAGE 2
 #define EXIT_DATA 65
 
-static const char usage[] =
-        "usage: leadd [OPTION]...\n"
-        "Takes lead records from a spool, judges them by Lua rules, hands them over and reminds.\n"
-        "\n"
-        "  --rules=DIR            rule files (default: /etc/leadd/rules if it holds a *.lua,\n"
-        "                         else the shipped example in " EXAMPLE_RULES ")\n"
-        "  --spool=DIR            spool (default: /var/spool/leadd)\n"
-        "  --state=DIR            database (default: $STATE_DIRECTORY or /var/lib/leadd)\n"
-        "  --socket=PATH          control socket (default: $RUNTIME_DIRECTORY or /run/leadd,\n"
-        "                         /org.leadd.Control); sockets passed by systemd come first\n"
-        "  --once                 take everything in the spool, fire what is due, exit\n"
-        "  --check                load the rules, print every problem, exit (65 = they do not load)\n"
-        "  --virtual-clock=TIME   time starts at TIME (RFC 3339) and moves only by `leadctl clock advance`\n"
-        "  --version              print the versions of leadd and of SQLite\n"
-        "  --help                 print this\n"
-        "\n"
-        "Exit status: 0 stopped in good order, 1 something broke (restart), 2 usage, 65 rules that do not\n"
-        "load and no earlier set known, 75 another leadd runs or the disk is full, 78 a directory cannot be used.\n";
+static const char usage[] = "usage: leadd [OPTION]...\n"
+                            "Takes lead records from a spool, judges them by Lua rules, hands them over and reminds.\n"
+                            "\n"
+                            "  --rules=DIR            rule files (default: /etc/leadd/rules if it holds a *.lua,\n"
+                            "                         else the shipped example in " EXAMPLE_RULES ")\n"
+                            "  --spool=DIR            spool (default: /var/spool/leadd)\n"
+                            "  --state=DIR            database (default: $STATE_DIRECTORY or /var/lib/leadd)\n"
+                            "  --socket=PATH          control socket (default: $RUNTIME_DIRECTORY or /run/leadd,\n"
+                            "                         /org.leadd.Control); sockets passed by systemd come first\n"
+                            "  --once                 take everything in the spool, fire what is due, exit\n"
+                            "  --check                load the rules, print every problem, exit (65 = they do not load)\n"
+                            "  --virtual-clock=TIME   time starts at TIME (RFC 3339) and moves only by `leadctl clock advance`\n"
+                            "  --version              print the versions of leadd and of SQLite\n"
+                            "  --help                 print this\n"
+                            "\n"
+                            "Exit status: 0 stopped in good order, 1 something broke (restart), 2 usage, 65 rules that do not\n"
+                            "load and no earlier set known, 75 another leadd runs or the disk is full, 78 a directory cannot be used.\n";
 
 static bool holds_rules(const char *path) {
         DIR *directory = opendir(path);
@@ -119,7 +118,8 @@ int main(int argc, char **argv) {
                         break;
                 case OPT_CLOCK:
                         if (time_parse_rfc3339(optarg, strlen(optarg), &options.virtual_clock_us) != 0) {
-                                (void) fprintf(stderr, "leadd: --virtual-clock wants an instant such as 2026-03-05T10:00:00+01:00, not \"%s\"\n", optarg);
+                                (void) fprintf(stderr,
+                                        "leadd: --virtual-clock wants an instant such as 2026-03-05T10:00:00+01:00, not \"%s\"\n", optarg);
                                 return EXIT_USAGE;
                         }
                         break;

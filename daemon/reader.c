@@ -50,7 +50,10 @@ Ticket *ticket_free(Ticket *ticket) {
 
 static bool may_claim(const char *directory, const char *source, RecordFamily family, void *userdata) {
         const RuleSet *rules = userdata;
-        const char *wanted = family == FAMILY_OUTCOME ? "outcome" : family == FAMILY_OWNER ? "owner" : family == FAMILY_LEAD ? "erased" : NULL;
+        const char *wanted = family == FAMILY_OUTCOME ? "outcome"
+                             : family == FAMILY_OWNER ? "owner"
+                             : family == FAMILY_LEAD  ? "erased"
+                                                      : NULL;
         size_t size = strlen(directory);
 
         (void) source;
@@ -127,7 +130,8 @@ static void settle(Reader *reader, Ticket *ticket) {
         int r = 0;
 
         if (ticket->ledger.n_refused > 0)
-                r = spool_write_rejects(reader->spool, &ticket->identity, ticket->rejects.data ? ticket->rejects.data : "", ticket->rejects.size);
+                r = spool_write_rejects(
+                        reader->spool, &ticket->identity, ticket->rejects.data ? ticket->rejects.data : "", ticket->rejects.size);
         Work *work = work_new(WORK_SETTLED);
         if (work) {
                 work->ledger = ticket->ledger.id;
@@ -169,7 +173,8 @@ static void submit(Reader *reader, ControlCall *call) {
         /* Anything but a regular file could make this thread wait for a stranger. */
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
                 control_set_error(call, "org.leadd.Control.SubmitRefused",
-                        json_pack("{s:s, s:s}", "reason", "no_file", "text", "submit passes the descriptor of one regular file (or a memfd)"));
+                        json_pack("{s:s, s:s}", "reason", "no_file", "text",
+                                "submit passes the descriptor of one regular file (or a memfd)"));
                 leadd_tell(reader->leadd, NEWS_REPLY, call, NULL, 0);
                 return;
         }
@@ -177,7 +182,9 @@ static void submit(Reader *reader, ControlCall *call) {
         r = spool_submit(reader->leadd->options.spool, source, format, fd, &name);
         if (r != 0) {
                 const char *reason = r == SPOOL_E_NAME ? "wrong_name" : r == SPOOL_E_SIZE ? "too_large" : "not_written";
-                const char *text = r == SPOOL_E_NAME ? "not a source or format this spool has" : r == SPOOL_E_SIZE ? "larger than a spool file may be" : strerror(-r);
+                const char *text = r == SPOOL_E_NAME   ? "not a source or format this spool has"
+                                   : r == SPOOL_E_SIZE ? "larger than a spool file may be"
+                                                       : strerror(-r);
                 control_set_error(call, "org.leadd.Control.SubmitRefused", json_pack("{s:s, s:s}", "reason", reason, "text", text));
                 leadd_tell(reader->leadd, NEWS_REPLY, call, NULL, 0);
                 return;
@@ -192,7 +199,8 @@ static void submit(Reader *reader, ControlCall *call) {
                 *awaited = (Awaited){ .source = strdup(source), .name = TAKE(name), .call = call, .next = reader->awaited };
         if (!awaited || !awaited->source) {
                 free(awaited);
-                control_set_error(call, "org.leadd.Control.SubmitRefused", json_pack("{s:s, s:s}", "reason", "memory", "text", "kept in the spool, but nobody can wait for it"));
+                control_set_error(call, "org.leadd.Control.SubmitRefused",
+                        json_pack("{s:s, s:s}", "reason", "memory", "text", "kept in the spool, but nobody can wait for it"));
                 leadd_tell(reader->leadd, NEWS_REPLY, call, NULL, 0);
                 return;
         }
@@ -257,8 +265,8 @@ static void tell_notices(Reader *reader) {
 
         while ((notice = spool_next_notice(reader->spool))) {
                 const LogField fields[] = { { "LEAD_SOURCE", notice->source }, { "LEAD_REASON", notice->reason } };
-                log_event(LOG_LEVEL_WARNING, MESSAGE_FILE_ASIDE, fields, ARRAY_SIZE(fields), "an entry of source %s was %s: %s", notice->source,
-                        notice->moved ? "set aside" : "left alone", notice->reason);
+                log_event(LOG_LEVEL_WARNING, MESSAGE_FILE_ASIDE, fields, ARRAY_SIZE(fields), "an entry of source %s was %s: %s",
+                        notice->source, notice->moved ? "set aside" : "left alone", notice->reason);
                 spool_notice_free(notice);
         }
 }
@@ -323,8 +331,8 @@ static void read_chunk(Reader *reader, size_t at) {
 
         if (!ticket->reader) {
                 (void) lseek(ticket->file->fd, 0, SEEK_SET);
-                r = intake_open(reader->intake, ticket->file->fd, ticket->identity.source, ticket->identity.name, clock_now_us(reader->leadd->clock), ticket->offset,
-                        ticket->index, &ticket->reader);
+                r = intake_open(reader->intake, ticket->file->fd, ticket->identity.source, ticket->identity.name,
+                        clock_now_us(reader->leadd->clock), ticket->offset, ticket->index, &ticket->reader);
                 if (r == INTAKE_E_NAME)
                         set_unusable(ticket, "wrong_name", "the name has no extension leadd reads");
                 else if (r > 0)
@@ -369,7 +377,8 @@ static void wait_for_something(Reader *reader) {
                 { .fd = spool_fd(reader->spool), .events = POLLIN },
         };
 
-        if (reader->leadd->options.once && !reader->said_empty && reader->n_tickets == 0 && wake_us - now_us > SPOOL_SETTLE_US + US_PER_SECOND) {
+        if (reader->leadd->options.once && !reader->said_empty && reader->n_tickets == 0 &&
+                wake_us - now_us > SPOOL_SETTLE_US + US_PER_SECOND) {
                 reader->said_empty = true;
                 Work *work = work_new(WORK_EMPTY);
                 if (work)

@@ -149,7 +149,8 @@ static void make_subject(Deciding *deciding) {
 }
 
 static bool touches(const Record *record) {
-        return record->family == FAMILY_ACTIVITY || record->family == FAMILY_OUTCOME || (record->family == FAMILY_LEAD && base_streq(record->event, "submitted"));
+        return record->family == FAMILY_ACTIVITY || record->family == FAMILY_OUTCOME ||
+               (record->family == FAMILY_LEAD && base_streq(record->event, "submitted"));
 }
 
 /* What the lead is before any rule has spoken: the state it had, and the record's facts merged into its profile. */
@@ -191,7 +192,8 @@ static int take_facts(Deciding *deciding) {
         deciding->status = policy_status(deciding->rules, after->status);
         if (!deciding->status) {
                 /* The rules lost the status this lead is in: it waits where it is, visibly, until they have it again. */
-                deciding_hold(deciding, "rules", arena_printf(deciding->arena, "status \"%s\" is not in the rules", after->status), TIME_NONE);
+                deciding_hold(
+                        deciding, "rules", arena_printf(deciding->arena, "status \"%s\" is not in the rules", after->status), TIME_NONE);
         } else {
                 after->status = deciding->status->rule.name;
                 if (after->held.by && base_streq(after->held.by, "rules"))
@@ -242,9 +244,11 @@ static int summarise_scores(Deciding *deciding) {
 
         if (deciding->out->summary)
                 return 0;
-        return deciding_summarise(deciding, "%s: fit %" PRId64 ".%" PRId64 ", engagement %" PRId64 ".%" PRId64 "%s%s", deciding->out->is_new ? "new" : "judged",
-                after->fit_mp / 1000, (after->fit_mp < 0 ? -after->fit_mp : after->fit_mp) % 1000 / 100, after->engagement_mp / 1000,
-                (after->engagement_mp < 0 ? -after->engagement_mp : after->engagement_mp) % 1000 / 100, *after->grade ? ", grade " : "", after->grade);
+        return deciding_summarise(deciding, "%s: fit %" PRId64 ".%" PRId64 ", engagement %" PRId64 ".%" PRId64 "%s%s",
+                deciding->out->is_new ? "new" : "judged", after->fit_mp / 1000,
+                (after->fit_mp < 0 ? -after->fit_mp : after->fit_mp) % 1000 / 100, after->engagement_mp / 1000,
+                (after->engagement_mp < 0 ? -after->engagement_mp : after->engagement_mp) % 1000 / 100, *after->grade ? ", grade " : "",
+                after->grade);
 }
 
 /* Events that concern no lead: who is away, which rules hold. */
@@ -270,7 +274,9 @@ static int decide_without_lead(Deciding *deciding) {
                 return -ENOMEM;
         *seat = (Seat){
                 .member = member->rule.name,
-                .away_from_us = !away ? TIME_NONE : from ? from->integer : record->time_us,
+                .away_from_us = !away  ? TIME_NONE
+                                : from ? from->integer
+                                       : record->time_us,
                 .away_until_us = away ? to->integer : TIME_NONE,
         };
         if (away && seat->away_until_us <= seat->away_from_us)
@@ -296,7 +302,8 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
         if (has_no_lead(record))
                 return decide_without_lead(&deciding);
         if (record->family == FAMILY_LEAD && base_streq(record->event, "erased"))
-                return deciding_refuse(&deciding, "not_supported", "erasure orders are not carried out by this version: the record is kept for one that does");
+                return deciding_refuse(&deciding, "not_supported",
+                        "erasure orders are not carried out by this version: the record is kept for one that does");
         if (input->before->id == 0 && record->family == FAMILY_OUTCOME)
                 return deciding_refuse(&deciding, "unknown_lead", "an outcome must name a lead that is known");
 
@@ -336,7 +343,8 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
                 return r;
 
         /* A hand-off routes; so does a lead that waits for somebody. An assignment by hand has said its word already. */
-        bool wants_owner = deciding.status->team->n_members > 0 && deciding.status->kind != STATUS_FINAL && !deciding.owner && !ret->after.test;
+        bool wants_owner =
+                deciding.status->team->n_members > 0 && deciding.status->kind != STATUS_FINAL && !deciding.owner && !ret->after.test;
         if (deciding.team_changed || wants_owner) {
                 r = route_lead(&deciding, NULL);
                 if (r < 0)
@@ -369,7 +377,8 @@ static int explain_condition(Deciding *deciding, Receipts *receipts, const Rule 
         Text trace = { 0 };
         bool holds;
         const char *note = NULL;
-        int r = policy_holds(deciding->rules, condition, &deciding->subject, deciding->arena, &holds, &note, receipts->trace ? &trace : NULL);
+        int r = policy_holds(
+                deciding->rules, condition, &deciding->subject, deciding->arena, &holds, &note, receipts->trace ? &trace : NULL);
 
         if (r < 0) {
                 text_free(&trace);

@@ -38,9 +38,11 @@ static void append_member(Text *out, const char *name, const char *value) {
 static void open_event(Deciding *deciding, Text *out, const char *type) {
         char time[TIME_TEXT_SIZE];
 
-        text_printf(out, "{\"specversion\":\"1.0\",\"id\":\"%" PRIu64 "-%zu\",\"source\":\"leadd\",\"type\":\"org.leadd.%s\",\"time\":\"%s\",\"subject\":\"lead:%s\",\"data\":{\"lead\":\"%s\"",
-                deciding->input->event_id, deciding->out->n_effects, type, time_format_rfc3339(deciding->input->now_us, time), deciding->subject.lead_id,
-                deciding->subject.lead_id);
+        text_printf(out,
+                "{\"specversion\":\"1.0\",\"id\":\"%" PRIu64
+                "-%zu\",\"source\":\"leadd\",\"type\":\"org.leadd.%s\",\"time\":\"%s\",\"subject\":\"lead:%s\",\"data\":{\"lead\":\"%s\"",
+                deciding->input->event_id, deciding->out->n_effects, type, time_format_rfc3339(deciding->input->now_us, time),
+                deciding->subject.lead_id, deciding->subject.lead_id);
         append_member(out, "status", deciding->status ? deciding->status->rule.name : NULL);
         append_member(out, "owner", deciding->owner ? deciding->owner->rule.name : NULL);
         append_member(out, "email", facts_text(&deciding->out->profile, FIELD_PERSON_EMAIL));
@@ -134,7 +136,12 @@ int effects_held(Deciding *deciding) {
 
         if (!held->by || (before->by && base_streq(before->by, held->by)))
                 return 0;
-        return add_effect(deciding, (Effect){ .kind = EFFECT_HELD, .channel = "journal", .via = VIA_JOURNAL, .recipient = "ops", .role = "ops", .rule = held->by });
+        return add_effect(deciding, (Effect){ .kind = EFFECT_HELD,
+                                            .channel = "journal",
+                                            .via = VIA_JOURNAL,
+                                            .recipient = "ops",
+                                            .role = "ops",
+                                            .rule = held->by });
 }
 
 static const Message *default_message(const RuleSet *rules) {
@@ -187,7 +194,8 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                         append_member(&text, "text", body.data ? body.data : "");
                         r = close_event(deciding, &text, &effect.body);
                 } else if (r >= 0) {
-                        effect.body = arena_printf(deciding->arena, "%s\n\n%s", subject.data ? subject.data : "", body.data ? body.data : "");
+                        effect.body =
+                                arena_printf(deciding->arena, "%s\n\n%s", subject.data ? subject.data : "", body.data ? body.data : "");
                         r = effect.body ? 0 : -ENOMEM;
                 }
                 text_free(&subject);
@@ -232,7 +240,12 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
                 for (size_t f = 0; f < deciding->rules->n_feeds && member; f++) {
                         const Feed *feed = &deciding->rules->feeds[f];
                         Text text = { 0 };
-                        Effect effect = { .kind = EFFECT_REMINDED, .channel = feed->rule.name, .via = feed->via, .role = role, .rule = sla->rule.name, .step = number };
+                        Effect effect = { .kind = EFFECT_REMINDED,
+                                .channel = feed->rule.name,
+                                .via = feed->via,
+                                .role = role,
+                                .rule = sla->rule.name,
+                                .step = number };
                         if (!feed_wants(feed, "reminded"))
                                 continue;
                         open_event(deciding, &text, "reminded");

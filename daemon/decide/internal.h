@@ -19,14 +19,14 @@ typedef struct Deciding {
         Subject subject;
         Activity *history; /* with this record when it is an activity */
         size_t n_history;
-        const Status *status;   /* where the lead stands now */
-        const Member *owner;    /* NULL = nobody */
+        const Status *status;                        /* where the lead stands now */
+        const Member *owner;                         /* NULL = nobody */
         const Status *visited[POLICY_CHAIN_MAX + 2]; /* statuses left in this event */
         size_t n_visited;
-        bool entered;         /* a status was entered (or restarted) in this event */
-        bool team_changed;    /* ... of another team: a hand-off */
+        bool entered;      /* a status was entered (or restarted) in this event */
+        bool team_changed; /* ... of another team: a hand-off */
         bool owner_changed;
-        bool reassigned;      /* by an SLA step that had a candidate: the timer restarts */
+        bool reassigned;       /* by an SLA step that had a candidate: the timer restarts */
         const char *fired_sla; /* the SLA whose step fired in this event */
 } Deciding;
 

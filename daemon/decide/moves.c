@@ -93,13 +93,17 @@ static int carry_out(Deciding *deciding, const Move *move, const Status *to, con
         const Status *from = deciding->status;
         int r;
 
-        r = add_move(deciding,
-                (MoveMade){ .move = move->rule.name, .from = from->rule.name, .to = to->rule.name, .by = by, .reason = reason ? reason->rule.name : NULL, .note = note });
+        r = add_move(deciding, (MoveMade){ .move = move->rule.name,
+                                       .from = from->rule.name,
+                                       .to = to->rule.name,
+                                       .by = by,
+                                       .reason = reason ? reason->rule.name : NULL,
+                                       .note = note });
         if (r < 0)
                 return r;
         r = to == from ? deciding_summarise(deciding, "%s by %s", move->rule.name, by)
-                       : deciding_summarise(deciding, "%s -> %s (%s by %s%s%s)", from->rule.name, to->rule.name, move->rule.name, by, reason ? ", " : "",
-                                 reason ? reason->rule.name : "");
+                       : deciding_summarise(deciding, "%s -> %s (%s by %s%s%s)", from->rule.name, to->rule.name, move->rule.name, by,
+                                 reason ? ", " : "", reason ? reason->rule.name : "");
         if (r < 0)
                 return r;
 
@@ -131,7 +135,8 @@ static int carry_out(Deciding *deciding, const Move *move, const Status *to, con
                         if (reason->recycle_after.workdays == 0)
                                 calendar = NULL; /* "90d" is days of life, not of work */
                         if (calendar_add(calendar, deciding->input->now_us, reason->recycle_after, &after->recycle_us) != 0)
-                                after->recycle_us = deciding->input->now_us + reason->recycle_after.workdays * US_PER_DAY + reason->recycle_after.us;
+                                after->recycle_us =
+                                        deciding->input->now_us + reason->recycle_after.workdays * US_PER_DAY + reason->recycle_after.us;
                 }
         }
         return 0;
@@ -156,15 +161,18 @@ static int check_by(Deciding *deciding, const Move *move, bool *ret_owner_acts) 
                 if (*ret_owner_acts || (member && member == team->head))
                         return 0;
                 if (!deciding->owner)
-                        return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the owner, and nobody owns this lead", move->rule.name);
-                return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the owner (%s)%s%s; %s is not", move->rule.name, deciding->owner->rule.name,
-                        team->head ? " or the head of the team, " : "", team->head ? team->head->rule.name : "", name);
+                        return deciding_refuse(
+                                deciding, "not_allowed", "\"%s\" is made by the owner, and nobody owns this lead", move->rule.name);
+                return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the owner (%s)%s%s; %s is not", move->rule.name,
+                        deciding->owner->rule.name, team->head ? " or the head of the team, " : "", team->head ? team->head->rule.name : "",
+                        name);
         case BY_TEAM:
         case BY_NAMED_TEAM: {
                 const Team *wanted = move->by == BY_TEAM ? team : move->by_team;
                 if (is_member_of(member, wanted) || (kind == ACTOR_TEAM && base_streq(name, wanted->rule.name)))
                         return 0;
-                return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the team %s; %s is not in it", move->rule.name, wanted->rule.name, name);
+                return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the team %s; %s is not in it", move->rule.name,
+                        wanted->rule.name, name);
         }
         case BY_RULES:
                 break;
@@ -185,7 +193,8 @@ static int check_reason(Deciding *deciding, const Move *move, const char *name, 
                 Text list = { 0 };
                 for (size_t i = 0; i < n; i++)
                         text_printf(&list, "%s%s", i ? ", " : "", candidates[i]);
-                int r = list.error ? list.error : deciding_refuse(deciding, "reason_required", "\"%s\" needs a reason: %s", move->rule.name, list.data);
+                int r = list.error ? list.error
+                                   : deciding_refuse(deciding, "reason_required", "\"%s\" needs a reason: %s", move->rule.name, list.data);
                 text_free(&list);
                 return r;
         }
@@ -194,8 +203,8 @@ static int check_reason(Deciding *deciding, const Move *move, const char *name, 
                         *ret = move->reasons[i];
         if (!*ret) {
                 const char *near = text_closest(name, candidates, n);
-                return deciding_refuse(deciding, "unknown_reason", "\"%s\" has no reason \"%s\"%s%s%s", move->rule.name, name, near ? "; did you mean \"" : "", near ? near : "",
-                        near ? "\"?" : "");
+                return deciding_refuse(deciding, "unknown_reason", "\"%s\" has no reason \"%s\"%s%s%s", move->rule.name, name,
+                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
         if ((*ret)->note_required && (!note || !*note))
                 return deciding_refuse(deciding, "note_required", "the reason \"%s\" needs a note", name);
@@ -233,14 +242,14 @@ int moves_by_person(Deciding *deciding) {
                         if (rules->moves[i].by != BY_RULES)
                                 candidates[n++] = rules->moves[i].rule.name;
                 const char *near = text_closest(record->event, candidates, n);
-                return deciding_refuse(deciding, "unknown_move", "the rules have no move \"%s\"%s%s%s", record->event, near ? "; did you mean \"" : "", near ? near : "",
-                        near ? "\"?" : "");
+                return deciding_refuse(deciding, "unknown_move", "the rules have no move \"%s\"%s%s%s", record->event,
+                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
         if (!move) {
                 char since[TIME_TEXT_SIZE];
-                return deciding_refuse(deciding, "wrong_status", "\"%s\" does not leave \"%s\", where the lead is since %s%s%s", named->rule.name, deciding->status->rule.name,
-                        time_format_rfc3339(deciding->out->after.entered_us, since), deciding->owner ? ", owned by " : "",
-                        deciding->owner ? deciding->owner->rule.name : "");
+                return deciding_refuse(deciding, "wrong_status", "\"%s\" does not leave \"%s\", where the lead is since %s%s%s",
+                        named->rule.name, deciding->status->rule.name, time_format_rfc3339(deciding->out->after.entered_us, since),
+                        deciding->owner ? ", owned by " : "", deciding->owner ? deciding->owner->rule.name : "");
         }
         r = check_by(deciding, move, &owner_acts);
         if (r < 0 || deciding->out->refused)
@@ -260,15 +269,15 @@ int moves_by_person(Deciding *deciding) {
                         return r;
         }
         if (missing)
-                return deciding_refuse(deciding, "needs", "\"%s\"%s%s%s is missing: %s", move->rule.name, reason ? " with reason \"" : "", reason ? reason->rule.name : "",
-                        reason ? "\"" : "", missing);
+                return deciding_refuse(deciding, "needs", "\"%s\"%s%s%s is missing: %s", move->rule.name, reason ? " with reason \"" : "",
+                        reason ? reason->rule.name : "", reason ? "\"" : "", missing);
         if (to != deciding->status) {
                 r = moves_find_fence(deciding, to, &fence, NULL);
                 if (r < 0)
                         return r;
                 if (fence)
-                        return deciding_refuse(deciding, "fence", "the fence %s keeps the lead out of \"%s\"%s%s", fence->rule.name, to->rule.name, fence->rule.doc ? ": " : "",
-                                fence->rule.doc ? fence->rule.doc : "");
+                        return deciding_refuse(deciding, "fence", "the fence %s keeps the lead out of \"%s\"%s%s", fence->rule.name,
+                                to->rule.name, fence->rule.doc ? ": " : "", fence->rule.doc ? fence->rule.doc : "");
         }
         if (owner_acts)
                 deciding->out->after.unaccepted = false;
@@ -289,8 +298,8 @@ int moves_assign(Deciding *deciding) {
         if (owner->left)
                 return deciding_refuse(deciding, "unknown_owner", "%s has left", owner->rule.name);
         if (owner->team != team)
-                return deciding_refuse(deciding, "not_allowed", "\"%s\" is owned by the team %s; %s is in %s", deciding->status->rule.name, team->rule.name, owner->rule.name,
-                        owner->team->rule.name);
+                return deciding_refuse(deciding, "not_allowed", "\"%s\" is owned by the team %s; %s is in %s", deciding->status->rule.name,
+                        team->rule.name, owner->rule.name, owner->team->rule.name);
         if (!deciding->input->actor_is_operator && !(actor && (actor == team->head || actor == deciding->owner)))
                 return deciding_refuse(deciding, "not_allowed", "a lead is assigned by its owner, the head of its team or an operator");
         if (owner == deciding->owner)
@@ -298,12 +307,11 @@ int moves_assign(Deciding *deciding) {
         deciding_set_owner(deciding, owner, "assign", "by hand");
         deciding->out->after.unaccepted = false;
         deciding->out->after.held = (HeldState){ .next_look_us = TIME_NONE };
-        return add_move(deciding,
-                (MoveMade){ .move = "assign",
-                        .from = deciding->status->rule.name,
-                        .to = deciding->status->rule.name,
-                        .by = deciding->input->actor,
-                        .note = facts_text(&record->facts, FIELD_OUTCOME_NOTE) });
+        return add_move(deciding, (MoveMade){ .move = "assign",
+                                          .from = deciding->status->rule.name,
+                                          .to = deciding->status->rule.name,
+                                          .by = deciding->input->actor,
+                                          .note = facts_text(&record->facts, FIELD_OUTCOME_NOTE) });
 }
 
 int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason) {
@@ -312,12 +320,14 @@ int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Rea
         int r;
 
         if (!to || !leaves(move, deciding->status))
-                return deciding_summarise(deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
+                return deciding_summarise(
+                        deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
         r = moves_find_fence(deciding, to, &fence, NULL);
         if (r < 0)
                 return r;
         if (fence)
-                return deciding_summarise(deciding, "%s: %s is kept out of %s by %s", sla->rule.name, move->rule.name, to->rule.name, fence->rule.name);
+                return deciding_summarise(
+                        deciding, "%s: %s is kept out of %s by %s", sla->rule.name, move->rule.name, to->rule.name, fence->rule.name);
         const char *by = arena_printf(deciding->arena, "sla:%s", sla->rule.name);
         return by ? carry_out(deciding, move, to, reason, by, NULL) : -ENOMEM;
 }

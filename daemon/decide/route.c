@@ -102,12 +102,14 @@ static void judge_candidate(const Deciding *deciding, const Route *route, const 
         else if (!has_skills(deciding, route, member))
                 candidate->cause = "lacks the skill";
         else if (policy_member_is_away(member, now_us, &until_us) ||
-                 (seat->away_from_us != TIME_NONE && seat->away_from_us <= now_us && now_us < seat->away_until_us && (until_us = seat->away_until_us, true))) {
+                 (seat->away_from_us != TIME_NONE && seat->away_from_us <= now_us && now_us < seat->away_until_us &&
+                         (until_us = seat->away_until_us, true))) {
                 char text[TIME_TEXT_SIZE];
                 candidate->free_us = first_opening(member, until_us);
                 candidate->cause = arena_printf(deciding->arena, "is away until %s", time_format_rfc3339(until_us, text));
         } else if (member->max_unaccepted && seat->n_unaccepted >= member->max_unaccepted)
-                candidate->cause = arena_printf(deciding->arena, "has %u of %u not yet accepted", seat->n_unaccepted, member->max_unaccepted);
+                candidate->cause =
+                        arena_printf(deciding->arena, "has %u of %u not yet accepted", seat->n_unaccepted, member->max_unaccepted);
         else if (member->max_open && seat->n_open >= member->max_open)
                 candidate->cause = arena_printf(deciding->arena, "has %u of %u open", seat->n_open, member->max_open);
         else if (member->per_day && seat->n_today >= member->per_day) {
@@ -136,10 +138,12 @@ static Candidate *choose(const Deciding *deciding, const Team *team, Candidate *
                                 better = candidate->turn > best->turn;
                                 break;
                         case STRATEGY_LEAST_OPEN:
-                                better = candidate->seat->n_open < best->seat->n_open || (candidate->seat->n_open == best->seat->n_open && candidate->turn > best->turn);
+                                better = candidate->seat->n_open < best->seat->n_open ||
+                                         (candidate->seat->n_open == best->seat->n_open && candidate->turn > best->turn);
                                 break;
                         case STRATEGY_TOP_FIRST:
-                                better = candidate->member->rank < best->member->rank || (candidate->member->rank == best->member->rank && candidate->turn > best->turn);
+                                better = candidate->member->rank < best->member->rank ||
+                                         (candidate->member->rank == best->member->rank && candidate->turn > best->turn);
                                 break;
                         }
                 if (better)
@@ -213,7 +217,8 @@ static int route_by_team(Deciding *deciding, const Route *route, const Member *e
         if (!candidates)
                 return -ENOMEM;
         for (size_t i = 0; i < team->n_members; i++) {
-                candidates[i] = (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
+                candidates[i] =
+                        (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
                 judge_candidate(deciding, route, except, &candidates[i]);
         }
         Candidate *chosen = choose(deciding, team, candidates, team->n_members);

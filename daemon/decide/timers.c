@@ -129,7 +129,8 @@ static int rolls(Deciding *deciding, const Sla *sla, bool *ret) {
                 return 0;
         for (size_t i = 0; i < deciding->n_history; i++)
                 if (deciding->history[i].event == deciding->input->event_id)
-                        return policy_matches_activity(deciding->rules, sla->roll_on, &deciding->subject, &deciding->history[i], deciding->arena, ret);
+                        return policy_matches_activity(
+                                deciding->rules, sla->roll_on, &deciding->subject, &deciding->history[i], deciding->arena, ret);
         return 0;
 }
 

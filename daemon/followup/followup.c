@@ -95,7 +95,8 @@ int followup_record(const LeadState *state, int64_t due_us, int64_t now_us, cons
         record->type = is_step ? "timer.step" : "timer.look";
         record->event = record->type + strlen("timer.");
         record->time_us = now_us;
-        record->id = is_step ? arena_printf(record->arena, "L-%" PRIu64 "-%s-%" PRIu64 "-%u", state->id, sla->rule, sla->start_event, sla->next_step)
+        record->id = is_step ? arena_printf(record->arena, "L-%" PRIu64 "-%s-%" PRIu64 "-%u", state->id, sla->rule, sla->start_event,
+                                       sla->next_step)
                              : arena_printf(record->arena, "L-%" PRIu64 "-look-%" PRId64 "-%" PRIu64, state->id, due_us, state->version);
         if (!record->id)
                 return -ENOMEM;
@@ -104,10 +105,12 @@ int followup_record(const LeadState *state, int64_t due_us, int64_t now_us, cons
                 if (r >= 0)
                         r = facts_set(&record->facts, record->arena, FIELD_TIMER_STEP, NULL, value_integer(sla->next_step), now_us);
                 if (r >= 0)
-                        r = facts_set(&record->facts, record->arena, FIELD_TIMER_START, NULL, value_integer((int64_t) sla->start_event), now_us);
+                        r = facts_set(
+                                &record->facts, record->arena, FIELD_TIMER_START, NULL, value_integer((int64_t) sla->start_event), now_us);
         }
         if (r >= 0)
-                r = facts_set(&record->facts, record->arena, FIELD_TIMER_DUE, NULL, value_integer(is_step ? sla->next_due_us : due_us), now_us);
+                r = facts_set(
+                        &record->facts, record->arena, FIELD_TIMER_DUE, NULL, value_integer(is_step ? sla->next_due_us : due_us), now_us);
         if (r < 0)
                 return r;
         const DigestPart parts[] = { { "leadd", 5 }, { record->id, strlen(record->id) } };

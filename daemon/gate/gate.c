@@ -74,7 +74,9 @@ static int judge_lead(Gate *gate, const GateInput *input, uint64_t lead, GateOut
         }
         const DecideInput decide = {
                 .event_id = store_next_event(gate->store),
-                .lead_id = !concerns_lead(input->record) ? 0 : lead ? lead : store_next_lead(gate->store),
+                .lead_id = !concerns_lead(input->record) ? 0
+                           : lead                        ? lead
+                                                         : store_next_lead(gate->store),
                 .before = &before,
                 .profile = &profile,
                 .history = history,

@@ -121,8 +121,8 @@ static void tell_journal(const OutboxRow *row) {
         if (row->kind == EFFECT_HELD)
                 log_event(LOG_LEVEL_WARNING, MESSAGE_HELD, fields, ARRAY_SIZE(fields), "%s is held by %s", lead, row->rule);
         else
-                log_event(LOG_LEVEL_NOTICE, MESSAGE_REMINDED, fields, ARRAY_SIZE(fields), "%s: %s step %u reminds %s (%s)", lead, row->rule, row->step, row->recipient,
-                        row->role ? row->role : "");
+                log_event(LOG_LEVEL_NOTICE, MESSAGE_REMINDED, fields, ARRAY_SIZE(fields), "%s: %s step %u reminds %s (%s)", lead, row->rule,
+                        row->step, row->recipient, row->role ? row->role : "");
 }
 
 static const char *via_name(Via via) {
@@ -163,12 +163,14 @@ static void deliver(Notify *notify, const OutboxRow *rows, size_t n_rows, Attemp
                                 attempts[k].tried = true;
                                 attempts[k].done = r >= 0;
                                 if (r < 0)
-                                        (void) snprintf(attempts[k].error, sizeof attempts[k].error, "outgoing/%.40s: %s", rows[i].channel, strerror(-r));
+                                        (void) snprintf(attempts[k].error, sizeof attempts[k].error, "outgoing/%.40s: %s", rows[i].channel,
+                                                strerror(-r));
                         }
                         break;
                 }
                 default:
-                        (void) snprintf(attempts[i].error, sizeof attempts[i].error, "no notifier is installed that delivers by %s", via_name(rows[i].via));
+                        (void) snprintf(attempts[i].error, sizeof attempts[i].error, "no notifier is installed that delivers by %s",
+                                via_name(rows[i].via));
                 }
         }
 }
@@ -207,8 +209,8 @@ int notify_run(Notify *notify, Store *store, int64_t now_us, size_t *ret_n) {
                         char lead[32];
                         (void) snprintf(lead, sizeof lead, "L-%" PRIu64, rows[i].lead);
                         const LogField fields[] = { { "LEAD_ID", lead }, { "LEAD_RULE", rows[i].rule } };
-                        log_event(LOG_LEVEL_WARNING, MESSAGE_DELIVERY_FAILED, fields, ARRAY_SIZE(fields), "%s: not delivered to channel %s, tried again later: %s", lead,
-                                rows[i].channel, attempts[i].error);
+                        log_event(LOG_LEVEL_WARNING, MESSAGE_DELIVERY_FAILED, fields, ARRAY_SIZE(fields),
+                                "%s: not delivered to channel %s, tried again later: %s", lead, rows[i].channel, attempts[i].error);
                 }
         }
         if (r != 0) {
