@@ -99,7 +99,11 @@ int adapter_apply(const Adapter *adapter, IntakeContext *context, json_t *payloa
  * `each`, the list holds only that item (SIZE_MAX: all), so that the raw can be judged again. NULL on exhaustion. */
 json_t *adapter_raw(const Adapter *adapter, const json_t *payload, size_t item);
 
-/* ---- shared knowledge (country.c, phone.c, email.c, title.c) ---- */
+/* ---- shared knowledge (fold.c, country.c, phone.c, email.c, title.c) ---- */
+
+#define FOLD_SIZE_MAX 128 /* bytes of a folded name; longer ones are not looked up */
+/* "E-Mail" -> "email", "Prénom" -> "prenom". false: too long, or no UTF-8. */
+bool name_fold(const char *text, size_t size, char ret[static FOLD_SIZE_MAX], size_t *ret_size);
 
 /* "Germany", "DEU", "de", "Deutschland" -> "DE" (static); NULL: not known. */
 const char *country_find(const char *text, size_t size);

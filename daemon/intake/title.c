@@ -5,6 +5,8 @@
  * qualifies a rank (assistant to, product owner) stands before the rank itself.
  * A title without any of these words says nothing, and nothing is derived.
  */
+#include <pthread.h>
+
 #include "internal.h"
 
 #define TITLE_SIZE_MAX 1024
@@ -277,13 +279,33 @@ static bool has_phrase(const char *text, const char *phrase) {
         return false;
 }
 
+/* A set of the pairs of letters in a text, hashed into 64 bits: a phrase whose pairs are not all in the title cannot occur in it,
+ * which settles nearly every phrase in one comparison instead of a search. */
+static uint64_t pairs_of(const char *text) {
+        uint64_t pairs = 0;
+        for (; text[0] && text[1]; text++)
+                if (text[0] != '*' && text[1] != '*')
+                        pairs |= UINT64_C(1) << (((unsigned char) text[0] * 31u + (unsigned char) text[1] * 7u) & 63);
+        return pairs;
+}
+
+static uint64_t phrase_pairs[ARRAY_SIZE(phrases)];
+static pthread_once_t phrase_pairs_once = PTHREAD_ONCE_INIT;
+
+static void phrase_pairs_build(void) {
+        for (size_t i = 0; i < ARRAY_SIZE(phrases); i++)
+                phrase_pairs[i] = pairs_of(phrases[i].words);
+}
+
 const char *title_seniority(Arena *arena, const char *title, size_t size) {
         char folded[TITLE_SIZE_MAX];
         const char *text = fold_title(arena, title, size, folded);
         if (!text)
                 return NULL;
+        (void) pthread_once(&phrase_pairs_once, phrase_pairs_build);
+        uint64_t pairs = pairs_of(text);
         for (size_t i = 0; i < ARRAY_SIZE(phrases); i++)
-                if (has_phrase(text, phrases[i].words))
+                if ((phrase_pairs[i] & ~pairs) == 0 && has_phrase(text, phrases[i].words))
                         return phrases[i].seniority;
         return NULL;
 }
