@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 
 /* Which record is being judged, in a small mapped file beside the database: survives the death of the process, so that what killed the
  * daemon three times is set aside. Never synced: after a power cut nobody is to blame. */
@@ -380,7 +381,7 @@ static void finish_work(Judge *judge, Work *work) {
         if (work->last) {
                 if (ticket->call) {
                         const LedgerEntry *ledger = &ticket->ledger;
-                        json_t *reply = json_pack("{s:o, s:I, s:I, s:I, s:I, s:s?, s:s?, s:o}", "file",
+                        json_t *reply = json_pack("{s:o, s:I, s:I, s:I, s:I, s:s?, s:s?, s:o}", "name",
                                 json_sprintf("%s/%s", ticket->identity.source, ticket->identity.name), "accepted",
                                 (json_int_t) ledger->n_accepted, "duplicates", (json_int_t) ledger->n_duplicates, "refused",
                                 (json_int_t) ledger->n_refused, "dropped", (json_int_t) ledger->n_dropped, "aside", ticket->aside_reason,
@@ -422,6 +423,21 @@ static int judge_works(Judge *judge, Work **works, size_t n_works, bool bulk) {
 
 static void take_other(Judge *judge, Work *work);
 
+/* Not committed, and not to be tried again in this life: the files stay in the spool, and the ledger knows how far they were read. */
+static void leave_works(Judge *judge, Work **works, size_t n_works) {
+        for (size_t i = 0; i < n_works; i++) {
+                intake_batch_free(works[i]->batch);
+                if (works[i]->last) {
+                        Order *order = order_new(ORDER_LEAVE);
+                        if (order)
+                                order->ticket = works[i]->ticket;
+                        if (!order || !queue_push(judge->leadd->to_reader, order))
+                                free(order);
+                }
+                free(works[i]);
+        }
+}
+
 /* Takes what the reader has ready, up to the limits of a transaction, and commits it; on a full disk waits and answers people meanwhile. */
 static int run_transaction(Judge *judge, Work *first) {
         Work *works[LEADD_TRANSACTION_WORKS] = { first };
@@ -456,27 +472,24 @@ static int run_transaction(Judge *judge, Work *first) {
                         json_decref(ticket->results);
                         ticket->results = NULL;
                 }
-                if (r != STORE_E_FULL)
+                if (r != STORE_E_FULL) {
+                        leave_works(judge, works, n_works);
                         return give_up(judge, r, "writing to the database");
+                }
                 if (!judge->disk_full)
                         log_event(LOG_LEVEL_ERROR, MESSAGE_DISK_FULL, NULL, 0,
                                 "the disk is full: intake waits, nothing is lost, answers go on");
                 judge->disk_full = true;
                 atomic_store(&judge->leadd->judge_busy, 0);
-                Work *work = other ? other : queue_pop(judge->leadd->to_judge, US_PER_SECOND);
+                /* People are answered meanwhile; the batch, and the reader behind it, wait. */
+                Work *work = other ? other : queue_pop_urgent(judge->leadd->to_judge, US_PER_SECOND);
                 other = NULL;
-                if (work && is_call(work))
+                if (work)
                         take_other(judge, work);
-                else if (work && work->kind == WORK_SETTLED) {
-                        add_settled(judge, work->ledger, work->aside);
-                        free(work);
-                } else if (work) {
-                        /* A batch waits its turn in front of the queue, behind which the reader waits, too. */
-                        (void) queue_push_front(judge->leadd->to_judge, work);
-                        (void) usleep(200 * 1000);
-                }
-                if (atomic_load(&judge->leadd->stopping))
+                if (atomic_load(&judge->leadd->stopping)) {
+                        leave_works(judge, works, n_works);
                         return 0;
+                }
         }
         if (judge->disk_full) {
                 judge->disk_full = false;
@@ -979,6 +992,16 @@ static void take_other(Judge *judge, Work *work) {
 
 /* ---- the thread ---- */
 
+static void say_ready(Leadd *leadd) {
+        const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
+
+        log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, fields, 1, "leadd %s is ready: %zu rules, set %.12s%s%s", LEADD_VERSION,
+                leadd->rules->n_rules, leadd->rules->hash_text, leadd->options.is_example ? " (running the example policy)" : "",
+                leadd->rules_problem ? "; the rules on disk do not load" : "");
+        (void) sd_notifyf(
+                0, "READY=1\nSTATUS=%s", leadd->rules_problem ? "running the last good rules: those on disk do not load" : "judging");
+}
+
 static int open_in_flight(Judge *judge) {
         _cleanup_(base_freep) char *path = NULL;
         _cleanup_(base_closep) int fd = -1;
@@ -1085,7 +1108,8 @@ void *judge_run(void *userdata) {
         if (r < 0)
                 (void) give_up(&judge, r, "starting");
         else {
-                leadd_tell(leadd, NEWS_DONE, NULL, NULL, 0); /* ready */
+                say_ready(leadd);
+                leadd_tell(leadd, NEWS_DONE, NULL, NULL, 0);
                 if (fire_due(&judge, NULL) < 0)
                         judge.broken = true;
         }

@@ -76,7 +76,8 @@ void leadd_tell(Leadd *leadd, NewsKind kind, ControlCall *call, json_t *item, in
                 _exit(EXIT_FAILURE);
         }
         *news = (News){ .kind = kind, .call = call, .item = item, .error = error };
-        if (!queue_push_front(leadd->to_loop, news)) {
+        /* What people watch may be lost to a loop that is behind; an answer may not: then the judge waits. */
+        if (kind == NEWS_WATCH ? !queue_try_push(leadd->to_loop, news) : !queue_push(leadd->to_loop, news)) {
                 json_decref(item);
                 free(news);
         }
@@ -146,18 +147,6 @@ static void tell_watchers(Loop *loop, json_t *item) {
         json_decref(item);
 }
 
-static void say_ready(Loop *loop) {
-        Leadd *leadd = loop->leadd;
-        const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
-
-        loop->ready = true;
-        log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, fields, 1, "leadd %s is ready: %zu rules, set %.12s%s%s", LEADD_VERSION,
-                leadd->rules->n_rules, leadd->rules->hash_text, leadd->options.is_example ? " (running the example policy)" : "",
-                leadd->rules_problem ? "; the rules on disk do not load" : "");
-        (void) sd_notifyf(
-                0, "READY=1\nSTATUS=%s", leadd->rules_problem ? "running the last good rules: those on disk do not load" : "judging");
-}
-
 static int on_news(sd_event_source *source _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata) {
         Loop *loop = userdata;
         News *news;
@@ -172,7 +161,7 @@ static int on_news(sd_event_source *source _unused_, int fd _unused_, uint32_t r
                         break;
                 case NEWS_DONE:
                         if (!loop->ready) {
-                                say_ready(loop);
+                                loop->ready = true;
                                 if (!loop->reader_runs) {
                                         int r = pthread_create(&loop->reader, NULL, reader_run, &loop->reader_start);
                                         loop->reader_runs = r == 0;
@@ -395,7 +384,7 @@ static void drain(Loop *loop) {
 
         /* Files whose end the judge has committed, or that were on the way to it: they stay in the spool, and the ledger knows. */
         while ((order = queue_pop(leadd->to_reader, 0))) {
-                if (order->kind == ORDER_SETTLE) {
+                if (order->kind == ORDER_SETTLE || order->kind == ORDER_LEAVE) {
                         spool_release(loop->reader_start.spool, order->ticket->file);
                         ticket_free(order->ticket);
                 }
@@ -495,7 +484,7 @@ static int run(Loop *loop) {
         if (r >= 0)
                 r = queue_new(2 * LEADD_TICKETS_MAX, true, &leadd->to_reader);
         if (r >= 0)
-                r = queue_new(2 * LEADD_TICKETS_MAX, true, &leadd->to_loop);
+                r = queue_new(LEADD_NEWS_MAX, true, &leadd->to_loop);
         if (r >= 0)
                 r = add_sources(loop);
         if (r < 0) {

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #define LEADD_QUEUE_BATCHES 64  /* batches between reader and judge */
+#define LEADD_NEWS_MAX 16384    /* answers and watch items on their way to the loop */
 #define LEADD_TICKETS_MAX 1024  /* files claimed and not yet settled */
 #define LEADD_OPEN_MAX 16       /* files being read at the same time, in turn */
 #define LEADD_CHUNK_RECORDS 500 /* records of one file in one batch */
@@ -74,6 +75,7 @@ typedef struct Work {
 
 typedef enum OrderKind {
         ORDER_SETTLE, /* ticket: finish or set aside */
+        ORDER_LEAVE,  /* ticket: leave the file in the spool for the next start */
         ORDER_RULES,  /* archive: adapters and settings to read by */
         ORDER_SUBMIT, /* call: put its descriptor into the spool */
         ORDER_RESCAN,

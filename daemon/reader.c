@@ -190,7 +190,7 @@ static void submit(Reader *reader, ControlCall *call) {
                 return;
         }
         if (wait && !json_is_true(wait)) {
-                control_set_reply(call, json_pack("{s:o}", "file", json_sprintf("%s/%s", source, name)));
+                control_set_reply(call, json_pack("{s:o}", "name", json_sprintf("%s/%s", source, name)));
                 leadd_tell(reader->leadd, NEWS_REPLY, call, NULL, 0);
                 return;
         }
@@ -228,6 +228,12 @@ static void obey(Reader *reader, Order *order) {
         switch (order->kind) {
         case ORDER_SETTLE:
                 settle(reader, order->ticket);
+                break;
+        case ORDER_LEAVE:
+                spool_release(reader->spool, order->ticket->file);
+                ticket_free(order->ticket);
+                reader->n_tickets--;
+                atomic_fetch_sub(&reader->leadd->n_waiting, 1);
                 break;
         case ORDER_RULES:
                 r = use_archive(reader, order->archive, order->archive_size);

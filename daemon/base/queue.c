@@ -168,13 +168,14 @@ static struct timespec deadline_after(int64_t timeout_us) {
         return at;
 }
 
-void *queue_pop(Queue *queue, int64_t timeout_us) {
+/* With only_urgent the ordinary lane stays untouched and its producers wait on. */
+static void *queue_take(Queue *queue, int64_t timeout_us, bool only_urgent) {
         struct timespec deadline = { 0 };
         void *item = NULL;
         if (timeout_us > 0)
                 deadline = deadline_after(timeout_us);
         pthread_mutex_lock(&queue->mutex);
-        while (queue->ordinary.n + queue->urgent.n == 0 && !queue->is_closed && timeout_us != 0) {
+        while (queue->urgent.n == 0 && (only_urgent || queue->ordinary.n == 0) && !queue->is_closed && timeout_us != 0) {
                 if (timeout_us < 0)
                         pthread_cond_wait(&queue->has_item, &queue->mutex);
                 else if (pthread_cond_timedwait(&queue->has_item, &queue->mutex, &deadline) == ETIMEDOUT)
@@ -182,7 +183,7 @@ void *queue_pop(Queue *queue, int64_t timeout_us) {
         }
         if (queue->urgent.n > 0)
                 item = lane_pop(&queue->urgent);
-        else if (queue->ordinary.n > 0) {
+        else if (!only_urgent && queue->ordinary.n > 0) {
                 item = lane_pop(&queue->ordinary);
                 pthread_cond_signal(&queue->has_room);
         }
@@ -194,6 +195,10 @@ void *queue_pop(Queue *queue, int64_t timeout_us) {
         pthread_mutex_unlock(&queue->mutex);
         return item;
 }
+
+void *queue_pop(Queue *queue, int64_t timeout_us) { return queue_take(queue, timeout_us, false); }
+
+void *queue_pop_urgent(Queue *queue, int64_t timeout_us) { return queue_take(queue, timeout_us, true); }
 
 void queue_close(Queue *queue) {
         pthread_mutex_lock(&queue->mutex);

@@ -195,6 +195,8 @@ bool queue_try_push(Queue *queue, void *item);
 bool queue_push_front(Queue *queue, void *item);
 /* Waits until an item is there or the queue is closed and empty (then NULL), at most timeout_us (-1 = for ever; 0 = not at all). */
 void *queue_pop(Queue *queue, int64_t timeout_us);
+/* The same, but takes only what was pushed in front: for a consumer that cannot take bulk now. */
+void *queue_pop_urgent(Queue *queue, int64_t timeout_us);
 /* No more pushes; what is inside can still be popped. */
 void queue_close(Queue *queue);
 int queue_fd(const Queue *queue);
