@@ -7,8 +7,6 @@
  * nothing (draft_finish does).
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <strings.h>
 
 #include "adapter.h"
@@ -88,25 +86,16 @@ static const AdapterValue *map_value(const AdapterMap *map, const char *text) {
 }
 
 static int value_as_text(Run *run, const Value *value, const char **ret) {
-        char number[32];
-        switch (value->type) {
-        case VALUE_TEXT:
+        if (value->type == VALUE_TEXT) {
                 *ret = value->text;
                 return 0;
-        case VALUE_BOOL:
-                *ret = value->boolean ? "true" : "false";
-                return 0;
-        case VALUE_INTEGER:
-                (void) snprintf(number, sizeof number, "%" PRId64, value->integer);
-                break;
-        case VALUE_NUMBER:
-                (void) snprintf(number, sizeof number, "%.15g", value->number);
-                break;
-        default:
-                *ret = "";
-                return 0;
         }
-        return (*ret = arena_strdup(run_arena(run), number)) ? 0 : -ENOMEM;
+        json_t *json = value->type == VALUE_INTEGER  ? json_integer(value->integer)
+                       : value->type == VALUE_NUMBER ? json_real(value->number)
+                                                     : json_boolean(value->type == VALUE_BOOL && value->boolean);
+        int r = json ? run_text_of(run, json, ret) : -ENOMEM;
+        json_decref(json);
+        return r < 0 || *ret ? r : -ENOMEM;
 }
 
 /* Several words (a multiple choice) become ours, joined as any list; one that is not known leaves the whole to `rest`. */
@@ -182,8 +171,8 @@ static int read_id(Run *run) {
                 if (!id)
                         return -ENOMEM;
         }
-        if (id)
-                run->draft->id = id;
+        if (id && !(run->draft->id = arena_strdup(run_arena(run), id)))
+                return -ENOMEM;
         return 0;
 }
 
@@ -224,11 +213,14 @@ static int read_type(Run *run) {
                                 "adapter \"%s\" has no record type for this value", adapter->name);
                 type = (known ? known : other)->target;
         }
-        if (type && base_streq(type, "drop"))
+        if (!type)
+                return 0;
+        if (base_streq(type, "drop")) {
                 run->draft->dropped = true;
-        else if (type)
-                run->draft->type = type;
-        return 0;
+                return 0;
+        }
+        /* A copy: the record may outlive the rule set that the adapter belongs to. */
+        return (run->draft->type = arena_strdup(run_arena(run), type)) ? 0 : -ENOMEM;
 }
 
 /* ---- map ---- */
@@ -416,14 +408,15 @@ static bool list_has_containers(const json_t *list) {
 /* Bounded by the payload's depth (INTAKE_DEPTH_MAX) and, because each level repeats the keys above it, by the length of a key. */
 static int rest_walk(Run *run, const char *target, const char *prefix, json_t *value) {
         if (strlen(prefix) > INTAKE_KEY_MAX)
-                return draft_refuse(run->draft, "too_long", target, "a key is longer than %d characters", INTAKE_KEY_MAX);
+                return draft_refuse(run->draft, "key_too_long", target, "a key is longer than %d characters", INTAKE_KEY_MAX);
         if (json_is_object(value)) {
                 const char *key;
                 json_t *inner;
                 json_object_foreach(value, key, inner) {
                         if (run_is_used(run, (Place){ .parent = value, .key = key, .key_size = strlen(key) }))
                                 continue;
-                        const char *path = *prefix ? arena_printf(run_arena(run), "%s.%s", prefix, key) : key;
+                        const char *name = *key ? key : "?"; /* as in a flat record */
+                        const char *path = *prefix ? arena_printf(run_arena(run), "%s.%s", prefix, name) : name;
                         int r = path ? rest_walk(run, target, path, inner) : -ENOMEM;
                         if (r != 0)
                                 return r;
