@@ -961,10 +961,9 @@ static int on_status(void *userdata, json_t *into) {
 }
 
 static int on_retry(void *userdata, const char *name, json_t **ret) {
-        (void) userdata;
-        (void) name;
-        (void) ret;
-        return -EOPNOTSUPP;
+        Judge *judge = userdata;
+
+        return retry_rejects(judge->leadd->options.spool, name, ret);
 }
 
 static void take_other(Judge *judge, Work *work) {

@@ -144,5 +144,8 @@ void *judge_run(void *leadd);
 /* Loads the rules on disk, or the last good set when they are broken; 0, or 65 with the problems printed. */
 int judge_boot_rules(Leadd *leadd);
 
+/* retry.c: puts the refused records of held/SOURCE/NAME back into the spool; *ret gets {again, stays, name}. -ENOENT, -EINVAL. */
+int retry_rejects(const char *spool, const char *name, struct json_t **ret);
+
 /* leadd.c */
 int leadd_run(const Options *options);
