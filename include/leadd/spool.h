@@ -17,7 +17,9 @@ typedef struct Spool Spool;
 #define SPOOL_RESCAN_US (60 * US_PER_SECOND)
 #define SPOOL_FILE_SIZE_MAX (INT64_C(1) << 30) /* bytes of a file, decoded */
 #define SPOOL_ATTEMPTS_MAX 3                   /* a file that killed the daemon so often is set aside as poison */
-#define SPOOL_SOURCES_MAX 4096
+#define SPOOL_SOURCES_MAX 4096                 /* sources beyond it are reported and not read */
+#define SPOOL_STALLED_US (10 * US_PER_MINUTE)  /* a file that was seen being written waits until it is closed, or silent for so long */
+#define SPOOL_RETRY_US (1 * US_PER_SECOND)     /* a released file is handed out again after this */
 
 typedef struct SpoolConfig {
         const char *directory; /* SPOOL: incoming/, held/, done/, outgoing/ are made below it when missing */
@@ -35,8 +37,9 @@ typedef struct SpoolIdentity {
 typedef struct SpoolFile {
         SpoolIdentity identity; /* owned by the SpoolFile */
         int fd;                 /* open, regular, single-linked, readable, O_NONBLOCK cleared; -1 once taken */
-        int64_t first_seen_us;
-        void *userdata; /* the caller's */
+        int64_t first_seen_us;  /* when it arrived under its name */
+        bool never_keep;        /* set by the caller: it holds a secret, so it does not go to done/ */
+        void *userdata;         /* the caller's */
 } SpoolFile;
 
 enum {
@@ -44,24 +47,31 @@ enum {
 };
 
 int spool_new(const SpoolConfig *config, Spool **ret);
+/* Files that are still handed out are closed and freed; they stay in the spool. */
 Spool *spool_free(Spool *spool);
 void spool_freep(Spool **spool);
 
 /* Readable when something may have changed (inotify); poll it, then call spool_next. */
 int spool_fd(const Spool *spool);
-/* When to call spool_next again although the descriptor is silent (a settling file, the rescan): monotonic microseconds. */
+/* When to call spool_next again although the descriptor is silent (a settling file, the rescan, work that one call did not finish):
+ * monotonic microseconds. */
 int64_t spool_wake_us(const Spool *spool);
 /* Looks again at every directory, as at start. */
 int spool_rescan(Spool *spool);
+/* Has everything that was in the spool been handed out and ended? Not counted: what is left in place, what somebody is still writing. */
+bool spool_is_idle(const Spool *spool);
 
 /* The next ready file, in round robin over the sources; entries that can never be a record file are set aside on the way
- * (their reasons are queued for spool_next_notice). One call does a bounded amount of work. SPOOL_E_EMPTY. The caller owns
- * *ret and ends it with exactly one of finish, set_aside, release. */
+ * (their reasons are queued for spool_next_notice; take them after each call). A refusal waits until the entry has settled, as names
+ * and links may be half made. One call does a bounded amount of work. SPOOL_E_EMPTY: call again when spool_fd() is readable or at
+ * spool_wake_us(). The caller owns *ret and ends it with exactly one of finish, set_aside, release. < 0: the spool itself cannot be
+ * read or synced. */
 int spool_next(Spool *spool, SpoolFile **ret);
 /* Is another source waiting? Then a bulk file should give way after its chunk. */
 bool spool_others_waiting(const Spool *spool, const SpoolFile *file);
 
-/* Everything in the file is remembered durably: unlink it (or keep it in done/), sync the directory lazily. Frees file. */
+/* Everything in the file is remembered durably: unlink it (or keep it in done/), sync the directory lazily. A file that was changed
+ * or replaced since it was handed out stays and is found again; one that may not be removed stays and is reported once. Frees file. */
 int spool_finish(Spool *spool, SpoolFile *file);
 /* The file itself is unusable: moves it to held/SOURCE/ (".2", ".3" when the name is taken) and writes NAME.reason.json
  * {file, reason, text, size, first_seen, attempts}; where it may not be moved it is left, reported once and not tried again until it
@@ -70,34 +80,39 @@ int spool_set_aside(Spool *spool, SpoolFile *file, const char *reason, const cha
 /* Not now (disk full, shutdown): it stays where it is and is found again. Frees file. */
 void spool_release(Spool *spool, SpoolFile *file);
 
-/* Writes (replaces) held/SOURCE/NAME.rejects.ndjson, durable when it returns; empty lines = remove it. */
+/* Writes (replaces) held/SOURCE/NAME.rejects.ndjson, durable when it returns; empty lines = remove it. The rejects carry the time of the
+ * file they come from: those of another file of that name are kept, and ours are written to NAME.2.rejects.ndjson. */
 int spool_write_rejects(Spool *spool, const SpoolIdentity *identity, const char *lines, size_t size);
 
 /* Puts a file into incoming/SOURCE/new as a well-behaved integration does (tmp, fsync, rename, fsync): from a descriptor (read to
  * its end, at most SPOOL_FILE_SIZE_MAX). Makes the source directory when missing. *ret_name: malloc'ed name in new/.
- * SPOOL_E_NAME: bad source or extension; SPOOL_E_SIZE: too large. Thread safe: touches the file system only. */
+ * extension: as in ANYTHING.EXT, "ndjson.gz". SPOOL_E_NAME: bad source or extension; SPOOL_E_SIZE: too large, or empty. Thread safe:
+ * touches the file system only. Waits for a pipe: a service gives it regular files only. */
 int spool_submit(const char *directory, const char *source, const char *extension, int fd, char **ret_name);
 enum { SPOOL_E_NAME = 2, SPOOL_E_SIZE = 3 };
 
 /* Something ops should see about an entry that was set aside or left alone by spool_next itself. */
 typedef struct SpoolNotice {
         char *source, *name; /* name escaped for printing */
-        const char *reason;  /* static token: symlink, fifo, directory, device, socket, hard_link, set_id, unreadable, wrong_name, too_large,
-                                empty, leased */
-        bool moved; /* into held/; false = left in place */
+        const char *reason; /* static token: symlink, fifo, directory, device, socket, hard_link, set_id, unreadable, wrong_name, too_large,
+                               empty, leased */
+        bool moved;         /* into held/; false = left in place */
 } SpoolNotice;
 SpoolNotice *spool_next_notice(Spool *spool); /* NULL when there is none; the caller frees */
 SpoolNotice *spool_notice_free(SpoolNotice *notice);
 
-/* What stands in held/ and incoming/, for `leadctl spool`; touches the file system only. Calls back once an entry:
- * state is "waiting", "held" or "rejects"; reason/text from NAME.reason.json (NULL when none). Stop by returning != 0. */
+/* What stands in held/ and incoming/, for `leadctl spool`; touches the file system only. Calls back once an entry, in directory order:
+ * state is "waiting", "held" or "rejects"; reason/text from NAME.reason.json, or why a waiting entry will never be read (NULL when
+ * none). Names are escaped for printing (\xHH for control, undecodable bytes and the backslash). Stop by returning != 0, which is
+ * returned. */
 typedef struct SpoolEntry {
         const char *state, *source, *name, *reason, *text;
         uint64_t size;
-        int64_t time_us;
+        int64_t time_us; /* when it came where it is */
 } SpoolEntry;
 int spool_list(const char *directory, int (*on_entry)(const SpoolEntry *entry, void *userdata), void *userdata);
-/* Moves a held file back into new/ (its reason file is removed) / removes a held file. -ENOENT when there is none.
- * NAME as listed, "SOURCE/NAME". */
+/* Moves a held file back into new/ under the name it came with, as a new arrival (its reason file is removed; "2.NAME" when NAME waits
+ * there already) / removes a held file or rejects. -ENOENT when there is none; -EINVAL: rejects cannot be released, they are judged
+ * again. NAME as listed, "SOURCE/NAME". */
 int spool_held_release(const char *directory, const char *name);
 int spool_held_discard(const char *directory, const char *name);
