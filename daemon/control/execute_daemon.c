@@ -10,8 +10,6 @@
 
 #define RULES_SINCE_US (30 * US_PER_DAY)
 
-static void cleanup_json(json_t **json) { json_decref(*json); }
-
 void control_execute(const ControlDesk *desk, ControlCall *call) {
         int r = call->method->execute ? call->method->execute(desk, call) : -ENOSYS;
         if (r < 0) {
@@ -87,7 +85,7 @@ int execute_status(const ControlDesk *desk, ControlCall *call) {
         int r = store_counts(desk->store, &counts);
         if (r != 0)
                 return r < 0 ? r : -EIO;
-        _cleanup_(cleanup_json) json_t *status = json_object();
+        _cleanup_(json_decrefp) json_t *status = json_object();
         bool failed = !status;
         put(status, "version", json_string(LEADD_VERSION), &failed);
         put(status, "time", json_time(clock_now_us(desk->clock)), &failed);
@@ -193,7 +191,7 @@ int execute_rules(const ControlDesk *desk, ControlCall *call) {
         int r = store_rule_hits(desk->store, since_us, on_rule_hits, &all);
         if (r < 0)
                 return r;
-        _cleanup_(cleanup_json) json_t *list = json_array();
+        _cleanup_(json_decrefp) json_t *list = json_array();
         bool dead = call_bool(call, "dead");
         for (size_t i = 0; i < rules->n_rules; i++) {
                 if (dead && (uses[i].n_hits > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
@@ -308,7 +306,7 @@ static int on_spool_entry(const SpoolEntry *entry, void *userdata) {
 }
 
 int execute_spool(const ControlDesk *desk, ControlCall *call) {
-        _cleanup_(cleanup_json) json_t *entries = json_array();
+        _cleanup_(json_decrefp) json_t *entries = json_array();
         SpoolListing listing = { .entries = entries, .failed = !entries };
         int r = spool_list(desk->spool_directory, on_spool_entry, &listing);
         if (r < 0)

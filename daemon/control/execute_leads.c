@@ -10,8 +10,6 @@
 #define LOOK_MEMORY_MAX (64 * 1024 * 1024) /* bytes one look at a lead may use */
 #define STORY_MAX 50                       /* newest moves and assignments that explain tells */
 
-static void cleanup_json(json_t **json) { json_decref(*json); }
-
 /* ---- list ---- */
 
 typedef struct Listing {
@@ -52,7 +50,7 @@ static bool page_size(ControlCall *call, size_t *ret) {
 }
 
 int execute_list(const ControlDesk *desk, ControlCall *call) {
-        _cleanup_(cleanup_json) json_t *items = json_array();
+        _cleanup_(json_decrefp) json_t *items = json_array();
         Listing listing = { .items = items, .failed = !items };
         if (!page_size(call, &listing.n_max))
                 return 0;
@@ -208,7 +206,7 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
                         call_fail(call, "NoSuchLead", json_pack("{s:s}", "lead", call_text(call, "lead")));
                 return r < 0 ? r : 0;
         }
-        _cleanup_(cleanup_json) json_t *facts = NULL;
+        _cleanup_(json_decrefp) json_t *facts = NULL;
         r = facts_to_json(&look.profile, &facts);
         if (r < 0)
                 return r;
@@ -264,7 +262,7 @@ static int on_log_event(const StoredEvent *event, void *userdata) {
 }
 
 int execute_log(const ControlDesk *desk, ControlCall *call) {
-        _cleanup_(cleanup_json) json_t *items = json_array();
+        _cleanup_(json_decrefp) json_t *items = json_array();
         LogListing listing = { .items = items, .failed = !items };
         if (!page_size(call, &listing.n_max))
                 return 0;
@@ -413,7 +411,7 @@ static int explain_look(const ControlDesk *desk, uint64_t lead, int64_t at_us, j
                 r = look_refresh(desk->rules, arena, &look);
         if (r != 0)
                 return r < 0 ? r : -ESTALE;
-        _cleanup_(cleanup_json) json_t *state = json_state(&look.state, NULL, NULL);
+        _cleanup_(json_decrefp) json_t *state = json_state(&look.state, NULL, NULL);
         static const char *const keys[] = { "status", "owner", "fit", "engagement", "grade", "segments", "held" };
         for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
                 json_t *value = json_object_get(state, keys[i]);
@@ -438,9 +436,9 @@ int execute_explain(const ControlDesk *desk, ControlCall *call) {
         int r = execute_find_lead(desk, call, &lead);
         if (r < 0 || lead == 0)
                 return r;
-        _cleanup_(cleanup_json) json_t *moves = json_array();
-        _cleanup_(cleanup_json) json_t *assignments = json_array();
-        _cleanup_(cleanup_json) json_t *receipts = json_array();
+        _cleanup_(json_decrefp) json_t *moves = json_array();
+        _cleanup_(json_decrefp) json_t *assignments = json_array();
+        _cleanup_(json_decrefp) json_t *receipts = json_array();
         /* The past is told from the log: looking back with today's knowledge would make up what nobody saw. */
         bool recorded = at_us < now_us;
         Story story = {

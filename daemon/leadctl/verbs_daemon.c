@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verbs about the daemon itself: ping, status, rules, glossary, reload, clock, spool, submit.
+ */
+#include "leadctl.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
+
+/* ---- ping, status ---- */
+
+static int run_ping(const Arguments *arguments) {
+        json_auto_t *reply = NULL;
+        int r = client_ask(arguments, "org.leadd.Control.Ping", json_object(), LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        if (arguments->json)
+                print_json(reply);
+        else
+                (void) printf("leadd %s answers\n", text_at(reply, "version") ? text_at(reply, "version") : "?");
+        return EXIT_DONE;
+}
+
+const Verb verb_ping = { .name = "ping", .section = "daily", .usage = "", .summary = "does the daemon answer?", .run = run_ping };
+
+/* Sizes read better in larger units; other numbers are counts. */
+static void append_value(Text *out, const char *key, const json_t *value, const Output *output) {
+        int64_t time_us;
+        size_t n = strlen(key);
+        if (json_is_integer(value) && n > 5 && base_streq(key + n - 5, "_size")) {
+                static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+                double size = (double) json_integer_value(value);
+                size_t unit = 0;
+                while (size >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
+                        size /= 1024;
+                        unit++;
+                }
+                text_printf(out, "%.*f %s", unit ? 1 : 0, size, units[unit]);
+        } else if (time_from_json(value, &time_us)) {
+                text_append_time(out, json_string_value(value));
+                if (!base_streq(key, "time")) {
+                        text_append(out, " (");
+                        text_append_relative(out, time_us - output->now_us);
+                        text_append(out, ")");
+                }
+        } else if (json_is_string(value))
+                text_append_safe(out, json_string_value(value));
+        else if (json_is_null(value))
+                text_append(out, "-");
+        else if (json_is_boolean(value))
+                text_append(out, json_is_true(value) ? "yes" : "no");
+        else {
+                _cleanup_(base_freep) char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+                text_append_safe(out, dump ? dump : "");
+        }
+}
+
+/* Whatever the daemon says about itself: objects are sections. */
+static void append_status(Text *out, const Output *output, const json_t *object, unsigned depth) {
+        const char *key;
+        json_t *value;
+        json_object_foreach((json_t *) object, key, value) {
+                _cleanup_(base_freep) char *label = strdup(key);
+                for (char *c = label; c && *c; c++)
+                        if (*c == '_')
+                                *c = ' ';
+                style_begin(output, STYLE_DIM, out);
+                text_printf(out, "%*s%-*s", (int) depth * 2, "", 20 - (int) depth * 2, label ? label : key);
+                style_end(output, STYLE_DIM, out);
+                if (json_is_object(value)) {
+                        text_append_char(out, '\n');
+                        append_status(out, output, value, depth + 1);
+                        continue;
+                }
+                if (json_is_array(value)) {
+                        size_t i;
+                        json_t *item;
+                        text_append(out, json_array_size(value) == 0 ? " none\n" : "\n");
+                        json_array_foreach(value, i, item) {
+                                text_printf(out, "%*s", (int) depth * 2 + 2, "");
+                                append_value(out, "", item, output);
+                                text_append_char(out, '\n');
+                        }
+                        continue;
+                }
+                text_append_char(out, ' ');
+                append_value(out, key, value, output);
+                text_append_char(out, '\n');
+        }
+}
+
+static int run_status(const Arguments *arguments) {
+        json_auto_t *reply = NULL;
+        int r = client_ask(arguments, "org.leadd.Control.Status", json_object(), LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        const json_t *status = json_object_get(reply, "status");
+        if (arguments->json) {
+                print_json(status);
+                return EXIT_DONE;
+        }
+        Output output;
+        output_open(&output);
+        output_now(&output, text_at(status, "time"));
+        Text text = { 0 };
+        append_status(&text, &output, status, 0);
+        print_text(&text);
+        text_free(&text);
+        return EXIT_DONE;
+}
+
+const Verb verb_status = {
+        .name = "status",
+        .section = "daily",
+        .usage = "",
+        .summary = "how the daemon is: leads, rules, spool, what waits and what is broken",
+        .run = run_status,
+};
+
+/* ---- rules, glossary, reload ---- */
+
+static const Column rule_columns[] = {
+        { "RULE", false, true },
+        { "KIND", false, false },
+        { "HITS", true, false },
+        { "FAILED", true, false },
+        { "LAST", true, false },
+        { "AT", false, true },
+};
+
+static int run_rules(const Arguments *arguments) {
+        if (arguments->n_positional == 1) {
+                say_error("rules has no \"%s\"; see `leadctl help rules`", arguments->positional[0]);
+                return EXIT_USAGE;
+        }
+        json_t *parameters = client_parameters("since", arguments_value(arguments, "since"), NULL);
+        if (parameters && arguments_value(arguments, "dead"))
+                (void) json_object_set_new(parameters, "dead", json_true());
+        json_auto_t *reply = NULL;
+        int r = client_ask(arguments, "org.leadd.Control.Rules", parameters, LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        Output output;
+        output_open(&output);
+        Table table;
+        table_start(&table, rule_columns, ARRAY_SIZE(rule_columns));
+        size_t i;
+        json_t *rule;
+        json_array_foreach(json_object_get(reply, "rules"), i, rule) {
+                if (arguments->json) {
+                        print_json(rule);
+                        continue;
+                }
+                json_int_t hits = json_integer_value(json_object_get(rule, "hits")),
+                           failed = json_integer_value(json_object_get(rule, "failed"));
+                int64_t last_us;
+                Text last = { 0 };
+                if (time_from_json(json_object_get(rule, "last"), &last_us))
+                        text_append_relative(&last, last_us - output.now_us);
+                table_add(&table, STYLE_PLAIN, text_at(rule, "rule"));
+                table_add(&table, STYLE_PLAIN, text_at(rule, "kind"));
+                table_addf(&table, hits ? STYLE_PLAIN : STYLE_DIM, "%" JSON_INTEGER_FORMAT, hits);
+                table_addf(&table, failed ? STYLE_BAD : STYLE_DIM, "%" JSON_INTEGER_FORMAT, failed);
+                table_add(&table, STYLE_PLAIN, last.data);
+                table_add(&table, STYLE_DIM, text_at(rule, "at"));
+                text_free(&last);
+        }
+        if (arguments->json)
+                return EXIT_DONE;
+        if (table.n_cells == 0)
+                (void) printf("Every rule that can leave a trace has left one.\n");
+        r = table.n_cells > 0 ? table_print(&table, &output) : EXIT_DONE;
+        table_done(&table);
+        return r;
+}
+
+const Verb verb_rules = {
+        .name = "rules",
+        .section = "rules",
+        .usage = "[--dead] [--since 30d]",
+        .summary = "the running rules and how often each applied",
+        .flags = { { "dead", NULL, "only rules that could have applied and did not" },
+                { "since", "D", "count from then on: a duration or an instant (30d)" } },
+        .n_max = 1,
+        .run = run_rules,
+};
+
+static int run_glossary(const Arguments *arguments) {
+        json_auto_t *reply = NULL;
+        int r = client_ask(arguments, "org.leadd.Control.Glossary", json_object(), LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        if (arguments->json) {
+                print_json(reply);
+                return EXIT_DONE;
+        }
+        Text text = { 0 };
+        text_append_safe(&text, text_at(reply, "text") ? text_at(reply, "text") : "");
+        print_text(&text);
+        text_free(&text);
+        return EXIT_DONE;
+}
+
+const Verb verb_glossary = {
+        .name = "glossary",
+        .section = "rules",
+        .usage = "",
+        .summary = "what the words mean here: statuses, moves, reasons, as the running rules have them",
+        .run = run_glossary,
+};
+
+static void print_problems(const json_t *problems) {
+        size_t i;
+        json_t *problem;
+        json_array_foreach((json_t *) problems, i, problem) {
+                Text text = { 0 };
+                const char *file = text_at(problem, "file");
+                if (file && *file) {
+                        text_append_safe(&text, file);
+                        text_printf(&text, ":%" JSON_INTEGER_FORMAT ": ", json_integer_value(json_object_get(problem, "line")));
+                }
+                if (text_at(problem, "severity") && base_streq(text_at(problem, "severity"), "warning"))
+                        text_append(&text, "warning: ");
+                text_append_safe(&text, text_at(problem, "text") ? text_at(problem, "text") : "");
+                text_append_char(&text, '\n');
+                print_text(&text);
+                text_free(&text);
+        }
+}
+
+static int run_reload(const Arguments *arguments) {
+        bool check = arguments_value(arguments, "check") != NULL;
+        json_t *parameters = json_object();
+        if (parameters && check)
+                (void) json_object_set_new(parameters, "check", json_true());
+        _cleanup_(client_close) Client client;
+        int r = client_open(arguments, &client);
+        if (r != 0) {
+                json_decref(parameters);
+                return r;
+        }
+        json_auto_t *reply = NULL;
+        r = client_call_once(&client, "org.leadd.Control.Reload", parameters, LEADCTL_TIMEOUT_LONG_MS, &reply);
+        if (r != 0)
+                return r;
+        bool loaded = json_is_true(json_object_get(reply, "loaded"));
+        if (arguments->json)
+                print_json(reply);
+        else {
+                print_problems(json_object_get(reply, "problems"));
+                if (loaded)
+                        (void) printf("%s %.12s\n", check ? "the rules would load:" : "now deciding under rules",
+                                text_at(reply, "hash") ? text_at(reply, "hash") : "");
+        }
+        if (!loaded) {
+                (void) fflush(stdout);
+                say_error("refused: the rules do not load and the running ones stay; mend what is listed, then reload again");
+        }
+        return loaded ? EXIT_DONE : EXIT_REFUSED;
+}
+
+const Verb verb_reload = {
+        .name = "reload",
+        .section = "rules",
+        .usage = "[--check]",
+        .summary = "loads the rules again; when they do not load, the running ones stay (exit 1)",
+        .flags = { { "check", NULL, "only say whether they would load" } },
+        .run = run_reload,
+};
+
+/* ---- clock ---- */
+
+static int run_clock(const Arguments *arguments) {
+        json_t *parameters = NULL;
+        if (arguments->n_positional == 0)
+                parameters = json_object();
+        else if (!base_streq(arguments->positional[0], "advance") || arguments->n_positional != 2) {
+                say_error("usage: leadctl clock [advance DURATION|TIME]");
+                return EXIT_USAGE;
+        } else {
+                int64_t time_us;
+                const char *by = arguments->positional[1];
+                parameters = client_parameters(time_parse_rfc3339(by, strlen(by), &time_us) == 0 ? "to" : "advance", by, NULL);
+        }
+        _cleanup_(client_close) Client client;
+        int r = client_open(arguments, &client);
+        if (r != 0) {
+                json_decref(parameters);
+                return r;
+        }
+        json_auto_t *reply = NULL;
+        r = client_call_once(&client, "org.leadd.Control.Clock", parameters, LEADCTL_TIMEOUT_LONG_MS, &reply);
+        if (r != 0)
+                return r;
+        if (arguments->json) {
+                print_json(reply);
+                return EXIT_DONE;
+        }
+        Text text = { 0 };
+        text_append_time(&text, text_at(reply, "time"));
+        if (json_is_true(json_object_get(reply, "virtual")))
+                text_append(&text, " (virtual)");
+        const json_t *fired = json_object_get(reply, "fired");
+        if (json_is_integer(fired))
+                text_printf(&text, ", %" JSON_INTEGER_FORMAT " fell due", json_integer_value(fired));
+        text_append_char(&text, '\n');
+        print_text(&text);
+        text_free(&text);
+        return EXIT_DONE;
+}
+
+const Verb verb_clock = {
+        .name = "clock",
+        .section = "care",
+        .usage = "[advance DURATION|TIME]",
+        .summary = "the daemon's clock; a virtual one can be moved forward, firing what falls due",
+        .n_max = 2,
+        .run = run_clock,
+};
+
+/* ---- spool ---- */
+
+static const Column spool_columns[] = {
+        { "STATE", false, false },
+        { "NAME", false, true },
+        { "SIZE", true, false },
+        { "SINCE", true, false },
+        { "REASON", false, false },
+        { "TEXT", false, true },
+};
+
+static int list_spool(const Arguments *arguments) {
+        json_auto_t *reply = NULL;
+        int r = client_ask(arguments, "org.leadd.Control.Spool", json_object(), LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        Output output;
+        output_open(&output);
+        Table table;
+        table_start(&table, spool_columns, ARRAY_SIZE(spool_columns));
+        size_t i;
+        json_t *entry;
+        json_array_foreach(json_object_get(reply, "entries"), i, entry) {
+                if (arguments->json) {
+                        print_json(entry);
+                        continue;
+                }
+                Text since = { 0 }, size = { 0 };
+                int64_t since_us;
+                if (time_from_json(json_object_get(entry, "since"), &since_us))
+                        text_append_relative(&since, since_us - output.now_us);
+                append_value(&size, "file_size", json_object_get(entry, "size"), &output);
+                const char *state = text_at(entry, "state");
+                table_add(&table, state && base_streq(state, "waiting") ? STYLE_PLAIN : STYLE_WARN, state);
+                table_add(&table, STYLE_PLAIN, text_at(entry, "name"));
+                table_add(&table, STYLE_PLAIN, size.data);
+                table_add(&table, STYLE_PLAIN, since.data);
+                table_add(&table, STYLE_PLAIN, text_at(entry, "reason"));
+                table_add(&table, STYLE_PLAIN, text_at(entry, "text"));
+                text_free(&since);
+                text_free(&size);
+        }
+        if (arguments->json)
+                return EXIT_DONE;
+        if (table.n_cells == 0)
+                (void) printf("Nothing waits and nothing was set aside.\n");
+        r = table.n_cells > 0 ? table_print(&table, &output) : EXIT_DONE;
+        table_done(&table);
+        if (json_is_true(json_object_get(reply, "truncated"))) {
+                (void) fflush(stdout);
+                (void) fprintf(stderr, "There is more than is shown.\n");
+        }
+        return r;
+}
+
+static int run_spool(const Arguments *arguments) {
+        if (arguments->n_positional == 0)
+                return list_spool(arguments);
+        if (arguments->n_positional != 2) {
+                say_error("usage: leadctl spool [retry|release|discard SOURCE/NAME]");
+                return EXIT_USAGE;
+        }
+        _cleanup_(client_close) Client client;
+        int r = client_open(arguments, &client);
+        if (r != 0)
+                return r;
+        json_auto_t *reply = NULL;
+        r = client_call_once(&client, "org.leadd.Control.SpoolAct",
+                client_parameters("action", arguments->positional[0], "name", arguments->positional[1], "reason",
+                        arguments_value(arguments, "reason"), NULL),
+                LEADCTL_TIMEOUT_LONG_MS, &reply);
+        if (r != 0)
+                return r;
+        const json_t *result = json_object_get(reply, "result");
+        if (arguments->json)
+                print_json(reply);
+        else if (json_is_object(result)) {
+                Output output;
+                output_open(&output);
+                Text text = { 0 };
+                append_status(&text, &output, result, 0);
+                print_text(&text);
+                text_free(&text);
+        } else
+                (void) printf("done\n");
+        return json_integer_value(json_object_get(result, "refused")) > 0 ? EXIT_BAD_DATA : EXIT_DONE;
+}
+
+const Verb verb_spool = {
+        .name = "spool",
+        .section = "spool",
+        .usage = "[retry|release|discard SOURCE/NAME] [--reason R]",
+        .summary = "what waits and what was set aside; retry, release or discard it",
+        .details = "retry judges refused records again, after a rule or an adapter was mended; release puts a file back;\n"
+                   "discard removes it for good and wants --reason.",
+        .flags = { { "reason", "R", "why it is discarded" } },
+        .n_max = 2,
+        .run = run_spool,
+};
+
+/* ---- submit ---- */
+
+/* The format in a file name: "leads.csv.gz" -> "csv.gz". NULL when it has none. */
+static const char *format_of(const char *path) {
+        const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *last = strrchr(name, '.');
+        if (!last || last == name)
+                return NULL;
+        if (!base_streq(last, ".gz") && !base_streq(last, ".zst"))
+                return last + 1;
+        for (const char *c = last - 1; c > name; c--)
+                if (*c == '.')
+                        return c + 1;
+        return NULL;
+}
+
+/* leadd takes regular files only, so that no pipe can make it wait: what comes through one is gathered first. */
+static int gather(int from, int *ret) {
+        _cleanup_(base_closep) int fd = memfd_create("leadctl-submit", MFD_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                char buffer[64 * 1024];
+                ssize_t n = read(from, buffer, sizeof(buffer));
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                for (ssize_t done = 0; done < n;) {
+                        ssize_t m = write(fd, buffer + done, (size_t) (n - done));
+                        if (m < 0 && errno != EINTR)
+                                return -errno;
+                        done += m > 0 ? m : 0;
+                }
+        }
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int open_input(const char *path, int *ret) {
+        struct stat st;
+        _cleanup_(base_closep) int fd = base_streq(path, "-") ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (S_ISDIR(st.st_mode))
+                return -EISDIR;
+        if (S_ISREG(st.st_mode)) {
+                *ret = TAKE_FD(fd);
+                return 0;
+        }
+        return gather(fd, ret);
+}
+
+typedef struct Submitting {
+        bool json;
+        Output output;
+} Submitting;
+
+static void print_result(const Submitting *submitting, const json_t *item) {
+        if (submitting->json) {
+                print_json(item);
+                return;
+        }
+        const char *result = text_at(item, "result") ? text_at(item, "result") : "?";
+        Style style = base_streq(result, "refused") ? STYLE_BAD : base_streq(result, "accepted") ? STYLE_GOOD : STYLE_DIM;
+        static const char *const keys[] = { "lead", "summary", "reason", "field", "text" };
+        Text text = { 0 };
+        text_printf(&text, "#%-5" JSON_INTEGER_FORMAT " ", json_integer_value(json_object_get(item, "index")));
+        style_begin(&submitting->output, style, &text);
+        text_printf(&text, "%-9s", result);
+        style_end(&submitting->output, style, &text);
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+                if (text_at(item, keys[i]) && *text_at(item, keys[i])) {
+                        text_append(&text, "  ");
+                        text_append_safe(&text, text_at(item, keys[i]));
+                }
+        text_append_char(&text, '\n');
+        print_text(&text);
+        text_free(&text);
+}
+
+static bool on_submit_item(json_t *parameters, void *userdata) {
+        size_t i;
+        json_t *item;
+        json_array_foreach(json_object_get(parameters, "results"), i, item) print_result(userdata, item);
+        return true;
+}
+
+static int run_submit(const Arguments *arguments) {
+        const char *path = arguments->positional[0], *format = arguments_value(arguments, "format");
+        bool wait = !arguments_value(arguments, "no-wait");
+        if (!format)
+                format = base_streq(path, "-") ? NULL : format_of(path);
+        if (!format) {
+                say_error("cannot tell the format of %s; say --format json, ndjson, csv or form (.gz or .zst may follow)",
+                        base_streq(path, "-") ? "standard input" : path);
+                return EXIT_USAGE;
+        }
+        _cleanup_(base_closep) int fd = -1;
+        int r = open_input(path, &fd);
+        if (r < 0) {
+                say_error("cannot read %s: %s", path, strerror(-r));
+                return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
+        }
+        _cleanup_(client_close) Client client;
+        r = client_open(arguments, &client);
+        if (r != 0)
+                return r;
+        json_t *parameters = client_parameters("format", format, "source", arguments_value(arguments, "source"), NULL);
+        if (parameters)
+                (void) json_object_set_new(parameters, "wait", json_boolean(wait));
+        Submitting submitting = { .json = arguments->json };
+        output_open(&submitting.output);
+        json_auto_t *last = NULL;
+        r = client_call_more(&client, "org.leadd.Control.Submit", parameters, fd, on_submit_item, &submitting, &last);
+        if (r != 0)
+                return r;
+        (void) on_submit_item(last, &submitting);
+        if (!wait) {
+                if (arguments->json)
+                        print_json(last);
+                else
+                        (void) printf("spooled as %s\n", text_at(last, "name") ? text_at(last, "name") : "?");
+                return EXIT_DONE;
+        }
+        json_int_t refused = json_integer_value(json_object_get(last, "refused"));
+        if (!arguments->json)
+                (void) printf("accepted %" JSON_INTEGER_FORMAT ", duplicates %" JSON_INTEGER_FORMAT ", refused %" JSON_INTEGER_FORMAT
+                              ", dropped %" JSON_INTEGER_FORMAT "\n",
+                        json_integer_value(json_object_get(last, "accepted")), json_integer_value(json_object_get(last, "duplicates")),
+                        refused, json_integer_value(json_object_get(last, "dropped")));
+        return refused > 0 ? EXIT_BAD_DATA : EXIT_DONE;
+}
+
+const Verb verb_submit = {
+        .name = "submit",
+        .section = "spool",
+        .usage = "FILE|- [--source S] [--format F] [--no-wait]",
+        .summary = "gives a file to the spool and prints what became of each record (exit 65 when one was refused)",
+        .flags = { { "source", "S", "whose records they are (leadctl)" },
+                { "format", "F", "json, ndjson, csv or form, with .gz or .zst; by default from the file's name" },
+                { "no-wait", NULL, "return once the file is safely in the spool" } },
+        .n_min = 1,
+        .n_max = 1,
+        .run = run_submit,
+};

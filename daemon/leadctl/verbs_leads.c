@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verbs that look at leads: list, show, log, explain, watch. Each asks one method and prints its answer, as a
+ * table for people or as JSON, one object a line, for programs.
+ */
+#include "leadctl.h"
+#include <inttypes.h>
+
+#define PAGE_MAX 1000
+
+static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
+
+/* ---- list ---- */
+
+static void add_due(Table *table, const Output *output, const json_t *item) {
+        int64_t due_us;
+        if (!time_from_json(json_object_get(item, "due"), &due_us)) {
+                table_add(table, STYLE_DIM, NULL);
+                return;
+        }
+        Text text = { 0 };
+        text_append_relative(&text, due_us - output->now_us);
+        table_add(table, due_us < output->now_us ? STYLE_BAD : due_us - output->now_us < US_PER_HOUR ? STYLE_WARN : STYLE_PLAIN, text.data);
+        text_free(&text);
+}
+
+static void add_list_row(Table *table, const Output *output, const json_t *item) {
+        Text text = { 0 };
+        int64_t since_us;
+        bool held = json_is_object(json_object_get(item, "held"));
+        table_add(table, STYLE_PLAIN, text_at(item, "lead"));
+        table_addf(table, held ? STYLE_WARN : STYLE_PLAIN, "%s%s", text_at(item, "status") ? text_at(item, "status") : "-",
+                held ? " (held)" : "");
+        table_add(table, STYLE_PLAIN, text_at(item, "owner") ? text_at(item, "owner") : text_at(item, "team"));
+        table_add(table, STYLE_PLAIN, text_at(item, "grade"));
+        text_append_points(&text, json_object_get(item, "fit"));
+        table_add(table, STYLE_PLAIN, text.data);
+        text_clear(&text);
+        text_append_points(&text, json_object_get(item, "engagement"));
+        table_add(table, STYLE_PLAIN, text.data);
+        text_clear(&text);
+        if (time_from_json(json_object_get(item, "since"), &since_us))
+                text_append_relative(&text, since_us - output->now_us);
+        table_add(table, STYLE_PLAIN, text.data);
+        add_due(table, output, item);
+        table_add(table, STYLE_PLAIN, text_at(item, "email") ? text_at(item, "email") : text_at(item, "name"));
+        text_free(&text);
+}
+
+static const Column list_columns[] = {
+        { "LEAD", false, false },
+        { "STATUS", false, false },
+        { "OWNER", false, true },
+        { "GRADE", false, false },
+        { "FIT", true, false },
+        { "ENG", true, false },
+        { "SINCE", true, false },
+        { "DUE", true, false },
+        { "WHO", false, true },
+};
+
+/* An empty list has a reason worth telling when the word asked for is none of the rules'. */
+static int explain_empty(Client *client, const Arguments *arguments) {
+        static const struct {
+                const char *flag, *kind;
+        } words[] = { { "status", "status" }, { "segment", "segment" }, { "owner", "member" } };
+        json_auto_t *reply = NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+                const char *word = arguments_value(arguments, words[i].flag);
+                if (!word || base_streq(word, "-"))
+                        continue;
+                if (!reply && client_call(client, "org.leadd.Control.Rules", json_object(), LEADCTL_TIMEOUT_MS, &reply) != 0)
+                        return EXIT_DONE;
+                const char *names[512], *near;
+                size_t n = 0, k;
+                json_t *rule;
+                bool known = false;
+                json_array_foreach(json_object_get(reply, "rules"), k, rule) {
+                        const char *name = text_at(rule, "rule"), *kind = text_at(rule, "kind");
+                        if (!name || !kind || !base_streq(kind, words[i].kind) || n == ARRAY_SIZE(names))
+                                continue;
+                        names[n++] = name;
+                        known = known || base_streq(name, word);
+                }
+                if (known || n == 0)
+                        continue;
+                near = text_closest(word, names, n);
+                say_error("the rules know no %s \"%s\"%s%s%s", words[i].kind, word, near ? "; did you mean \"" : "", near ? near : "",
+                        near ? "\"?" : "");
+                return EXIT_NO_SUCH_THING;
+        }
+        return EXIT_DONE;
+}
+
+static json_t *list_parameters(const Arguments *arguments, int64_t limit, int64_t before) {
+        json_t *parameters = client_parameters("status", arguments_value(arguments, "status"), "owner", arguments_value(arguments, "owner"),
+                "segment", arguments_value(arguments, "segment"), "grade", arguments_value(arguments, "grade"), NULL);
+        if (parameters && arguments_value(arguments, "held"))
+                (void) json_object_set_new(parameters, "held", json_true());
+        if (parameters)
+                (void) json_object_set_new(parameters, "limit", json_integer(limit < PAGE_MAX ? limit : PAGE_MAX));
+        if (parameters && before > 0)
+                (void) json_object_set_new(parameters, "before", json_integer(before));
+        return parameters;
+}
+
+static int run_list(const Arguments *arguments) {
+        int64_t limit, before = 0;
+        int r = arguments_number(arguments, "limit", 100, &limit);
+        if (r != 0)
+                return r;
+        _cleanup_(client_close) Client client;
+        r = client_open(arguments, &client);
+        if (r != 0)
+                return r;
+        Output output;
+        output_open(&output);
+        _cleanup_(table_done) Table table;
+        table_start(&table, list_columns, ARRAY_SIZE(list_columns));
+        int64_t n = 0;
+        do {
+                json_auto_t *reply = NULL;
+                r = client_call(&client, "org.leadd.Leads.List", list_parameters(arguments, limit - n, before), LEADCTL_TIMEOUT_MS, &reply);
+                if (r != 0)
+                        return r;
+                output_now(&output, text_at(reply, "now"));
+                size_t i;
+                json_t *item;
+                json_array_foreach(json_object_get(reply, "items"), i, item) {
+                        n++;
+                        if (arguments->json) {
+                                (void) json_object_del(item, "name"); /* the promised fields and no other */
+                                print_json(item);
+                        } else
+                                add_list_row(&table, &output, item);
+                }
+                before = json_integer_value(json_object_get(reply, "next"));
+        } while (before > 0 && n < limit);
+        if (n == 0) {
+                r = explain_empty(&client, arguments);
+                if (r == EXIT_DONE && !arguments->json)
+                        (void) fprintf(stderr, "No such leads.\n");
+                return r;
+        }
+        if (!arguments->json)
+                r = table_print(&table, &output);
+        if (before > 0 && !arguments->json) {
+                (void) fflush(stdout);
+                (void) fprintf(stderr, "There are more; --limit %" PRId64 " shows them.\n", 10 * limit);
+        }
+        return r;
+}
+
+const Verb verb_list = {
+        .name = "list",
+        .section = "daily",
+        .usage = "[--status S] [--owner O] [--segment G] [--grade A1] [--held] [--limit N]",
+        .summary = "leads, newest first",
+        .details = "Points are those of each lead's last event; `show` has them as of now. --owner - lists leads nobody owns.",
+        .flags = { { "status", "S", "only in this status" }, { "owner", "O", "only of this person; - for nobody" },
+                { "segment", "G", "only in this segment" }, { "grade", "A1", "only of this grade" },
+                { "held", NULL, "only those that wait because nobody could take them or a rule broke" },
+                { "limit", "N", "at most so many (default 100)" } },
+        .n_max = 0,
+        .run = run_list,
+};
+
+/* ---- show ---- */
+
+static void add_line(Text *out, const Output *output, const char *label, Style style, const char *value) {
+        style_begin(output, STYLE_DIM, out);
+        text_printf(out, "%-12s", label);
+        style_end(output, STYLE_DIM, out);
+        text_append_char(out, ' ');
+        style_begin(output, style, out);
+        text_append_safe(out, value && *value ? value : "-");
+        style_end(output, style, out);
+        text_append_char(out, '\n');
+}
+
+static void add_time_line(Text *out, const Output *output, const char *label, const json_t *value) {
+        Text text = { 0 };
+        int64_t time_us;
+        Style style = STYLE_PLAIN;
+        text_append_time(&text, json_string_value(value));
+        if (time_from_json(value, &time_us)) {
+                text_append(&text, " (");
+                text_append_relative(&text, time_us - output->now_us);
+                text_append(&text, ")");
+                if (base_streq(label, "due") && time_us < output->now_us)
+                        style = STYLE_BAD;
+        }
+        add_line(out, output, label, style, text.data);
+        text_free(&text);
+}
+
+/* RFC 3339 instants inside a sentence of the daemon, in the caller's zone. */
+static void append_sentence(Text *out, const char *s) {
+        while (*s) {
+                size_t n = strcspn(s, " ,;()");
+                int64_t time_us;
+                if (n >= 20 && time_parse_rfc3339(s, n, &time_us) == 0) {
+                        char buffer[TIME_TEXT_SIZE];
+                        text_append_time(out, time_format_rfc3339(time_us, buffer));
+                } else
+                        text_append_size(out, s, n);
+                s += n;
+                if (*s)
+                        text_append_char(out, *s++);
+        }
+}
+
+/* One line a fact, nested names joined by dots. */
+static void add_facts(Text *out, const Output *output, const char *prefix, const json_t *value) {
+        Text text = { 0 };
+        const char *key;
+        json_t *item;
+        if (json_is_object(value)) {
+                json_object_foreach((json_t *) value, key, item) {
+                        text_clear(&text);
+                        text_printf(&text, "%s%s%s", prefix, *prefix ? "." : "", key);
+                        add_facts(out, output, text.data ? text.data : prefix, item);
+                }
+        } else if (!json_is_null(value)) {
+                _cleanup_(base_freep) char *dump = json_is_string(value)
+                                                           ? strdup(json_string_value(value))
+                                                           : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+                text_append_safe(&text, prefix);
+                style_begin(output, STYLE_DIM, out);
+                text_printf(out, "  %-34s", text.data ? text.data : "");
+                style_end(output, STYLE_DIM, out);
+                text_append_char(out, ' ');
+                /* Answers of a form may hold anything, line breaks too. */
+                for (char *c = dump; c && *c; c++)
+                        if (*c == '\n' || *c == '\t')
+                                *c = ' ';
+                text_append_safe(out, dump ? dump : "");
+                text_append_char(out, '\n');
+        }
+        text_free(&text);
+}
+
+static void format_show(Text *out, const Output *output, const json_t *item) {
+        Text text = { 0 };
+        text_printf(&text, "%s", text_at(item, "lead") ? text_at(item, "lead") : "-");
+        if (text_at(item, "email"))
+                text_printf(&text, "  %s", text_at(item, "email"));
+        style_begin(output, STYLE_HEAD, out);
+        text_append_safe(out, text.data ? text.data : "");
+        style_end(output, STYLE_HEAD, out);
+        text_append_char(out, '\n');
+
+        text_clear(&text);
+        text_printf(&text, "%s", text_at(item, "status") ? text_at(item, "status") : "-");
+        if (text_at(item, "team"))
+                text_printf(&text, " (%s)", text_at(item, "team"));
+        add_line(out, output, "status", STYLE_PLAIN, text.data);
+        add_line(out, output, "owner", STYLE_PLAIN, text_at(item, "owner"));
+        add_time_line(out, output, "since", json_object_get(item, "since"));
+        add_time_line(out, output, "due", json_object_get(item, "due"));
+        text_clear(&text);
+        if (text_at(item, "waiting_for"))
+                append_sentence(&text, text_at(item, "waiting_for"));
+        add_line(out, output, "waiting for", json_is_object(json_object_get(item, "held")) ? STYLE_WARN : STYLE_PLAIN, text.data);
+        text_clear(&text);
+        text_printf(&text, "%s  fit ", text_at(item, "grade") ? text_at(item, "grade") : "-");
+        text_append_points(&text, json_object_get(item, "fit"));
+        text_append(&text, ", engagement ");
+        text_append_points(&text, json_object_get(item, "engagement"));
+        add_line(out, output, "grade", STYLE_PLAIN, text.data);
+        text_clear(&text);
+        size_t i;
+        json_t *segment;
+        json_array_foreach(json_object_get(item, "segments"), i, segment)
+                text_printf(&text, "%s%s", i ? ", " : "", json_string_value(segment));
+        add_line(out, output, "segments", STYLE_PLAIN, text.data);
+        text_clear(&text);
+        text_printf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "version")));
+        add_line(out, output, "events", STYLE_PLAIN, text.data);
+
+        static const char *const parts[] = { "person", "company", "consent", "interest", "answers", "attribution", "opportunity" };
+        for (i = 0; i < ARRAY_SIZE(parts); i++) {
+                const json_t *part = json_object_get(item, parts[i]);
+                if (!json_is_object(part) || json_object_size(part) == 0)
+                        continue;
+                style_begin(output, STYLE_HEAD, out);
+                text_append(out, parts[i]);
+                style_end(output, STYLE_HEAD, out);
+                text_append_char(out, '\n');
+                add_facts(out, output, "", part);
+        }
+        text_free(&text);
+}
+
+static int run_show(const Arguments *arguments) {
+        json_auto_t *reply = NULL;
+        int r = client_ask(
+                arguments, "org.leadd.Leads.Show", client_parameters("lead", arguments->positional[0], NULL), LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        json_t *item = json_object_get(reply, "item");
+        if (arguments->json) {
+                print_json(item);
+                return EXIT_DONE;
+        }
+        Output output;
+        output_open(&output);
+        output_now(&output, text_at(reply, "now"));
+        Text text = { 0 };
+        format_show(&text, &output, item);
+        print_text(&text);
+        text_free(&text);
+        return EXIT_DONE;
+}
+
+const Verb verb_show = {
+        .name = "show",
+        .section = "daily",
+        .usage = "LEAD",
+        .summary = "one lead as the rules see it now",
+        .details = "LEAD is 42, L-42, an e-mail address or SYSTEM:ID.",
+        .n_min = 1,
+        .n_max = 1,
+        .run = run_show,
+};
+
+/* ---- log ---- */
+
+static const Column log_columns[] = {
+        { "EVENT", true, false },
+        { "TIME", false, false },
+        { "TYPE", false, false },
+        { "SOURCE", false, true },
+        { "SUMMARY", false, true },
+};
+
+static int run_log(const Arguments *arguments) {
+        _cleanup_(client_close) Client client;
+        int r = client_open(arguments, &client);
+        if (r != 0)
+                return r;
+        Output output;
+        output_open(&output);
+        _cleanup_(table_done) Table table;
+        table_start(&table, log_columns, ARRAY_SIZE(log_columns));
+        json_int_t after = 0;
+        for (bool more = true; more;) {
+                json_t *parameters = client_parameters("lead", arguments->positional[0], NULL);
+                if (parameters) {
+                        (void) json_object_set_new(parameters, "limit", json_integer(PAGE_MAX));
+                        (void) json_object_set_new(parameters, "after", json_integer(after));
+                }
+                json_auto_t *reply = NULL;
+                r = client_call(&client, "org.leadd.Leads.Log", parameters, LEADCTL_TIMEOUT_MS, &reply);
+                if (r != 0)
+                        return r;
+                size_t i;
+                json_t *item;
+                json_array_foreach(json_object_get(reply, "items"), i, item) {
+                        after = json_integer_value(json_object_get(item, "event"));
+                        if (arguments->json) {
+                                print_json(item);
+                                continue;
+                        }
+                        Text text = { 0 };
+                        table_addf(&table, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, after);
+                        text_append_time(&text, text_at(item, "time"));
+                        table_add(&table, STYLE_PLAIN, text.data);
+                        table_add(&table, STYLE_PLAIN, text_at(item, "type"));
+                        table_add(&table, STYLE_DIM, text_at(item, "source"));
+                        table_add(&table, STYLE_PLAIN, text_at(item, "summary"));
+                        text_free(&text);
+                }
+                more = i > 0 && json_is_true(json_object_get(reply, "more"));
+        }
+        return arguments->json ? EXIT_DONE : table_print(&table, &output);
+}
+
+const Verb verb_log = {
+        .name = "log",
+        .section = "daily",
+        .usage = "LEAD",
+        .summary = "everything that happened to a lead, oldest first",
+        .n_min = 1,
+        .n_max = 1,
+        .run = run_log,
+};
+
+/* ---- explain ---- */
+
+static const Column receipt_columns[] = {
+        { "RULE", false, false },
+        { "KIND", false, false },
+        { "POINTS", true, false },
+        { "BEFORE", true, false },
+        { "AFTER", true, false },
+        { "AT", false, false },
+        { "BECAUSE", false, true },
+};
+
+static void append_because(Text *out, const json_t *receipt) {
+        const json_t *fields = json_object_get(receipt, "fields"), *event = json_object_get(receipt, "event");
+        const char *note = text_at(receipt, "note"), *key;
+        json_t *value;
+        size_t n = 0;
+        if (note)
+                text_printf(out, "%s%s", note, json_is_object(fields) ? "; " : "");
+        if (json_is_object(fields))
+                json_object_foreach((json_t *) fields, key, value) {
+                        _cleanup_(base_freep) char *dump =
+                                json_is_null(value) || json_is_true(value)
+                                        ? NULL
+                                        : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+                        text_printf(out, "%s%s%s%s", n++ ? "; " : "", key,
+                                json_is_null(value) ? " absent"
+                                : dump              ? " = "
+                                                    : "",
+                                dump ? dump : "");
+                }
+        if (json_is_integer(event))
+                text_printf(out, "%s(event %" JSON_INTEGER_FORMAT ")", out->size ? " " : "", json_integer_value(event));
+}
+
+static void add_receipt(Table *table, const json_t *receipt) {
+        static const char *const points[] = { "points", "before", "after" };
+        bool matched = json_is_true(json_object_get(receipt, "matched"));
+        const char *kind = text_at(receipt, "kind");
+        bool counts = kind && (base_streq(kind, "score") || base_streq(kind, "group"));
+        Text text = { 0 };
+        table_add(table, matched ? STYLE_GOOD : STYLE_DIM, text_at(receipt, "rule"));
+        table_add(table, STYLE_PLAIN, kind);
+        for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+                text_clear(&text);
+                if (counts && matched)
+                        text_append_points(&text, json_object_get(receipt, points[i]));
+                table_add(table, STYLE_PLAIN, text.data);
+        }
+        table_add(table, STYLE_DIM, text_at(receipt, "at"));
+        text_clear(&text);
+        append_because(&text, receipt);
+        table_add(table, STYLE_PLAIN, text.data);
+        text_free(&text);
+}
+
+static void print_heading(const Output *output, const char *format, ...) _printf_(2, 3);
+static void print_heading(const Output *output, const char *format, ...) {
+        Text text = { 0 }, line = { 0 };
+        va_list args;
+        va_start(args, format);
+        text_vprintf(&line, format, args);
+        va_end(args);
+        style_begin(output, STYLE_HEAD, &text);
+        text_append_safe(&text, line.data ? line.data : "");
+        style_end(output, STYLE_HEAD, &text);
+        text_append_char(&text, '\n');
+        print_text(&text);
+        text_free(&line);
+        text_free(&text);
+}
+
+static void print_receipts(const Output *output, const json_t *reply, bool matched, const char *heading) {
+        Table table;
+        table_start(&table, receipt_columns, ARRAY_SIZE(receipt_columns));
+        size_t i;
+        json_t *receipt;
+        json_array_foreach(json_object_get(reply, "receipts"), i, receipt) if (json_is_true(json_object_get(receipt, "matched")) == matched)
+                add_receipt(&table, receipt);
+        if (table.n_cells == 0) {
+                table_done(&table);
+                return;
+        }
+        print_heading(output, "\n%s", heading);
+        (void) table_print(&table, output);
+}
+
+static void print_moves(const Output *output, const json_t *reply) {
+        static const Column columns[] = { { "EVENT", true, false }, { "TIME", false, false }, { "MOVE", false, false },
+                { "FROM", false, false }, { "TO", false, false }, { "BY", false, true }, { "REASON", false, true },
+                { "NOTE", false, true } };
+        static const char *const keys[] = { "move", "from", "to", "by", "reason", "note" };
+        const json_t *moves = json_object_get(reply, "moves");
+        if (json_array_size(moves) == 0)
+                return;
+        Table table;
+        table_start(&table, columns, ARRAY_SIZE(columns));
+        size_t i;
+        json_t *move;
+        json_array_foreach((json_t *) moves, i, move) {
+                Text text = { 0 };
+                text_append_time(&text, text_at(move, "time"));
+                table_addf(&table, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(move, "event")));
+                table_add(&table, STYLE_PLAIN, text.data);
+                for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+                        table_add(&table, STYLE_PLAIN, text_at(move, keys[k]));
+                text_free(&text);
+        }
+        print_heading(output, "\nWhy it is in this status");
+        (void) table_print(&table, output);
+}
+
+static void print_assignments(const Output *output, const json_t *reply) {
+        static const Column columns[] = { { "EVENT", true, false }, { "TIME", false, false }, { "OWNER", false, false },
+                { "BEFORE", false, false }, { "ROUTE", false, false }, { "BECAUSE", false, true } };
+        static const char *const keys[] = { "owner", "previous", "route", "text" };
+        const json_t *assignments = json_object_get(reply, "assignments");
+        if (json_array_size(assignments) == 0)
+                return;
+        Table table;
+        table_start(&table, columns, ARRAY_SIZE(columns));
+        size_t i;
+        json_t *assignment;
+        json_array_foreach((json_t *) assignments, i, assignment) {
+                Text text = { 0 };
+                text_append_time(&text, text_at(assignment, "time"));
+                table_addf(&table, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(assignment, "event")));
+                table_add(&table, STYLE_PLAIN, text.data);
+                for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+                        table_add(&table, STYLE_PLAIN, text_at(assignment, keys[k]));
+                text_free(&text);
+        }
+        print_heading(output, "\nWhy this owner");
+        (void) table_print(&table, output);
+}
+
+static void print_explanation(const Output *output, const json_t *reply) {
+        Text text = { 0 };
+        bool recorded = json_is_true(json_object_get(reply, "recorded"));
+        text_append_time(&text, text_at(reply, "at"));
+        print_heading(output, "%s at %s%s", text_at(reply, "lead"), text.data ? text.data : "", recorded ? ", as it was recorded" : "");
+        text_clear(&text);
+        text_printf(&text, "%s, owner %s", text_at(reply, "status") ? text_at(reply, "status") : "-",
+                text_at(reply, "owner") ? text_at(reply, "owner") : "nobody");
+        if (!recorded) {
+                text_printf(&text, ", grade %s: fit ", text_at(reply, "grade") ? text_at(reply, "grade") : "-");
+                text_append_points(&text, json_object_get(reply, "fit"));
+                text_append(&text, ", engagement ");
+                text_append_points(&text, json_object_get(reply, "engagement"));
+        }
+        const json_t *held = json_object_get(reply, "held");
+        if (json_is_object(held))
+                text_printf(&text, "\nheld by %s: %s", text_at(held, "by"), text_at(held, "text") ? text_at(held, "text") : "");
+        text_printf(&text, "\nrules %.12s", text_at(reply, "rules") ? text_at(reply, "rules") : "-");
+        if (text_at(reply, "next_change")) {
+                text_append(&text, ", may change by itself at ");
+                text_append_time(&text, text_at(reply, "next_change"));
+        }
+        text_append_char(&text, '\n');
+        Text safe = { 0 };
+        text_append_safe(&safe, text.data ? text.data : "");
+        print_text(&safe);
+        text_free(&safe);
+        text_free(&text);
+        print_receipts(output, reply, true, "Rules that applied");
+        print_receipts(output, reply, false, "Rules that did not");
+        print_moves(output, reply);
+        print_assignments(output, reply);
+}
+
+static int run_explain(const Arguments *arguments) {
+        json_auto_t *reply = NULL;
+        int r = client_ask(arguments, "org.leadd.Leads.Explain",
+                client_parameters("lead", arguments->positional[0], "at", arguments_value(arguments, "at"), NULL), LEADCTL_TIMEOUT_MS,
+                &reply);
+        if (r != 0)
+                return r;
+        if (arguments->json) {
+                print_json(reply);
+                return EXIT_DONE;
+        }
+        Output output;
+        output_open(&output);
+        print_explanation(&output, reply);
+        return EXIT_DONE;
+}
+
+const Verb verb_explain = {
+        .name = "explain",
+        .section = "a lead",
+        .usage = "LEAD [--at TIME]",
+        .summary = "why: every rule's receipt, every move, every owner",
+        .details = "--at a later instant: as it would be if nothing happened. --at an earlier one: what the log recorded then.",
+        .flags = { { "at", "TIME", "RFC 3339, such as 2026-03-05T14:00:00+01:00" } },
+        .n_min = 1,
+        .n_max = 1,
+        .run = run_explain,
+};
+
+/* ---- watch ---- */
+
+typedef struct Watching {
+        bool json;
+        Output output;
+} Watching;
+
+static bool on_watch_item(json_t *item, void *userdata) {
+        const Watching *watching = userdata;
+        if (watching->json)
+                print_json(item);
+        else {
+                Text text = { 0 }, safe = { 0 };
+                text_append_time(&text, text_at(item, "time"));
+                text_printf(&text, "  %-8s %-22s %s\n", text_at(item, "lead") ? text_at(item, "lead") : "-",
+                        text_at(item, "type") ? text_at(item, "type") : "-", text_at(item, "summary") ? text_at(item, "summary") : "");
+                text_append_safe(&safe, text.data ? text.data : "");
+                bool refused = json_is_true(json_object_get(item, "refused"));
+                Text line = { 0 };
+                style_begin(&watching->output, refused ? STYLE_WARN : STYLE_PLAIN, &line);
+                text_append(&line, safe.data ? safe.data : "");
+                style_end(&watching->output, refused ? STYLE_WARN : STYLE_PLAIN, &line);
+                print_text(&line);
+                text_free(&line);
+                text_free(&safe);
+                text_free(&text);
+        }
+        return fflush(stdout) == 0;
+}
+
+static int run_watch(const Arguments *arguments) {
+        _cleanup_(client_close) Client client;
+        int r = client_open(arguments, &client);
+        if (r != 0)
+                return r;
+        Watching watching = { .json = arguments->json };
+        output_open(&watching.output);
+        return client_call_more(&client, "org.leadd.Control.Watch", json_object(), -1, on_watch_item, &watching, NULL);
+}
+
+const Verb verb_watch = {
+        .name = "watch",
+        .section = "daily",
+        .usage = "",
+        .summary = "every event as it is committed, until interrupted",
+        .run = run_watch,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verbs by which people act: the moves the rules declare, activities, notes, assignments. All are sent with a
+ * request_id, so that a lost connection never makes anything happen twice.
+ */
+#include "leadctl.h"
+
+static int act(const Arguments *arguments, const char *method, json_t *parameters) {
+        _cleanup_(client_close) Client client;
+        int r = client_open(arguments, &client);
+        if (r != 0) {
+                json_decref(parameters);
+                return r;
+        }
+        json_auto_t *reply = NULL;
+        r = client_call_once(&client, method, parameters, LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        if (arguments->json)
+                print_json(reply);
+        else {
+                const char *lead = json_string_value(json_object_get(reply, "lead")),
+                           *summary = json_string_value(json_object_get(reply, "summary"));
+                Text text = { 0 };
+                text_append_safe(&text, lead ? lead : "-");
+                text_append(&text, ": ");
+                text_append_safe(&text, json_is_true(json_object_get(reply, "duplicate")) ? "done before"
+                                        : summary && *summary                             ? summary
+                                                                                          : "noted");
+                text_append_char(&text, '\n');
+                print_text(&text);
+                text_free(&text);
+        }
+        return EXIT_DONE;
+}
+
+static int run_move(const Arguments *arguments) {
+        return act(arguments, "org.leadd.Leads.Move",
+                client_parameters("move", arguments->positional[0], "lead", arguments->positional[1], "reason",
+                        arguments_value(arguments, "reason"), "note", arguments_value(arguments, "note"), "as", arguments->as, NULL));
+}
+
+const Verb verb_move = {
+        .name = "move",
+        .section = "people",
+        .usage = "NAME LEAD [--reason R] [--note N] [--as PERSON]",
+        .summary = "a move that the rules declare; `leadctl accept 42` is short for `leadctl move accept 42`",
+        .details = "`leadctl rules` lists the moves. A refusal says what is missing and changes nothing (exit 1).\n"
+                   "Root and operators say for whom they act with --as.",
+        .flags = { { "reason", "R", "a reason of the rules; says where the lead goes when it is handed back" },
+                { "note", "N", "text for the log" } },
+        .n_min = 2,
+        .n_max = 2,
+        .acts = true,
+        .run = run_move,
+};
+
+static int run_did(const Arguments *arguments) {
+        return act(arguments, "org.leadd.Leads.Did",
+                client_parameters("lead", arguments->positional[0], "activity", arguments->positional[1], "note",
+                        arguments_value(arguments, "note"), "as", arguments->as, NULL));
+}
+
+const Verb verb_did = {
+        .name = "did",
+        .section = "people",
+        .usage = "LEAD ACTIVITY [--note N] [--as PERSON]",
+        .summary = "records what somebody did for the lead: call_made, email_sent, ...",
+        .flags = { { "note", "N", "text for the log" } },
+        .n_min = 2,
+        .n_max = 2,
+        .acts = true,
+        .run = run_did,
+};
+
+static int run_note(const Arguments *arguments) {
+        /* Words without quotes are one text. */
+        Text text = { 0 };
+        for (size_t i = 1; i < arguments->n_positional; i++)
+                text_printf(&text, "%s%s", i > 1 ? " " : "", arguments->positional[i]);
+        int r = text.error < 0 ? EXIT_NO_DAEMON
+                               : act(arguments, "org.leadd.Leads.Note",
+                                         client_parameters("lead", arguments->positional[0], "text", text.data, "as", arguments->as, NULL));
+        text_free(&text);
+        return r;
+}
+
+const Verb verb_note = {
+        .name = "note",
+        .section = "people",
+        .usage = "LEAD TEXT [--as PERSON]",
+        .summary = "writes a note into the lead's log",
+        .n_min = 2,
+        .n_max = LEADCTL_ARGUMENTS_MAX,
+        .acts = true,
+        .run = run_note,
+};
+
+static int run_assign(const Arguments *arguments) {
+        return act(arguments, "org.leadd.Leads.Assign",
+                client_parameters("lead", arguments->positional[0], "owner", arguments->positional[1], "note",
+                        arguments_value(arguments, "note"), "as", arguments->as, NULL));
+}
+
+const Verb verb_assign = {
+        .name = "assign",
+        .section = "people",
+        .usage = "LEAD OWNER [--note N] [--as PERSON]",
+        .summary = "hands the lead to a person by hand; turns are not disturbed",
+        .flags = { { "note", "N", "text for the log" } },
+        .n_min = 2,
+        .n_max = 2,
+        .acts = true,
+        .run = run_assign,
+};
