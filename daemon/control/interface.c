@@ -102,10 +102,11 @@ static const Method methods_control[] = {
                 .execute = execute_clock },
         { .name = "Submit",
                 .doc = "Takes the one regular file whose descriptor comes along into the spool under a source (default: leadctl)\n"
-                       "in a format (json, ndjson, csv, form; with .gz or .zst). With wait it answers when all records are judged;\n"
-                       "with more, results come as they are made, and the last reply has the counts.",
+                       "in a format (json, ndjson, csv, form; with .gz or .zst). With wait (the default) it answers when all\n"
+                       "records are judged; results are the first of them, the counts are all. aside: why the file itself was set aside.",
                 .inputs = { NAMED("source"), NAMED_REQUIRED("format"), FLAG("wait") },
-                .output = "(name: ?string, accepted: ?int, duplicates: ?int, refused: ?int, dropped: ?int, results: ?[]Result)",
+                .output = "(name: ?string, accepted: ?int, duplicates: ?int, refused: ?int, dropped: ?int, aside: ?string,\n"
+                          "  text: ?string, results: ?[]Result)",
                 .where = CONTROL_BY_OWNER,
                 .role = ROLE_GROUP,
                 .changes = true,
@@ -161,7 +162,12 @@ const Interface interface_control = {
                   "error BadValue (parameter: string, text: string)\n"
                   "error NoSuchEntry (name: string)\n"
                   "# Only a daemon started with --virtual-clock lets its clock be moved.\n"
-                  "error ClockIsReal ()\n",
+                  "error ClockIsReal ()\n"
+                  "# The file could not be put into the spool; nothing was taken.\n"
+                  "error SubmitRefused (reason: string, text: string)\n"
+                  "error TooManyWatchers ()\n"
+                  "# The daemon is going down; ask again when it is back. Any method may answer this.\n"
+                  "error Stopping ()\n",
 };
 
 /* ---- org.leadd.Leads ---- */
