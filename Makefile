@@ -8,6 +8,8 @@ CC = gcc
 # Where everything is built; the sanitizer build and other compilers get folders of their own.
 BUILD = build
 SANITIZE =
+# A build with ways to break it on purpose (LEADD_BREAK in the environment), for tests that must be able to fail.
+BREAKABLE =
 OPTIMIZE = -O2 -g
 WERROR = -Werror
 
@@ -25,7 +27,7 @@ fault_SOURCES = $(sort $(wildcard tests/fault/*.c))
 
 # ---- flags ----
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-CPPFLAGS += -Iinclude -D_GNU_SOURCE -DLEADD_VERSION='"$(VERSION)"' -DLEADD_PREFIX='"$(PREFIX)"'
+CPPFLAGS += -Iinclude -D_GNU_SOURCE -DLEADD_VERSION='"$(VERSION)"' -DLEADD_PREFIX='"$(PREFIX)"' $(if $(BREAKABLE),-DLEADD_BREAKABLE)
 CFLAGS += -std=gnu17 -Wall -Wextra $(WERROR) $(OPTIMIZE) -fstack-protector-strong -fno-common $(if $(SANITIZE),$(SANITIZERS))
 LDFLAGS += $(if $(SANITIZE),$(SANITIZERS)) -Wl,-z,relro,-z,now
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -317,6 +318,12 @@ static bool claim(Reader *reader) {
         if (resume) {
                 ticket->offset = resume->entry.next_offset;
                 ticket->index = resume->entry.next_index;
+        }
+        if (LEADD_BROKEN("unlink_first")) {
+                char path[PATH_MAX];
+                (void) snprintf(path, sizeof path, "%s/incoming/%s/new/%s", reader->leadd->options.spool, file->identity.source,
+                        file->identity.name);
+                (void) unlink(path);
         }
         reader->open[reader->n_open++] = ticket;
         return true;
