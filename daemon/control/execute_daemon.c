@@ -38,7 +38,7 @@ static json_t *status_rules(const RuleSet *rules) {
         bool failed = !json;
         put(json, "hash", json_text(rules->hash_text), &failed);
         put(json, "directory", json_text(rules->directory), &failed);
-        put_count(json, "declared", rules->n_rules, &failed);
+        put_count(json, "n", rules->n_rules, &failed);
         if (failed) {
                 json_decref(json);
                 return NULL;
@@ -88,12 +88,11 @@ int execute_status(const ControlDesk *desk, ControlCall *call) {
         _cleanup_(json_decrefp) json_t *status = json_object();
         bool failed = !status;
         put(status, "version", json_string(LEADD_VERSION), &failed);
-        put(status, "time", json_time(clock_now_us(desk->clock)), &failed);
-        put(status, "virtual_clock", json_boolean(clock_is_virtual(desk->clock)), &failed);
+        put(status, "now", json_time(clock_now_us(desk->clock)), &failed);
+        put(status, "clock", json_string(clock_is_virtual(desk->clock) ? "virtual" : "real"), &failed);
         put(status, "rules", desk->rules ? status_rules(desk->rules) : json_null(), &failed);
         put(status, "book", status_counts(&counts), &failed);
         put(status, "records", status_records(&counts), &failed);
-        put(status, "next_due", json_time(store_wake_next(desk->store)), &failed);
         if (failed)
                 return -ENOMEM;
         if (desk->status) {

@@ -256,7 +256,15 @@ static int say_reply_error(const char *error, json_t *parameters) {
                 say_error("refused: leadd runs on the real clock; start a staging copy with --virtual-clock=TIME to move it");
                 return EXIT_REFUSED;
         }
-        if (base_streq(name, "Failed"))
+        if (base_streq(name, "SubmitRefused")) {
+                say_error("refused: %s; nothing was taken", text_of(parameters, "text"));
+                return EXIT_BAD_DATA;
+        }
+        if (base_streq(name, "Stopping"))
+                say_error("leadd is stopping; try again when it is back (`systemctl status leadd`)");
+        else if (base_streq(name, "TooManyWatchers"))
+                say_error("too many are watching already; end one of them");
+        else if (base_streq(name, "Failed"))
                 say_error("leadd could not do it: %s; `journalctl -u leadd` says more", text_of(parameters, "text"));
         else
                 say_error("leadd answers %s; are leadctl and leadd of the same version? (`leadctl ping`)", error);

@@ -41,7 +41,7 @@ static void append_value(Text *out, const char *key, const json_t *value, const 
                 text_printf(out, "%.*f %s", unit ? 1 : 0, size, units[unit]);
         } else if (time_from_json(value, &time_us)) {
                 text_append_time(out, json_string_value(value));
-                if (!base_streq(key, "time")) {
+                if (!base_streq(key, "now")) {
                         text_append(out, " (");
                         text_append_relative(out, time_us - output->now_us);
                         text_append(out, ")");
@@ -104,7 +104,7 @@ static int run_status(const Arguments *arguments) {
         }
         Output output;
         output_open(&output);
-        output_now(&output, text_at(status, "time"));
+        output_now(&output, text_at(status, "now"));
         Text text = { 0 };
         append_status(&text, &output, status, 0);
         print_text(&text);
@@ -231,6 +231,14 @@ static void print_problems(const json_t *problems) {
         }
 }
 
+static bool has_errors(const json_t *problems) {
+        size_t i;
+        json_t *problem;
+        json_array_foreach((json_t *) problems, i,
+                problem) if (text_at(problem, "severity") && base_streq(text_at(problem, "severity"), "error")) return true;
+        return false;
+}
+
 static int run_reload(const Arguments *arguments) {
         bool check = arguments_value(arguments, "check") != NULL;
         json_t *parameters = json_object();
@@ -246,7 +254,7 @@ static int run_reload(const Arguments *arguments) {
         r = client_call_once(&client, "org.leadd.Control.Reload", parameters, LEADCTL_TIMEOUT_LONG_MS, &reply);
         if (r != 0)
                 return r;
-        bool loaded = json_is_true(json_object_get(reply, "loaded"));
+        bool loaded = check ? !has_errors(json_object_get(reply, "problems")) : json_is_true(json_object_get(reply, "loaded"));
         if (arguments->json)
                 print_json(reply);
         else {
@@ -406,7 +414,7 @@ static int run_spool(const Arguments *arguments) {
                 text_free(&text);
         } else
                 (void) printf("done\n");
-        return json_integer_value(json_object_get(result, "refused")) > 0 ? EXIT_BAD_DATA : EXIT_DONE;
+        return json_integer_value(json_object_get(result, "stays")) > 0 ? EXIT_BAD_DATA : EXIT_DONE;
 }
 
 const Verb verb_spool = {
@@ -550,12 +558,17 @@ static int run_submit(const Arguments *arguments) {
                 return EXIT_DONE;
         }
         json_int_t refused = json_integer_value(json_object_get(last, "refused"));
-        if (!arguments->json)
+        const char *aside = text_at(last, "aside");
+        if (aside) {
+                (void) fflush(stdout);
+                say_error("the file was set aside (%s): %s; `leadctl spool` lists it", aside,
+                        text_at(last, "text") ? text_at(last, "text") : "it is unusable");
+        } else if (!arguments->json)
                 (void) printf("accepted %" JSON_INTEGER_FORMAT ", duplicates %" JSON_INTEGER_FORMAT ", refused %" JSON_INTEGER_FORMAT
                               ", dropped %" JSON_INTEGER_FORMAT "\n",
                         json_integer_value(json_object_get(last, "accepted")), json_integer_value(json_object_get(last, "duplicates")),
                         refused, json_integer_value(json_object_get(last, "dropped")));
-        return refused > 0 ? EXIT_BAD_DATA : EXIT_DONE;
+        return refused > 0 || aside ? EXIT_BAD_DATA : EXIT_DONE;
 }
 
 const Verb verb_submit = {

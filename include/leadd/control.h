@@ -95,12 +95,13 @@ typedef struct ControlDesk {
 /* Runs the call's method and sets its reply or error. Never blocks on the client. */
 void control_execute(const ControlDesk *desk, ControlCall *call);
 /*
- * What CONTROL_BY_OWNER methods are given and owe (daemon/control/interface.c has the types):
- * Submit {source?, format, wait?} + descriptor. With control_call_more(): control_continue(call, {"results": [...]}) with at most
- *   CONTROL_SUBMIT_ITEMS_MAX items (control_submit_item) each time, and at last control_set_reply {name, accepted, duplicates, refused,
- * dropped}. Without more the last reply holds the first CONTROL_SUBMIT_ITEMS_MAX results as "results". Without wait: {name} at once. A bad
- * source or format: control_set_error "org.leadd.Control.BadValue" {parameter, text}. Watch {}: control_continue(call,
- * control_watch_item(...)) until it returns false; then control_finish.
+ * What CONTROL_BY_OWNER methods are given and owe (daemon/control/interface.c has the types).
+ *
+ * Submit {source?, format, wait?} and a descriptor: {name} at once when wait is false, else when all is judged {name, accepted,
+ * duplicates, refused, dropped, aside, text, results}. control_continue(call, {"results": [...]}) may send results as they are made.
+ * Errors: org.leadd.Control.SubmitRefused {reason, text}.
+ *
+ * Watch {}: control_continue(call, control_watch_item(...)) until it returns false; then control_finish.
  */
 /* result: accepted, duplicate, refused, dropped. NULL and 0 give null. */
 struct json_t *control_submit_item(uint64_t index, const char *result, uint64_t lead, uint64_t event, const char *reason, const char *field,
