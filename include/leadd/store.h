@@ -13,7 +13,7 @@
 #include "leadd/spool.h"
 
 #define STORE_SCHEMA_VERSION 1
-#define STORE_HISTORY_MAX 1000 /* newest activities of a lead that rules look at */
+#define STORE_HISTORY_MAX 1000      /* newest activities of a lead that rules look at */
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
 
 typedef struct Store Store;
@@ -37,7 +37,7 @@ const uint8_t *store_secret(const Store *store); /* DIGEST_SIZE bytes: keys of i
 const char *store_sqlite_version(void);
 
 /* ---- one transaction an event batch ---- */
-int store_begin(Store *store);
+int store_begin(Store *store); /* on a reader: a snapshot, until commit or rollback */
 /* Durable (WAL, synchronous=FULL) when it returns 0. STORE_E_FULL: rolled back. < 0: end the process (the second fsync lies). */
 int store_commit(Store *store);
 int store_rollback(Store *store); /* indexes are rebuilt to what the file holds */
@@ -55,8 +55,8 @@ int store_rules_find(Store *store, const char *hash_prefix, const void **ret_dat
 /* The event with that key, 0 = never seen. */
 uint64_t store_find_event(Store *store, const Key *key);
 /* The lead the record speaks of (record.md section 3): e-mail, else external id, else phone when it is the only key; an id match under a
- * different known e-mail is a new lead (0) with *ret_similar = the other. Also follows subject "lead:L-42". 0 = a new lead.
- * STORE_E_NONE: the subject names a lead that does not exist. */
+ * different known e-mail is a new lead (0) with *ret_similar = the other (as is a phone match beside other keys). Also follows subject
+ * "lead:L-42". 0 = a new lead. STORE_E_NONE: the subject names a lead that does not exist. */
 int store_find_lead(Store *store, const Record *record, uint64_t *ret_lead, uint64_t *ret_similar);
 /* LEAD as people write it: "42", "L-42", an e-mail, "SYSTEM:ID". STORE_E_NONE. Writing store only for the last two. */
 int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead);
@@ -65,9 +65,12 @@ int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead);
 uint64_t store_next_event(const Store *store);
 uint64_t store_next_lead(const Store *store);
 /* State, profile and history; all in the arena. For lead 0: an empty state. STORE_E_NONE. Any of the outputs may be NULL. */
-int store_load_lead(Store *store, uint64_t lead, Arena *arena, LeadState *ret_state, Facts *ret_profile, Activity **ret_history, size_t *ret_n_history);
-/* Seats of everybody, and the account owner for a company domain (NULL domain: none). */
-int store_load_desk(Store *store, const char *company_domain, uint64_t except_lead, const RuleSet *rules, int64_t now_us, Arena *arena, Desk *ret);
+int store_load_lead(
+        Store *store, uint64_t lead, Arena *arena, LeadState *ret_state, Facts *ret_profile, Activity **ret_history, size_t *ret_n_history);
+/* Seats of everybody, and the account owner for a company domain (NULL domain: none): the owner of its newest open owned lead but this
+ * one. Writing modes only. ret->seats is borrowed and stands until the next store_apply, store_rollback or store_load_desk. */
+int store_load_desk(
+        Store *store, const char *company_domain, uint64_t except_lead, const RuleSet *rules, int64_t now_us, Arena *arena, Desk *ret);
 
 typedef struct StoreEntry {
         const Record *record;
@@ -78,7 +81,9 @@ typedef struct StoreEntry {
         uint64_t ledger; /* file, 0 = none */
         uint64_t ledger_index;
 } StoreEntry;
-/* Appends the event and folds it into every projection, the outbox included. Not for refused decisions. */
+/* Appends the event and folds it into every projection, the outbox included. Not for refused decisions. STORE_E_FULL: the whole
+ * transaction was rolled back. -ESTALE: decided on a state the lead no longer has; nothing was written. After another failure the
+ * transaction can only be rolled back (store_commit says -ECANCELED). */
 int store_apply(Store *store, const StoreEntry *entry);
 
 /* ---- the ledger of spool files ---- */
@@ -93,12 +98,15 @@ typedef struct LedgerEntry {
 /* The unsettled entry of that file, or a new one (LEDGER_READING, offset 0, index 1). */
 int store_ledger_open(Store *store, const SpoolIdentity *identity, int64_t now_us, LedgerEntry *ret);
 int store_ledger_save(Store *store, const LedgerEntry *entry, int64_t now_us);
-/* The file is gone from the spool (finished or set aside): its name and inode may be used by another from now on. */
+/* The file is gone from the spool (finished or set aside): its name and inode may be used by another from now on. Its rejects are
+ * forgotten. */
 int store_ledger_settle(Store *store, uint64_t ledger, bool aside, int64_t now_us);
 /* At start: unsettled files, so that the reader resumes them; stop by returning != 0. */
-int store_ledger_unsettled(Store *store, int (*on_entry)(const SpoolIdentity *identity, const LedgerEntry *entry, void *userdata), void *userdata);
+int store_ledger_unsettled(
+        Store *store, int (*on_entry)(const SpoolIdentity *identity, const LedgerEntry *entry, void *userdata), void *userdata);
 /* A refused record, kept until its file's rejects are written; one row a (ledger, index). */
-int store_reject_add(Store *store, uint64_t ledger, uint64_t index, const char *reason, const char *field, const char *text, const char *raw, size_t raw_size);
+int store_reject_add(Store *store, uint64_t ledger, uint64_t index, const char *reason, const char *field, const char *text,
+        const char *raw, size_t raw_size);
 /* The rejects of a file as NDJSON lines {index, reason, field, text, raw}. */
 int store_rejects_format(Store *store, uint64_t ledger, Text *out);
 
@@ -127,38 +135,49 @@ int64_t store_outbox_next(Store *store); /* the earliest next attempt, TIME_NONE
 typedef struct ListFilter {
         const char *status, *owner, *segment, *grade; /* NULL = any; owner "-" = nobody */
         bool held;
-        size_t limit; /* 0 = 100 */
+        size_t limit;    /* 0 = 100 */
         uint64_t before; /* page: leads with an id below this; 0 = from the newest */
 } ListFilter;
 typedef struct ListRow {
         LeadState state;
-        const char *team; /* owning team of the status under the active rules */
+        const char *team;                   /* owning team of the status under the active rules */
         const char *email, *name, *company; /* NULL */
 } ListRow;
 int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListRow *row, void *userdata), void *userdata);
 
-typedef struct StoredReceipt { const char *rule; int64_t points_mp, before_mp, after_mp; bool failed; const char *note; } StoredReceipt;
+typedef struct StoredReceipt {
+        const char *rule;
+        int64_t points_mp, before_mp, after_mp;
+        bool matched, failed;
+        uint64_t event;   /* the newest activity that counted, 0 = none */
+        const char *note; /* NULL also when it was erased with the payload */
+} StoredReceipt;
 typedef struct StoredEvent {
         uint64_t id, lead;
-        const char *type, *source, *record_id, *actor, *rules_hash, *summary;
+        const char *type, *source, *record_id, *actor, *rules_hash, *summary, *subject, *reminded_roles;
         int64_t time_us, now_us;
         unsigned flags;
-        const MoveMade *moves; size_t n_moves;
+        const MoveMade *moves;
+        size_t n_moves;
         Assignment assignment;
-        const StoredReceipt *receipts; size_t n_receipts;
-        const void *facts; size_t facts_size; /* encoded; NULL when erased */
+        const StoredReceipt *receipts;
+        size_t n_receipts;
+        const void *facts;
+        size_t facts_size; /* encoded; NULL when erased */
 } StoredEvent;
 /* A lead's events, oldest first; lead 0: the whole log in commit order from event `from`. Strings live during the callback. */
 int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata);
 
 typedef struct StoreCounts {
+        /* n_unowned: open leads nobody owns although their status' team has members; without test leads */
         uint64_t n_leads, n_events, n_held, n_unowned, n_outbox, n_outbox_failing, n_wakes;
         uint64_t n_accepted, n_duplicates, n_refused, n_dropped, n_files; /* of the ledger, for ever */
         uint64_t file_size, wal_size;
 } StoreCounts;
 int store_counts(Store *store, StoreCounts *ret);
 /* Hits of a rule in stored receipts and moves since an instant, and the last one: for `leadctl rules`. */
-int store_rule_hits(Store *store, int64_t since_us, int (*on_rule)(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata), void *userdata);
+int store_rule_hits(Store *store, int64_t since_us,
+        int (*on_rule)(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata), void *userdata);
 
 /* ---- proof ---- */
 /* Rebuilds one event's Record from the log (for replay). */

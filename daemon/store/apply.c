@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only way anything enters the book: one event appended and folded into every
+ * projection, in the transaction its caller holds. Decides nothing: it writes what
+ * decide said. A decision about a state that is no longer the lead's is refused.
+ */
+#include "internal.h"
+#include <errno.h>
+
+static bool is_submission(const Record *record) { return record->family == FAMILY_LEAD && base_streq(record->event, "submitted"); }
+
+static unsigned event_flags(const StoreEntry *entry) {
+        const Record *record = entry->record;
+        const Assignment *assignment = &entry->decision->assignment;
+        unsigned flags = record->flags & EVENT_RECORD_FLAGS;
+        if (is_submission(record))
+                flags |= EVENT_IS_ACTIVITY | EVENT_IS_SUBMISSION;
+        else if (record->family == FAMILY_ACTIVITY)
+                flags |= EVENT_IS_ACTIVITY;
+        /* By hand is not by turn: it does not count for a day's share. */
+        if (assignment->changed && assignment->owner && assignment->route && !base_streq(assignment->route, "assign"))
+                flags |= EVENT_IS_ROUTED;
+        return flags;
+}
+
+static int add_event(Store *store, const StoreEntry *entry, uint64_t prev, unsigned flags) {
+        const Record *record = entry->record;
+        uint8_t id[DIGEST_SIZE];
+        Ref type, source, actor;
+        int r = name_ref(store, record->type ? record->type : "", STORE_NAMES_MAX, &type);
+        if (r == 0)
+                r = name_ref(store, record->source ? record->source : "", STORE_NAMES_MAX, &source);
+        if (r == 0)
+                r = name_ref(store, entry->actor, STORE_NAMES_MAX, &actor);
+        if (r == 0)
+                r = body_encode(store, entry, &store->body, &store->notes);
+        if (r == 0)
+                r = sql_run(store, SQL_EVENT_ADD, ARG(entry->event_id), ARG(entry->lead_id), ARG(prev), ARG(type), ARG(source), ARG(actor),
+                        ARG(store->now.rules), ARG(entry->now_us), ARG(entry->now_us - record->time_us), ARG(flags),
+                        record_id_pack(record->id, id), ARG(entry->ledger), ARG(entry->ledger_index),
+                        ARG_BYTES(store->body.data, store->body.size));
+        if (r != 0)
+                return r;
+        if (record->facts.n_items == 0 && !record->subject && store->notes.size == 0)
+                return 0;
+        text_clear(&store->facts);
+        r = facts_encode(&record->facts, &store->facts);
+        if (r == 0)
+                r = store->facts.error;
+        if (r != 0)
+                return r;
+        Blob facts = record->facts.n_items > 0 ? (Blob){ store->facts.data, store->facts.size } : (Blob){ 0 };
+        Blob notes = store->notes.size > 0 ? (Blob){ store->notes.data, store->notes.size } : (Blob){ 0 };
+        return sql_run(store, SQL_PAYLOAD_ADD, ARG(entry->event_id), ARG(facts), ARG(record->subject), ARG(notes));
+}
+
+static int add_effects(Store *store, const StoreEntry *entry) {
+        const Decision *decision = entry->decision;
+        for (size_t i = 0; i < decision->n_effects; i++) {
+                const Effect *effect = &decision->effects[i];
+                Ref channel, recipient, role, rule;
+                int r = name_ref(store, effect->channel, STORE_NAMES_MAX, &channel);
+                if (r == 0)
+                        r = name_ref(store, effect->recipient, STORE_NAMES_MAX, &recipient);
+                if (r == 0)
+                        r = name_ref(store, effect->role, STORE_NAMES_MAX, &role);
+                if (r == 0)
+                        r = name_ref(store, effect->rule, STORE_NAMES_MAX, &rule);
+                if (r == 0)
+                        r = sql_run(store, SQL_OUTBOX_ADD, ARG(store->now.next_outbox), ARG(entry->event_id), ARG(entry->lead_id),
+                                ARG((int) effect->kind), ARG((int) effect->via), ARG(channel), ARG(recipient), ARG(effect->address),
+                                ARG(role), ARG(rule), ARG(effect->step), ARG(effect->body), ARG(entry->now_us));
+                if (r != 0)
+                        return r;
+                store->now.next_outbox++;
+        }
+        return 0;
+}
+
+static int change_desk(Store *store, const StoreEntry *entry, unsigned flags, uint64_t owner) {
+        const Decision *decision = entry->decision;
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < decision->n_turns; i++)
+                r = desk_set_turn(store, decision->turns[i].member, decision->turns[i].turn);
+        for (size_t i = 0; r == 0 && i < decision->n_absences; i++)
+                r = desk_set_absence(
+                        store, decision->absences[i].member, decision->absences[i].away_from_us, decision->absences[i].away_until_us);
+        if (r == 0 && flags & EVENT_IS_ROUTED && owner > 0)
+                r = desk_add_routed(store, owner, entry->now_us);
+        return r;
+}
+
+/* ---- the lead ---- */
+
+static int fold_side_tables(Store *store, const LeadRow *before, const LeadRow *row, const LeadState *after) {
+        int r = 0;
+        if (row->flags & LEAD_HAS_SLA) {
+                uint64_t rule;
+                r = name_intern(store, after->sla.rule, &rule);
+                if (r == 0)
+                        r = sql_run(store, SQL_SLA_SET, ARG(row->id), ARG(rule), ARG(after->sla.start_event), ARG(after->sla.start_us),
+                                ARG_TIME(after->sla.due_us), ARG(after->sla.next_step), ARG_TIME(after->sla.next_due_us));
+        } else if (before->flags & LEAD_HAS_SLA)
+                r = sql_run(store, SQL_SLA_DELETE, ARG(row->id));
+        if (r != 0)
+                return r;
+        if (row->flags & LEAD_HAS_HELD) {
+                uint64_t by;
+                r = name_intern(store, after->held.by, &by);
+                if (r == 0)
+                        r = sql_run(store, SQL_HELD_SET, ARG(row->id), ARG(by), ARG(after->held.text), ARG(after->held.since_us),
+                                ARG_TIME(after->held.next_look_us));
+        } else if (before->flags & LEAD_HAS_HELD)
+                r = sql_run(store, SQL_HELD_DELETE, ARG(row->id));
+        if (r != 0)
+                return r;
+        if (row->flags & LEAD_HAS_RECYCLE) {
+                uint64_t reason;
+                r = name_intern(store, after->recycle_reason, &reason);
+                if (r == 0)
+                        r = sql_run(store, SQL_RECYCLE_SET, ARG(row->id), ARG_TIME(after->recycle_us), ARG(reason));
+        } else if (before->flags & LEAD_HAS_RECYCLE)
+                r = sql_run(store, SQL_RECYCLE_DELETE, ARG(row->id));
+        return r;
+}
+
+static int fold_wake(Store *store, const LeadRow *before, const LeadRow *row) {
+        int r = 0;
+        if (before->wake_us == row->wake_us)
+                return 0;
+        if (before->wake_us != TIME_NONE)
+                r = sql_run(store, SQL_WAKE_DELETE, ARG(before->wake_us), ARG(row->id));
+        if (r == 0 && row->wake_us != TIME_NONE)
+                r = sql_run(store, SQL_WAKE_ADD, ARG(row->wake_us), ARG(row->id));
+        return r;
+}
+
+static bool is_account(Store *store, const LeadRow *row) {
+        return row->owner > 0 && row->company > 0 && status_is_open(store, row->status);
+}
+
+static int fold_counts(Store *store, const LeadRow *before, const LeadRow *row) {
+        bool was_account = before->id > 0 && is_account(store, before), is_account_now = is_account(store, row);
+        int r = 0;
+        if (was_account && (!is_account_now || before->company != row->company))
+                r = desk_account_remove(store, before->company, row->id);
+        if (r == 0 && is_account_now && (!was_account || before->company != row->company))
+                r = desk_account_add(store, row->company, row->id);
+        if (r != 0)
+                return r;
+        /* Test leads are not counted. */
+        bool was_counted = before->id > 0 && !(before->flags & LEAD_TEST), is_counted = !(row->flags & LEAD_TEST);
+        bool is_same = before->owner == row->owner && before->status == row->status &&
+                       (before->flags & LEAD_UNACCEPTED) == (row->flags & LEAD_UNACCEPTED) && was_counted == is_counted;
+        if (is_same)
+                return 0;
+        if (was_counted)
+                r = desk_count(store, before->owner, before->status, -1, -(int64_t) (before->flags & LEAD_UNACCEPTED));
+        if (r == 0 && is_counted)
+                r = desk_count(store, row->owner, row->status, 1, row->flags & LEAD_UNACCEPTED);
+        return r;
+}
+
+static int write_lead(Store *store, const LeadRow *before, const LeadRow *row, const LeadState *after) {
+        Ref segments = { 0 };
+        int r = segments_join(after, &store->segments);
+        if (r == 0 && after->n_segments > 0)
+                r = name_ref(store, store->segments.data, STORE_PHRASES_MAX, &segments);
+        if (r != 0)
+                return r;
+        Arg wake = row->wake_us == TIME_NONE ? ARG_TIME(TIME_NONE) : ARG(row->wake_us - row->created_us);
+        if (before->id == 0)
+                return sql_run(store, SQL_LEAD_ADD, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version),
+                        ARG(row->last_event), ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us),
+                        ARG(row->touched_us - row->created_us), ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade),
+                        ARG(segments), ARG(row->flags), wake, ARG(row->company));
+        r = sql_run(store, SQL_LEAD_SET, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version), ARG(row->last_event),
+                ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us), ARG(row->touched_us - row->created_us),
+                ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags), wake, ARG(row->company),
+                ARG(before->last_event));
+        if (r == 0 && sqlite3_changes(store->db) != 1)
+                return -ESTALE;
+        return r;
+}
+
+static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *before, bool has_email, LeadRow *ret) {
+        const Decision *decision = entry->decision;
+        const LeadState *after = &decision->after;
+        LeadRow row = {
+                .id = entry->lead_id,
+                .version = after->version,
+                .last_event = entry->event_id,
+                .moved_event = after->moved_event,
+                .company = before->company,
+                .created_us = after->created_us,
+                .entered_us = after->entered_us,
+                .touched_us = after->touched_us,
+                .wake_us = after->wake_us,
+                .flags = (before->flags & LEAD_HAS_EMAIL) | (has_email ? LEAD_HAS_EMAIL : 0) | (after->unaccepted ? LEAD_UNACCEPTED : 0) |
+                         (after->test ? LEAD_TEST : 0) | (after->sla.rule ? LEAD_HAS_SLA : 0) | (after->held.by ? LEAD_HAS_HELD : 0) |
+                         (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0),
+        };
+        int r = name_intern(store, after->status, &row.status);
+        if (r == 0)
+                r = name_intern(store, after->owner, &row.owner);
+        if (r == 0)
+                r = name_intern(store, after->grade, &row.grade);
+        if (r == 0 && decision->profile_changed) {
+                text_clear(&store->profile);
+                r = company_intern(store, facts_text(&decision->profile, FIELD_COMPANY_DOMAIN), &row.company);
+                if (r == 0)
+                        r = facts_encode(&decision->profile, &store->profile);
+                if (r == 0)
+                        r = store->profile.error;
+                if (r == 0)
+                        r = sql_run(store, SQL_PROFILE_SET, ARG(row.id), ARG_BYTES(store->profile.data, store->profile.size));
+        }
+        if (r == 0)
+                r = write_lead(store, before, &row, after);
+        if (r == 0)
+                r = fold_side_tables(store, before, &row, after);
+        if (r == 0)
+                r = fold_wake(store, before, &row);
+        if (r == 0)
+                r = fold_counts(store, before, &row);
+        if (r == 0)
+                *ret = row;
+        return r;
+}
+
+static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
+        bool has_email = false;
+        unsigned flags = event_flags(entry);
+        uint64_t owner = 0;
+        int r = add_event(store, entry, before->last_event, flags);
+        if (r == 0)
+                r = keys_collect(store, entry->record, &store->key_text, &has_email);
+        if (r == 0)
+                r = keys_add(store, entry->event_id, entry->lead_id, &store->key_text);
+        if (r == 0 && entry->lead_id > 0) {
+                LeadRow row;
+                r = fold_lead(store, entry, before, has_email, &row);
+                if (r == 0) {
+                        owner = row.owner;
+                        store->hot = row;
+                }
+        }
+        if (r == 0)
+                r = change_desk(store, entry, flags, owner);
+        if (r == 0)
+                r = add_effects(store, entry);
+        return r;
+}
+
+int store_apply(Store *store, const StoreEntry *entry) {
+        const Decision *decision = entry->decision;
+        LeadRow before = { .wake_us = TIME_NONE };
+        int r = store_may_write(store);
+        if (r != 0)
+                return r;
+        if (decision->refused || entry->event_id != store->now.next_event)
+                return -EINVAL;
+        if (entry->event_id > STORE_IDS_MAX || entry->lead_id > STORE_IDS_MAX)
+                return -EOVERFLOW;
+        if (entry->lead_id > 0) {
+                if (decision->is_new != (entry->lead_id == store->now.next_lead) || !decision->after.status)
+                        return -EINVAL;
+                if (!decision->is_new) {
+                        r = lead_row(store, entry->lead_id, &before);
+                        if (r != 0)
+                                return r == STORE_E_NONE ? -EINVAL : r;
+                        /* Decided on what the lead is now? The version counts its events. */
+                        if (decision->after.version != before.version + 1)
+                                return -ESTALE;
+                }
+        }
+        r = apply(store, entry, &before);
+        if (r != 0)
+                return store_write_failed(store, r);
+        store->now.next_event++;
+        if (entry->lead_id == store->now.next_lead)
+                store->now.next_lead++;
+        return 0;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is it, and have we seen it: idempotency keys of events and identity keys of
+ * leads. Keys are keyed digests, kept once, in the order of their events; finding them
+ * is the in-memory index's work, each hit verified against its row. The first lead
+ * that brought a key keeps it.
+ */
+#include "internal.h"
+#include <errno.h>
+
+#define KEY_GROUP (1 + KEY_SIZE) /* kind and key */
+
+uint32_t key_fingerprint(unsigned kind, const Key *key) {
+        uint32_t fingerprint;
+        memcpy(&fingerprint, key->bytes, sizeof(fingerprint));
+        return fingerprint ^ kind * UINT32_C(0x9e3779b9);
+}
+
+static bool key_is_none(const Key *key) {
+        static const Key none;
+        return memcmp(key, &none, sizeof(none)) == 0;
+}
+
+/* Does the blob hold that key? kind 0 is the event's own, at the front. */
+static bool keys_hold(Blob keys, unsigned kind, const Key *key) {
+        const uint8_t *at = keys.data;
+        if (keys.size < KEY_SIZE)
+                return false;
+        if (kind == 0)
+                return memcmp(at, key->bytes, KEY_SIZE) == 0;
+        for (size_t i = KEY_SIZE; i + KEY_GROUP <= keys.size; i += KEY_GROUP)
+                if (at[i] == kind && memcmp(at + i + 1, key->bytes, KEY_SIZE) == 0)
+                        return true;
+        return false;
+}
+
+static int find(Store *store, unsigned kind, const Key *key, uint64_t *ret_event, uint64_t *ret_lead) {
+        uint32_t fingerprint = key_fingerprint(kind, key), event;
+        *ret_event = *ret_lead = 0;
+        for (size_t cursor = 0; (event = index_find(&store->keys, fingerprint, &cursor)) != 0;) {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                int r = sql_row(store, SQL_KEY_GET, &row, ARG((uint64_t) event));
+                if (r == STORE_E_NONE)
+                        continue;
+                if (r != 0)
+                        return r;
+                if (keys_hold(column_blob(row, 1), kind, key)) {
+                        *ret_event = event;
+                        *ret_lead = column_u64(row, 0);
+                        return 0;
+                }
+        }
+        return 0;
+}
+
+int key_find_lead(Store *store, IdentityKind kind, const Key *key, uint64_t *ret_lead) {
+        uint64_t event;
+        return find(store, kind, key, &event, ret_lead);
+}
+
+int key_find_event(Store *store, const Key *key, uint64_t *ret_event) {
+        uint64_t lead;
+        *ret_event = 0;
+        return key_is_none(key) ? 0 : find(store, 0, key, ret_event, &lead);
+}
+
+uint64_t store_find_event(Store *store, const Key *key) {
+        uint64_t event;
+        int r = key_find_event(store, key, &event);
+        /* "Never seen" would count it twice: so nothing more is written by a store that cannot read its keys. */
+        if (r != 0 && store->failed == 0)
+                store->failed = r < 0 ? r : -EIO;
+        return event;
+}
+
+int keys_collect(Store *store, const Record *record, Text *out, bool *ret_email) {
+        text_clear(out);
+        text_append_size(out, record->key.bytes, KEY_SIZE);
+        *ret_email = false;
+        for (size_t i = 0; i < record->n_identities; i++) {
+                const Identity *identity = &record->identities[i];
+                uint64_t known;
+                int r = key_find_lead(store, identity->kind, &identity->key, &known);
+                if (r != 0)
+                        return r;
+                if (known > 0 || keys_hold((Blob){ out->data, out->size }, identity->kind, &identity->key))
+                        continue;
+                text_append_char(out, (char) identity->kind);
+                text_append_size(out, identity->key.bytes, KEY_SIZE);
+                if (identity->kind == IDENTITY_EMAIL)
+                        *ret_email = true;
+        }
+        return out->error;
+}
+
+static int index_keys(Store *store, uint64_t event, Blob keys, bool undoable) {
+        const uint8_t *at = keys.data;
+        for (size_t i = 0; i < keys.size; i += i == 0 ? KEY_SIZE : KEY_GROUP) {
+                Key key;
+                unsigned kind = i == 0 ? 0 : at[i];
+                if (i + (i == 0 ? KEY_SIZE : KEY_GROUP) > keys.size)
+                        return -EBADMSG;
+                memcpy(key.bytes, at + i + (i > 0), KEY_SIZE);
+                if (kind == 0 && key_is_none(&key))
+                        continue;
+                uint32_t fingerprint = key_fingerprint(kind, &key);
+                int r = undoable ? index_add_undoable(store, &store->keys, fingerprint, (uint32_t) event)
+                                 : index_add(&store->keys, fingerprint, (uint32_t) event);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys) {
+        Key own;
+        memcpy(own.bytes, keys->data, KEY_SIZE);
+        if (keys->size == KEY_SIZE && key_is_none(&own))
+                return 0;
+        int r = sql_run(store, SQL_KEY_ADD, ARG(event), ARG(lead), ARG_BYTES(keys->data, keys->size));
+        if (r == 0)
+                r = index_keys(store, event, (Blob){ keys->data, keys->size }, true);
+        return r;
+}
+
+int keys_load(Store *store) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        for (r = sql_row_plain(store, SQL_KEY_ALL, &row); r == 0; r = sql_next(store, row)) {
+                Blob keys = column_blob(row, 1);
+                if (column_u64(row, 0) > STORE_IDS_MAX || keys.size < KEY_SIZE)
+                        return -EBADMSG;
+                r = index_keys(store, column_u64(row, 0), keys, false);
+                if (r != 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+/* ---- finding the lead ---- */
+
+/* "42" or "L-42"; 0 = no lead's number. */
+static uint64_t parse_lead(const char *text) {
+        uint64_t lead = 0;
+        if ((text[0] == 'L' || text[0] == 'l') && text[1] == '-')
+                text += 2;
+        if (text[0] == '\0')
+                return 0;
+        for (; *text; text++) {
+                if (*text < '0' || *text > '9' || lead > STORE_IDS_MAX)
+                        return 0;
+                lead = lead * 10 + (uint64_t) (*text - '0');
+        }
+        return lead;
+}
+
+static int lead_exists(Store *store, uint64_t lead, uint64_t *ret) {
+        LeadRow row;
+        int r = lead == 0 ? STORE_E_NONE : lead_row(store, lead, &row);
+        *ret = r == 0 ? lead : 0;
+        return r;
+}
+
+int store_find_lead(Store *store, const Record *record, uint64_t *ret_lead, uint64_t *ret_similar) {
+        *ret_lead = *ret_similar = 0;
+        if (!store_is_writer(store))
+                return -EOPNOTSUPP;
+        if (record->subject && strncmp(record->subject, "lead:", 5) == 0)
+                return lead_exists(store, parse_lead(record->subject + 5), ret_lead);
+
+        bool has_email = false, has_other = false;
+        for (size_t i = 0; i < record->n_identities; i++) {
+                has_email |= record->identities[i].kind == IDENTITY_EMAIL;
+                has_other |= record->identities[i].kind != IDENTITY_PHONE;
+        }
+        /* In the order of the kinds, not of the array: the e-mail decides wherever it stands. */
+        for (IdentityKind kind = IDENTITY_EMAIL; kind <= IDENTITY_PHONE; kind++)
+                for (size_t i = 0; i < record->n_identities; i++) {
+                        const Identity *identity = &record->identities[i];
+                        uint64_t lead;
+                        LeadRow row;
+                        if (identity->kind != kind)
+                                continue;
+                        int r = key_find_lead(store, kind, &identity->key, &lead);
+                        if (r != 0)
+                                return r;
+                        if (lead == 0)
+                                continue;
+                        if (kind == IDENTITY_PHONE && has_other) {
+                                /* A switchboard has one number for many people: a hint, no more. */
+                                *ret_similar = lead;
+                                return 0;
+                        }
+                        if (kind == IDENTITY_EXTERNAL_ID && has_email) {
+                                /* This record's address is new. If the lead has one, it is another person's or another life's. */
+                                r = lead_row(store, lead, &row);
+                                if (r != 0)
+                                        return r == STORE_E_NONE ? -EBADMSG : r;
+                                if (row.flags & LEAD_HAS_EMAIL) {
+                                        *ret_similar = lead;
+                                        return 0;
+                                }
+                        }
+                        *ret_lead = lead;
+                        return 0;
+                }
+        return 0;
+}
+
+static int resolve_key(Store *store, IdentityKind kind, const char *system, const char *text, uint64_t *ret_lead) {
+        Key key;
+        int r = identity_key(store->secret, kind, system, text, &key);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return STORE_E_NONE;
+        r = key_find_lead(store, kind, &key, ret_lead);
+        return r == 0 && *ret_lead == 0 ? STORE_E_NONE : r;
+}
+
+int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead) {
+        uint64_t lead = parse_lead(text);
+        *ret_lead = 0;
+        if (lead > 0)
+                return lead_exists(store, lead, ret_lead);
+        const char *colon = strchr(text, ':'), *at = strchr(text, '@');
+        if (!colon && !at)
+                return STORE_E_NONE;
+        if (!store_is_writer(store))
+                return -EOPNOTSUPP;
+        /* "crm:a@b" is an id that looks like an address; "a@b" has no colon before its at sign. */
+        if (at && (!colon || at < colon))
+                return resolve_key(store, IDENTITY_EMAIL, NULL, text, ret_lead);
+        _cleanup_(base_freep) char *system = strndup(text, (size_t) (colon - text));
+        if (!system)
+                return -ENOMEM;
+        return resolve_key(store, IDENTITY_EXTERNAL_ID, system, colon + 1, ret_lead);
+}

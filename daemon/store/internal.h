@@ -1,0 +1,445 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * store, inside: what the files of the room share. Nothing outside daemon/store
+ * includes this but tests/bench/floor.c, which writes the same rows through the
+ * same statements so that it stays in step with the schema.
+ *
+ * sql.c      every SQL text of the program, typed binding, stepping, error mapping
+ * open.c     the file: lock, pragmas, migrations, transactions, checkpoints
+ * index.c    in-memory open addressing: 8 bytes a slot, verified against the row
+ * names.c    the dictionary: text <-> small integer
+ * desk.c     seats, tallies, account owners: counters in memory, and the undo journal
+ * codec.c    the compact blobs inside an event row
+ * identity.c idempotency and identity keys, finding a lead
+ * lead.c     reading leads; apply.c writing events; log.c reading events back
+ * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
+ * rules.c    archived rule sets; proof.c comparing and checking; counts.c numbers
+ */
+#include "leadd/store.h"
+#include <sqlite3.h>
+
+/* "LEAD": set in the file's header, so that a foreign database is told apart. */
+#define STORE_APPLICATION_ID 0x4c454144
+/* Above this many dictionary entries, texts that outsiders choose (types, sources, actors) are kept in their row instead. */
+#define STORE_NAMES_MAX 100000
+/* The same for phrases (summaries, texts of assignments), which mostly repeat. */
+#define STORE_PHRASES_MAX 20000
+#define STORE_NAME_SIZE_MAX 512 /* a longer text is never made a dictionary entry */
+/* Events of one lead looked at on the way to its STORE_HISTORY_MAX newest activities. */
+#define STORE_CHAIN_MAX 10000
+/* Slots of the indexes hold 32-bit ids. */
+#define STORE_IDS_MAX UINT32_MAX
+
+/* ---- sql.c -------------------------------------------------------------- */
+
+typedef enum Sql {
+        SQL_BEGIN,
+        SQL_BEGIN_READ,
+        SQL_COMMIT,
+        SQL_ROLLBACK,
+        SQL_META_GET,
+        SQL_META_SET,
+        SQL_COUNTERS,
+        SQL_TOTAL_GET,
+        SQL_TOTAL_SET,
+        SQL_NAME_ADD,
+        SQL_NAME_AFTER,
+        SQL_RULESET_ADD,
+        SQL_RULESET_TOUCH,
+        SQL_RULESET_BY_HASH,
+        SQL_RULESET_BY_ID,
+        SQL_RULESET_BY_PREFIX,
+        SQL_STATUS_ALL,
+        SQL_STATUS_ADD,
+        SQL_STATUS_CLEAR,
+        SQL_COMPANY_ADD,
+        SQL_COMPANY_GET,
+        SQL_COMPANY_ALL,
+        SQL_EVENT_ADD,
+        SQL_EVENT_GET,
+        SQL_EVENT_NEXT,
+        SQL_EVENT_PREV,
+        SQL_EVENT_ACTIVITY,
+        SQL_EVENT_ROUTED,
+        SQL_EVENT_SINCE,
+        SQL_PAYLOAD_ADD,
+        SQL_KEY_ADD,
+        SQL_KEY_GET,
+        SQL_KEY_ALL,
+        SQL_LEAD_ADD,
+        SQL_LEAD_SET,
+        SQL_LEAD_GET,
+        SQL_LEAD_LIST,
+        SQL_LEAD_LIST_HELD,
+        SQL_LEAD_OWNED,
+        SQL_PROFILE_SET,
+        SQL_PROFILE_GET,
+        SQL_SLA_SET,
+        SQL_SLA_GET,
+        SQL_SLA_DELETE,
+        SQL_HELD_SET,
+        SQL_HELD_GET,
+        SQL_HELD_DELETE,
+        SQL_RECYCLE_SET,
+        SQL_RECYCLE_GET,
+        SQL_RECYCLE_DELETE,
+        SQL_WAKE_ADD,
+        SQL_WAKE_DELETE,
+        SQL_WAKE_NEXT,
+        SQL_WAKE_DUE,
+        SQL_SEAT_SET,
+        SQL_SEAT_ALL,
+        SQL_TALLY_SET,
+        SQL_TALLY_DELETE,
+        SQL_TALLY_ALL,
+        SQL_LEDGER_ADD,
+        SQL_LEDGER_GET,
+        SQL_LEDGER_SET,
+        SQL_LEDGER_UNSETTLED,
+        SQL_REJECT_ADD,
+        SQL_REJECT_ALL,
+        SQL_REJECT_CLEAR,
+        SQL_OUTBOX_ADD,
+        SQL_OUTBOX_DUE,
+        SQL_OUTBOX_DONE,
+        SQL_OUTBOX_RETRY,
+        SQL_OUTBOX_NEXT,
+        SQL_COUNT_HELD,
+        SQL_COUNT_OUTBOX,
+        SQL_COUNT_WAKES,
+        SQL_N
+} Sql;
+
+typedef struct Blob {
+        const void *data; /* NULL = SQL NULL */
+        size_t size;
+} Blob;
+/* A text that is mostly a dictionary entry: the entry's id, or (id 0) the text itself, or NULL. */
+typedef struct Ref {
+        uint64_t id;
+        const char *text;
+} Ref;
+/* An instant: TIME_NONE is SQL NULL. */
+typedef struct Instant {
+        int64_t us;
+} Instant;
+
+typedef enum ArgType { ARG_NULL, ARG_INTEGER, ARG_TEXT, ARG_BLOB } ArgType;
+typedef struct Arg {
+        ArgType type;
+        int64_t integer; /* or the size of a blob */
+        const void *data;
+} Arg;
+
+static inline Arg arg_int(int v) { return (Arg){ .type = ARG_INTEGER, .integer = v }; }
+static inline Arg arg_unsigned(unsigned v) { return (Arg){ .type = ARG_INTEGER, .integer = v }; }
+static inline Arg arg_i64(int64_t v) { return (Arg){ .type = ARG_INTEGER, .integer = v }; }
+static inline Arg arg_u64(uint64_t v) { return (Arg){ .type = ARG_INTEGER, .integer = (int64_t) v }; }
+static inline Arg arg_text(const char *v) { return (Arg){ .type = v ? ARG_TEXT : ARG_NULL, .data = v }; }
+static inline Arg arg_blob(Blob v) { return (Arg){ .type = v.data ? ARG_BLOB : ARG_NULL, .data = v.data, .integer = (int64_t) v.size }; }
+static inline Arg arg_ref(Ref v) { return v.id > 0 ? arg_u64(v.id) : arg_text(v.text); }
+static inline Arg arg_instant(Instant v) { return v.us == TIME_NONE ? (Arg){ .type = ARG_NULL } : arg_i64(v.us); }
+
+/* The type of the C value decides how it is bound; a type without a line here does not compile. */
+#define ARG(v) \
+        _Generic((v), \
+                bool: arg_int, \
+                int: arg_int, \
+                unsigned: arg_unsigned, \
+                int64_t: arg_i64, \
+                uint64_t: arg_u64, \
+                char *: arg_text, \
+                const char *: arg_text, \
+                Blob: arg_blob, \
+                Ref: arg_ref, \
+                Instant: arg_instant)(v)
+#define ARG_TIME(us) arg_instant((Instant){ (us) })
+#define ARG_BYTES(p, n) arg_blob((Blob){ (p), (n) })
+
+#define SQL_ARGS_(...) (const Arg[]){ __VA_ARGS__ }, sizeof((const Arg[]){ __VA_ARGS__ }) / sizeof(Arg)
+/* Runs a statement that yields no row. 0, STORE_E_FULL, -errno. */
+#define sql_run(store, sql, ...) sql_run_args((store), (sql), SQL_ARGS_(__VA_ARGS__))
+/* Runs a statement and stands on its first row: 0, STORE_E_NONE, STORE_E_FULL, -errno. The row lives until *ret is reset:
+ * hold it in a `_cleanup_(sql_resetp) sqlite3_stmt *` and let nobody outside this room see it. */
+#define sql_row(store, sql, ret, ...) sql_row_args((store), (sql), (ret), SQL_ARGS_(__VA_ARGS__))
+
+int sql_run_args(Store *store, Sql sql, const Arg *args, size_t n_args);
+int sql_run_plain(Store *store, Sql sql);
+int sql_row_args(Store *store, Sql sql, sqlite3_stmt **ret, const Arg *args, size_t n_args);
+int sql_row_plain(Store *store, Sql sql, sqlite3_stmt **ret);
+int sql_next(Store *store, sqlite3_stmt *statement);
+void sql_resetp(sqlite3_stmt **statement);
+/* What an SQLite result means here: 0, STORE_E_FULL or -errno. */
+int sql_error(Store *store, int rc);
+int sql_prepare_all(Store *store);
+void sql_finalize_all(Store *store);
+/* Pragmas for the mode, the file's identity, migrations. STORE_E_NEWER, STORE_E_CORRUPT. */
+int sql_set_up(Store *store);
+/* A value of one row and column from a fixed text. */
+int sql_pragma(Store *store, const char *text, int64_t *ret);
+
+static inline uint64_t column_u64(sqlite3_stmt *s, int i) { return (uint64_t) sqlite3_column_int64(s, i); }
+static inline int64_t column_time(sqlite3_stmt *s, int i) {
+        return sqlite3_column_type(s, i) == SQLITE_NULL ? TIME_NONE : sqlite3_column_int64(s, i);
+}
+static inline const char *column_text(sqlite3_stmt *s, int i) { return (const char *) sqlite3_column_text(s, i); }
+static inline Blob column_blob(sqlite3_stmt *s, int i) {
+        const void *data = sqlite3_column_blob(s, i);
+        return (Blob){ .data = data, .size = (size_t) sqlite3_column_bytes(s, i) };
+}
+
+/* What the proofs read: a query per projection, dictionary ids replaced by their texts; and the invariants of store_check,
+ * each yielding a row (id, text) per problem. */
+typedef struct SqlQuery {
+        const char *name;
+        const char *text;
+        int n_keys; /* leading columns that order and identify a row */
+} SqlQuery;
+const SqlQuery *sql_projections(size_t *ret_n);
+const SqlQuery *sql_invariants(size_t *ret_n);
+const char *sql_integrity_check(void);
+
+/* ---- index.c ------------------------------------------------------------ */
+
+/* Fingerprint -> ids. Many keys may share a fingerprint: the caller verifies each candidate against its row. */
+typedef struct Index {
+        uint64_t *slots; /* fingerprint << 32 | id; 0 = empty */
+        unsigned bits;   /* log2 of the number of slots; 0 = none yet */
+        size_t n;
+} Index;
+void index_free(Index *index);
+int index_reserve(Index *index, size_t n); /* room for n more: adding them cannot fail */
+int index_add(Index *index, uint32_t fingerprint, uint32_t id);
+bool index_remove(Index *index, uint32_t fingerprint, uint32_t id);
+/* Walks the candidates: start with *cursor = 0; 0 = no more. */
+uint32_t index_find(const Index *index, uint32_t fingerprint, size_t *cursor);
+/* A seeded hash of bytes, for keys that outsiders choose. */
+uint64_t index_hash(uint64_t seed, const void *data, size_t size);
+
+/* ---- names.c ------------------------------------------------------------ */
+
+typedef struct Name {
+        char *text;
+        uint32_t hash;
+        uint32_t seat; /* index in the desk, 0 = none */
+        /* as a status under the active rules: */
+        uint64_t team;
+        uint8_t status_kind; /* StatusKind + 1; 0 = no status */
+        bool is_staffed;     /* its team has members */
+} Name;
+typedef struct Names {
+        Name *items; /* by id; item 0 is nobody */
+        size_t n;    /* ids below n are loaded */
+        size_t capacity;
+        Index index;
+} Names;
+void names_free(Names *names);
+int names_load(Store *store); /* what the file has and memory has not */
+void names_truncate(Store *store, size_t n);
+/* The id of a text, made when new. NULL or "" is 0. */
+int name_intern(Store *store, const char *text, uint64_t *ret);
+/* The same without ever making one; 0 = not there. */
+uint64_t name_find(Store *store, const char *text);
+/* A dictionary entry while there are fewer than n_max of them, else the text itself. */
+int name_ref(Store *store, const char *text, size_t n_max, Ref *ret);
+/* NULL for 0 and for what does not exist. Valid until the store is closed or the transaction that made it is rolled back. */
+const char *name_text(Store *store, uint64_t id);
+int name_copy(Store *store, uint64_t id, Arena *arena, const char **ret); /* NULL for 0 */
+/* A column that holds a Ref. */
+int column_ref(Store *store, sqlite3_stmt *row, int column, Arena *arena, const char **ret);
+
+/* ---- desk.c ------------------------------------------------------------- */
+
+/* How many leads somebody (or nobody) owns in a status. Kept in the `tally` table, written once a transaction. */
+typedef struct Tally {
+        uint64_t status;
+        int64_t n, n_unaccepted;
+        bool is_dirty;
+} Tally;
+/* Leads routed in one quarter of an hour: midnight falls on one in every zone. */
+#define SEAT_QUARTER_US (15 * US_PER_MINUTE)
+#define SEAT_QUARTERS 128 /* 32 hours: more than a day in any zone */
+typedef struct Quarter {
+        int64_t number;
+        uint32_t n;
+} Quarter;
+typedef struct SeatInside {
+        uint64_t member; /* name; 0 for seat 0: nobody */
+        bool is_dirty;   /* turn or absence */
+        bool has_dirty_tally;
+        Tally *tallies;
+        size_t n_tallies;
+        Quarter *quarters; /* NULL until the first routed lead */
+} SeatInside;
+/* The leads of one company that are open and owned, ids ascending. */
+typedef struct Account {
+        uint32_t n, capacity; /* capacity 0: the one lead stands in `one` */
+        union {
+                uint32_t one;
+                uint32_t *many;
+        };
+} Account;
+typedef struct Members {
+        Seat *seats; /* public halves; item 0 is nobody */
+        SeatInside *inside;
+        size_t n, capacity;
+        Account *accounts; /* by company id */
+        size_t n_accounts;
+        /* n_today of all seats holds for instants in [from, until) under the rules with that hash */
+        bool today_is_known;
+        int64_t today_from_us, today_until_us;
+        uint8_t today_rules[DIGEST_SIZE];
+} Members;
+
+typedef enum UndoKind { UNDO_INDEX_ADD = 1, UNDO_INDEX_REMOVE, UNDO_ACCOUNT_ADD, UNDO_ACCOUNT_REMOVE, UNDO_QUARTER } UndoKind;
+typedef struct Undo {
+        UndoKind kind;
+        Index *index;
+        uint64_t a, b; /* fingerprint, id | company, lead | seat << 32 + slot, quarter's number */
+        uint32_t n;
+} Undo;
+
+void desk_free(Members *members);
+int desk_load(Store *store);       /* seats and tallies from their tables */
+int desk_load_today(Store *store); /* quarters from the tail of the log */
+int desk_load_accounts(Store *store);
+int desk_load_statuses(Store *store);
+int companies_load(Store *store);
+int desk_flush(Store *store); /* dirty seats and tallies, before COMMIT */
+int desk_set_turn(Store *store, const char *member, int64_t turn);
+int desk_set_absence(Store *store, const char *member, int64_t from_us, int64_t until_us);
+int desk_add_routed(Store *store, uint64_t owner, int64_t now_us);
+int desk_count(Store *store, uint64_t owner, uint64_t status, int64_t n, int64_t n_unaccepted);
+int desk_account_add(Store *store, uint64_t company, uint64_t lead);
+int desk_account_remove(Store *store, uint64_t company, uint64_t lead);
+int company_intern(Store *store, const char *domain, uint64_t *ret); /* NULL is 0 */
+int company_find(Store *store, const char *domain, uint64_t *ret);   /* 0 = not known */
+bool status_is_open(Store *store, uint64_t status);                  /* not final under the active rules */
+
+/* Room for one more entry: made before the change, so that a change is never without its undo. */
+int undo_reserve(Store *store);
+void undo_push(Store *store, Undo undo); /* after undo_reserve; nothing outside a transaction */
+void undo_all(Store *store);
+/* index_add and index_remove inside a transaction. */
+int index_add_undoable(Store *store, Index *index, uint32_t fingerprint, uint32_t id);
+int index_remove_undoable(Store *store, Index *index, uint32_t fingerprint, uint32_t id);
+
+/* ---- codec.c ------------------------------------------------------------ */
+
+/* Bits of event.flags above those of RecordFlags. */
+enum {
+        EVENT_RECORD_FLAGS = 0xff,
+        EVENT_IS_ACTIVITY = 1 << 8,   /* an activity or a submission: history */
+        EVENT_IS_SUBMISSION = 1 << 9, /* lead.submitted */
+        EVENT_IS_ROUTED = 1 << 10,    /* rules chose a new owner: counts for per_day */
+};
+/* Encodes what the decision did into the body; what may hold personal data (notes) goes to ret_notes, which shares the payload's fate. */
+int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes);
+/* Fills moves, assignment, receipts, summary, reminded of an event; strings in the arena. facts: for notes kept in the payload. */
+int body_decode(Store *store, uint64_t event, Blob body, Blob notes, const Facts *facts, Arena *arena, StoredEvent *ret);
+/* The owner an event routed its lead to. */
+int body_decode_owner(Store *store, Blob body, Arena *arena, const char **ret_owner);
+/* Record ids: a hex digest, a UUID or a number takes a fraction of its text. */
+Arg record_id_pack(const char *id, uint8_t buf[static DIGEST_SIZE]);
+int record_id_unpack(sqlite3_stmt *row, int column, Arena *arena, const char **ret);
+/* family and event from a type; 0 when it is none of ours. */
+RecordFamily record_family(const char *type, const char **ret_event);
+
+/* ---- identity.c --------------------------------------------------------- */
+
+int keys_load(Store *store);
+uint32_t key_fingerprint(unsigned kind, const Key *key); /* kind 0: an event's */
+/* The lead with that key, 0 = none. */
+int key_find_lead(Store *store, IdentityKind kind, const Key *key, uint64_t *ret_lead);
+int key_find_event(Store *store, const Key *key, uint64_t *ret_event);
+/* The keys an event brings, as kept in key.keys: its own, then kind + key of each identity not known yet. */
+int keys_collect(Store *store, const Record *record, Text *out, bool *ret_email);
+int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys);
+
+/* ---- lead.c ------------------------------------------------------------- */
+
+/* Bits of lead.flags. */
+enum {
+        LEAD_UNACCEPTED = 1 << 0,
+        LEAD_TEST = 1 << 1,
+        LEAD_HAS_SLA = 1 << 2, /* rows in the side tables */
+        LEAD_HAS_HELD = 1 << 3,
+        LEAD_HAS_RECYCLE = 1 << 4,
+        LEAD_HAS_EMAIL = 1 << 5, /* an e-mail leads here */
+};
+/* The hot row, as integers. */
+typedef struct LeadRow {
+        uint64_t id, version, last_event, moved_event;
+        uint64_t status, owner, grade, company;
+        int64_t created_us, entered_us, touched_us, wake_us;
+        unsigned flags;
+} LeadRow;
+int lead_row(Store *store, uint64_t lead, LeadRow *ret); /* STORE_E_NONE */
+/* A set of segments as one text and back. */
+int segments_join(const LeadState *state, Text *out);
+int segments_split(const char *text, Arena *arena, LeadState *ret);
+int facts_load(Blob blob, Arena *arena, Facts *ret);
+
+/* ---- ledger.c ---- */
+
+int ledgers_load(Store *store);
+
+/* ---- proof.c ---- */
+
+/* The SQL functions name(), body() and digest() of this connection. */
+int proof_register(Store *store);
+
+/* ---- the store ---------------------------------------------------------- */
+
+/* Next ids and sums that go back to their values at BEGIN on a rollback. */
+typedef struct Counters {
+        uint64_t next_event, next_lead, next_outbox, next_ledger, next_company;
+        uint64_t rules; /* id of the active rule set; 0 = none */
+        uint64_t n_accepted, n_duplicates, n_refused, n_dropped, n_files;
+        size_t n_names, n_seats;
+} Counters;
+
+struct Store {
+        sqlite3 *db;
+        sqlite3_stmt *statements[SQL_N];
+        StoreMode mode;
+        char *path;
+        int lock_fd;
+        uint8_t secret[DIGEST_SIZE];
+        uint64_t seed; /* of in-memory hashes */
+
+        bool is_in_transaction;
+        bool is_spoiled;       /* a write in it failed half-way: it can only be rolled back */
+        bool statuses_changed; /* in this transaction */
+        bool totals_changed;
+        unsigned n_snapshots;
+        int failed; /* sticky: what broke where no error can be returned, or a commit that failed */
+        int n_wal_pages;
+
+        Counters now, saved;
+        Names names;
+        Index keys;      /* events by key, identities by key -> event that brought it */
+        Index ledgers;   /* unsettled files */
+        Index companies; /* by domain */
+        Members members;
+        Undo *undo;
+        size_t n_undo, undo_capacity;
+
+        LeadRow hot; /* the row read or written last; id 0 = none */
+        Text body, notes, facts, profile, key_text, segments;
+        Text archive; /* lent by store_rules_* */
+};
+
+static inline bool store_is_writer(const Store *store) { return store->mode != STORE_READ_ONLY; }
+/* A reader's several statements see one state of the file; nests. */
+int snapshot_enter(Store *store);
+void snapshot_leave(Store *store);
+static inline void snapshot_leavep(Store **store) {
+        if (*store)
+                snapshot_leave(*store);
+}
+/* In a transaction of a healthy writer? Else -errno. */
+int store_may_write(const Store *store);
+/* After a failed write: STORE_E_FULL rolls everything back; returns r. */
+int store_write_failed(Store *store, int r);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is still to happen: the armed instants of leads, and what the world is to be
+ * told. Both are found by their time, earliest first. Delivering is notify's work;
+ * a row that was delivered keeps who was told what and when, but not the text.
+ */
+#include "internal.h"
+#include <errno.h>
+
+/* ---- armed instants ---- */
+
+static int64_t earliest(Store *store, Sql sql) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row_plain(store, sql, &row);
+        if (r == 0)
+                return sqlite3_column_int64(row, 0);
+        /* "None" would silence every reminder: the next write says what is wrong. */
+        if (r != STORE_E_NONE && store->failed == 0)
+                store->failed = r < 0 ? r : -EIO;
+        return TIME_NONE;
+}
+
+int64_t store_wake_next(Store *store) { return earliest(store, SQL_WAKE_NEXT); }
+int64_t store_outbox_next(Store *store) { return earliest(store, SQL_OUTBOX_NEXT); }
+
+int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_leads, int64_t *ret_due_us, size_t *ret_n) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        *ret_n = 0;
+        for (r = sql_row(store, SQL_WAKE_DUE, &row, ARG(now_us), ARG((uint64_t) n_max)); r == 0 && *ret_n < n_max;
+                r = sql_next(store, row)) {
+                ret_due_us[*ret_n] = sqlite3_column_int64(row, 0);
+                ret_leads[*ret_n] = column_u64(row, 1);
+                (*ret_n)++;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+/* ---- outbox ---- */
+
+/* Columns of SQL_OUTBOX_DUE. */
+enum {
+        OUTBOX_ID,
+        OUTBOX_EVENT,
+        OUTBOX_LEAD,
+        OUTBOX_KIND,
+        OUTBOX_VIA,
+        OUTBOX_CHANNEL,
+        OUTBOX_RECIPIENT,
+        OUTBOX_ADDRESS,
+        OUTBOX_ROLE,
+        OUTBOX_RULE,
+        OUTBOX_STEP,
+        OUTBOX_BODY,
+        OUTBOX_CREATED,
+        OUTBOX_ATTEMPTS,
+        OUTBOX_NEXT
+};
+
+static int copy_text(sqlite3_stmt *row, int column, Arena *arena, const char **ret) {
+        const char *text = column_text(row, column);
+        *ret = text ? arena_strdup(arena, text) : NULL;
+        return text && !*ret ? -ENOMEM : 0;
+}
+
+static int read_outbox(Store *store, sqlite3_stmt *row, Arena *arena, OutboxRow *ret) {
+        *ret = (OutboxRow){
+                .id = column_u64(row, OUTBOX_ID),
+                .event = column_u64(row, OUTBOX_EVENT),
+                .lead = column_u64(row, OUTBOX_LEAD),
+                .kind = (EffectKind) sqlite3_column_int(row, OUTBOX_KIND),
+                .via = (Via) sqlite3_column_int(row, OUTBOX_VIA),
+                .step = (uint32_t) sqlite3_column_int64(row, OUTBOX_STEP),
+                .attempts = (uint32_t) sqlite3_column_int64(row, OUTBOX_ATTEMPTS),
+                .created_us = sqlite3_column_int64(row, OUTBOX_CREATED),
+                .next_us = sqlite3_column_int64(row, OUTBOX_NEXT),
+        };
+        int r = column_ref(store, row, OUTBOX_CHANNEL, arena, &ret->channel);
+        if (r == 0)
+                r = column_ref(store, row, OUTBOX_RECIPIENT, arena, &ret->recipient);
+        if (r == 0)
+                r = column_ref(store, row, OUTBOX_ROLE, arena, &ret->role);
+        if (r == 0)
+                r = column_ref(store, row, OUTBOX_RULE, arena, &ret->rule);
+        if (r == 0)
+                r = copy_text(row, OUTBOX_ADDRESS, arena, &ret->address);
+        if (r == 0)
+                r = copy_text(row, OUTBOX_BODY, arena, &ret->body);
+        return r;
+}
+
+int store_outbox_due(Store *store, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        OutboxRow *rows = NULL;
+        size_t n = 0, capacity = 0;
+        int r;
+        for (r = sql_row(store, SQL_OUTBOX_DUE, &row, ARG(now_us), ARG((uint64_t) n_max)); r == 0; r = sql_next(store, row)) {
+                if (n == capacity) {
+                        /* Grown by doubling: n_max may be large and the outbox mostly empty. */
+                        capacity = capacity > 0 ? capacity * 2 : 16;
+                        OutboxRow *larger = ARENA_ARRAY(arena, OutboxRow, capacity);
+                        if (!larger)
+                                return -ENOMEM;
+                        if (n > 0)
+                                memcpy(larger, rows, n * sizeof(OutboxRow));
+                        rows = larger;
+                }
+                r = read_outbox(store, row, arena, &rows[n]);
+                if (r != 0)
+                        return r;
+                n++;
+        }
+        if (r != STORE_E_NONE)
+                return r;
+        *ret = rows;
+        *ret_n = n;
+        return 0;
+}
+
+/* A row that is delivered or does not exist is STORE_E_NONE. */
+static int update_pending(Store *store, Sql sql, const Arg *args, size_t n_args) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = store_may_write(store);
+        if (r != 0)
+                return r;
+        r = sql_row_args(store, sql, &row, args, n_args);
+        /* RETURNING: the change is complete before the first row, and stepping on ends the statement. */
+        if (r == 0) {
+                r = sql_next(store, row);
+                r = r == STORE_E_NONE ? 0 : r;
+        } else if (r == STORE_E_NONE)
+                return r;
+        return r == 0 ? 0 : store_write_failed(store, r);
+}
+
+int store_outbox_done(Store *store, uint64_t id, int64_t now_us) {
+        return update_pending(store, SQL_OUTBOX_DONE, SQL_ARGS_(ARG(id), ARG(now_us)));
+}
+
+int store_outbox_retry(Store *store, uint64_t id, int64_t next_us, const char *error) {
+        return update_pending(store, SQL_OUTBOX_RETRY, SQL_ARGS_(ARG(id), ARG(next_us), ARG(error)));
+}

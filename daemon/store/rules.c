@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The archive of rule sets: each one that ever decided anything, whole, once a hash.
+ * The active one's statuses are kept as a table, for readers and for counting what is
+ * open. And how often each rule counted, read from the receipts in the log.
+ */
+#include "internal.h"
+#include <errno.h>
+
+/* ---- activating ---- */
+
+static int ruleset_id(Store *store, const RuleSet *rules, int64_t now_us, uint64_t *ret) {
+        {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                int r = sql_row(store, SQL_RULESET_BY_HASH, &row, ARG((const char *) rules->hash_text));
+                if (r == 0) {
+                        *ret = column_u64(row, 0);
+                        sql_resetp(&row);
+                        return sql_run(store, SQL_RULESET_TOUCH, ARG(*ret), ARG(now_us));
+                }
+                if (r != STORE_E_NONE)
+                        return r;
+        }
+        const void *data;
+        size_t size;
+        int r = policy_archive(rules, &data, &size);
+        if (r != 0)
+                return r;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        r = sql_row(store, SQL_RULESET_ADD, &row, ARG((const char *) rules->hash_text), ARG_BYTES(data, size), ARG(now_us));
+        if (r != 0)
+                return r;
+        *ret = column_u64(row, 0);
+        r = sql_next(store, row);
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+/* Whether the table already says what the rule set says; *ret_kinds whether some status opened or closed. */
+static int statuses_are_same(Store *store, const RuleSet *rules, bool *ret_same, bool *ret_reopened) {
+        size_t n = 0;
+        *ret_same = true;
+        *ret_reopened = false;
+        for (size_t i = 0; i < store->names.n; i++)
+                n += store->names.items[i].status_kind > 0;
+        if (n != rules->n_statuses)
+                *ret_same = false;
+        /* Statuses that vanish count as open: so compare how every known name reads before and after. */
+        for (size_t i = 0; i < store->names.n; i++) {
+                const Name *name = &store->names.items[i];
+                if (name->status_kind > 0 && !(name->text && policy_status(rules, name->text)))
+                        *ret_reopened |= name->status_kind == STATUS_FINAL + 1;
+        }
+        for (size_t i = 0; i < rules->n_statuses; i++) {
+                const Status *status = &rules->statuses[i];
+                uint64_t id = name_find(store, status->rule.name);
+                const Name *name = &store->names.items[id];
+                const char *team = status->team ? status->team->rule.name : NULL;
+                bool was_final = id > 0 && name->status_kind == STATUS_FINAL + 1;
+                if (was_final != (status->kind == STATUS_FINAL))
+                        *ret_reopened = true;
+                if (id == 0 || name->status_kind != (uint8_t) status->kind + 1 || name->team != name_find(store, team) ||
+                        (team && name->team == 0) || name->is_staffed != (status->team && status->team->n_members > 0))
+                        *ret_same = false;
+        }
+        return 0;
+}
+
+static int write_statuses(Store *store, const RuleSet *rules) {
+        int r = sql_run_plain(store, SQL_STATUS_CLEAR);
+        for (size_t i = 0; r == 0 && i < rules->n_statuses; i++) {
+                const Status *status = &rules->statuses[i];
+                uint64_t id, team = 0;
+                r = name_intern(store, status->rule.name, &id);
+                if (r == 0)
+                        r = name_intern(store, status->team ? status->team->rule.name : NULL, &team);
+                if (r == 0)
+                        r = sql_run(store, SQL_STATUS_ADD, ARG(id), ARG(team), ARG((int) status->kind),
+                                ARG(status->team != NULL && status->team->n_members > 0));
+        }
+        return r;
+}
+
+int store_rules_activate(Store *store, const RuleSet *rules, int64_t now_us) {
+        bool is_same, is_reopened;
+        uint64_t id = 0;
+        int r = store_may_write(store);
+        if (r != 0)
+                return r;
+        r = ruleset_id(store, rules, now_us, &id);
+        if (r == 0)
+                r = sql_run(store, SQL_META_SET, ARG("rules"), ARG(id));
+        if (r == 0)
+                r = statuses_are_same(store, rules, &is_same, &is_reopened);
+        if (r == 0 && !is_same) {
+                store->statuses_changed = true;
+                r = write_statuses(store, rules);
+                if (r == 0)
+                        r = desk_load_statuses(store);
+                if (r == 0 && is_reopened)
+                        r = desk_load_accounts(store);
+        }
+        if (r != 0)
+                return store_write_failed(store, r);
+        store->now.rules = id;
+        return 0;
+}
+
+/* ---- the archive ---- */
+
+static int lend(Store *store, sqlite3_stmt *row, const void **ret_data, size_t *ret_size) {
+        Blob archive = column_blob(row, 0);
+        text_clear(&store->archive);
+        text_append_size(&store->archive, archive.data ? archive.data : "", archive.size);
+        if (store->archive.error != 0)
+                return store->archive.error;
+        *ret_data = store->archive.data;
+        *ret_size = store->archive.size;
+        return 0;
+}
+
+int store_rules_last(Store *store, const void **ret_data, size_t *ret_size) {
+        uint64_t id;
+        {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                int r = sql_row(store, SQL_META_GET, &row, ARG("rules"));
+                if (r != 0)
+                        return r;
+                id = column_u64(row, 0);
+        }
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_RULESET_BY_ID, &row, ARG(id));
+        return r == 0 ? lend(store, row, ret_data, ret_size) : r;
+}
+
+int store_rules_find(Store *store, const char *hash_prefix, const void **ret_data, size_t *ret_size) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_RULESET_BY_PREFIX, &row, ARG(hash_prefix));
+        return r == 0 ? lend(store, row, ret_data, ret_size) : r;
+}
+
+/* ---- hits ---- */
+
+typedef struct Hits {
+        char *rule;
+        uint64_t n_hits, n_failed;
+        int64_t last_us;
+} Hits;
+typedef struct HitTable {
+        Hits *items;
+        size_t n, capacity;
+        Index index;
+} HitTable;
+
+static void hit_table_done(HitTable *table) {
+        for (size_t i = 0; i < table->n; i++)
+                free(table->items[i].rule);
+        free(table->items);
+        index_free(&table->index);
+}
+
+static int hit_for(HitTable *table, const char *rule, Hits **ret) {
+        uint32_t hash = (uint32_t) index_hash(0, rule, strlen(rule)), id;
+        for (size_t cursor = 0; (id = index_find(&table->index, hash, &cursor)) != 0;)
+                if (base_streq(table->items[id - 1].rule, rule)) {
+                        *ret = &table->items[id - 1];
+                        return 0;
+                }
+        if (table->n == table->capacity) {
+                size_t capacity = table->capacity > 0 ? table->capacity * 2 : 64;
+                Hits *items = reallocarray(table->items, capacity, sizeof(Hits));
+                if (!items)
+                        return -ENOMEM;
+                table->items = items;
+                table->capacity = capacity;
+        }
+        char *copy = strdup(rule);
+        if (!copy)
+                return -ENOMEM;
+        int r = index_add(&table->index, hash, (uint32_t) table->n + 1);
+        if (r != 0) {
+                free(copy);
+                return r;
+        }
+        *ret = &table->items[table->n++];
+        **ret = (Hits){ .rule = copy, .last_us = TIME_NONE };
+        return 0;
+}
+
+static int hit(HitTable *table, const char *rule, bool failed, int64_t now_us) {
+        Hits *hits;
+        if (!rule)
+                return 0;
+        int r = hit_for(table, rule, &hits);
+        if (r != 0)
+                return r;
+        if (failed)
+                hits->n_failed++;
+        else
+                hits->n_hits++;
+        if (now_us > hits->last_us)
+                hits->last_us = now_us;
+        return 0;
+}
+
+static int hit_event(HitTable *table, const StoredEvent *event, int64_t now_us) {
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < event->n_receipts; i++)
+                r = hit(table, event->receipts[i].rule, event->receipts[i].failed, now_us);
+        for (size_t i = 0; r == 0 && i < event->n_moves; i++)
+                r = hit(table, event->moves[i].move, false, now_us);
+        if (r == 0 && event->assignment.changed)
+                r = hit(table, event->assignment.route, false, now_us);
+        return r;
+}
+
+static int collect_hits(Store *store, int64_t since_us, HitTable *table) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        uint64_t last = STORE_IDS_MAX;
+        int r;
+        if (!arena)
+                return -ENOMEM;
+        for (r = sql_row(store, SQL_EVENT_SINCE, &row, ARG(last)); r == 0; r = sql_next(store, row)) {
+                StoredEvent event = { 0 };
+                int64_t now_us = sqlite3_column_int64(row, 1);
+                /* By id, newest first: a clock that was set back costs a few looks more, never a hit. */
+                if (now_us < since_us - US_PER_DAY)
+                        return 0;
+                if (now_us < since_us)
+                        continue;
+                arena_reset(arena);
+                r = body_decode(store, column_u64(row, 0), column_blob(row, 2), (Blob){ 0 }, NULL, arena, &event);
+                if (r == 0)
+                        r = hit_event(table, &event, now_us);
+                if (r != 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+int store_rule_hits(Store *store, int64_t since_us,
+        int (*on_rule)(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata), void *userdata) {
+        HitTable table = { 0 };
+        int r = collect_hits(store, since_us < INT64_MIN + US_PER_DAY ? INT64_MIN + US_PER_DAY : since_us, &table);
+        for (size_t i = 0; r == 0 && i < table.n; i++)
+                r = on_rule(table.items[i].rule, table.items[i].n_hits, table.items[i].n_failed, table.items[i].last_us, userdata);
+        hit_table_done(&table);
+        return r;
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every SQL text of the program: the schema with its migrations, the statements by
+ * enum, what the proofs read. Around them typed binding, stepping and the meaning of
+ * SQLite's results. A statement is reset before anybody outside this room sees what
+ * it found. Decides nothing about leads.
+ *
+ * The layout answers one measurement: random pages dirtied per event govern the speed. So the lead's hot row is
+ * integers only, the profile is written when it changes, rarely used states have side tables, everything else is
+ * appended in the order of its own id, and no index has random keys: those are in memory (index.c).
+ */
+#include "internal.h"
+#include <errno.h>
+#include <stdio.h>
+
+/* ---- schema ---- */
+
+static const char schema_1[] =
+        /* secret, active rule set */
+        "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;"
+        /* sums over the whole ledger, so that nobody has to scan it */
+        "CREATE TABLE total(id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, duplicates INTEGER NOT NULL, refused INTEGER NOT NULL,"
+        " dropped INTEGER NOT NULL, files INTEGER NOT NULL) STRICT;"
+        "INSERT INTO total VALUES(1, 0, 0, 0, 0, 0);"
+        "CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+        "CREATE TABLE ruleset(id INTEGER PRIMARY KEY, hash TEXT NOT NULL, archive BLOB NOT NULL, first INTEGER NOT NULL,"
+        " last INTEGER NOT NULL) STRICT;"
+        /* the statuses of the active rule set: what readers and counters must know of them */
+        "CREATE TABLE status(name INTEGER PRIMARY KEY, team INTEGER NOT NULL, kind INTEGER NOT NULL, staffed INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE company(id INTEGER PRIMARY KEY, domain TEXT NOT NULL) STRICT;"
+        /* type, source, actor: a name's id, or the text itself once there are too many names; age = now - time */
+        "CREATE TABLE event(id INTEGER PRIMARY KEY, lead INTEGER NOT NULL, prev INTEGER NOT NULL, type ANY NOT NULL, source ANY NOT NULL,"
+        " actor ANY, rules INTEGER NOT NULL, now INTEGER NOT NULL, age INTEGER NOT NULL, flags INTEGER NOT NULL, record_id ANY,"
+        " ledger INTEGER NOT NULL, idx INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+        /* what of an event may be personal: deletable without touching the log */
+        "CREATE TABLE payload(event INTEGER PRIMARY KEY, facts BLOB, subject TEXT, notes BLOB) STRICT;"
+        /* 16 bytes idempotency key, then 17 bytes (kind, key) for each identity this event made known */
+        "CREATE TABLE key(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, keys BLOB NOT NULL) STRICT;"
+        /* entered, touched and wake count from created */
+        "CREATE TABLE lead(id INTEGER PRIMARY KEY, status INTEGER NOT NULL, owner INTEGER NOT NULL, version INTEGER NOT NULL,"
+        " last_event INTEGER NOT NULL, moved_event INTEGER NOT NULL, created INTEGER NOT NULL, entered INTEGER NOT NULL,"
+        " touched INTEGER NOT NULL, fit INTEGER NOT NULL, engagement INTEGER NOT NULL, grade INTEGER NOT NULL, segments ANY,"
+        " flags INTEGER NOT NULL, wake INTEGER, company INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE profile(lead INTEGER PRIMARY KEY, facts BLOB NOT NULL) STRICT;"
+        "CREATE TABLE sla(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, start_event INTEGER NOT NULL, start INTEGER NOT NULL,"
+        " due INTEGER, next_step INTEGER NOT NULL, next_due INTEGER) STRICT;"
+        "CREATE TABLE held(lead INTEGER PRIMARY KEY, by INTEGER NOT NULL, text TEXT, since INTEGER NOT NULL, next_look INTEGER) STRICT;"
+        "CREATE TABLE recycle(lead INTEGER PRIMARY KEY, until INTEGER, reason INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE wake(due INTEGER NOT NULL, lead INTEGER NOT NULL, PRIMARY KEY(due, lead)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE seat(member INTEGER PRIMARY KEY, turn INTEGER NOT NULL, away_from INTEGER, away_until INTEGER) STRICT;"
+        "CREATE TABLE tally(owner INTEGER NOT NULL, status INTEGER NOT NULL, n INTEGER NOT NULL, unaccepted INTEGER NOT NULL,"
+        " PRIMARY KEY(owner, status)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE ledger(id INTEGER PRIMARY KEY, state INTEGER NOT NULL, source TEXT NOT NULL, name BLOB NOT NULL,"
+        " device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, first INTEGER NOT NULL,"
+        " last INTEGER NOT NULL, next_offset INTEGER NOT NULL, next_index INTEGER NOT NULL, accepted INTEGER NOT NULL,"
+        " duplicates INTEGER NOT NULL, refused INTEGER NOT NULL, dropped INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT;"
+        /* only what still stands in the spool: a handful of rows of a long table */
+        "CREATE INDEX ledger_unsettled ON ledger(id) WHERE state < 3;"
+        "CREATE TABLE reject(ledger INTEGER NOT NULL, idx INTEGER NOT NULL, reason TEXT NOT NULL, field TEXT, text TEXT, raw BLOB,"
+        " PRIMARY KEY(ledger, idx)) STRICT, WITHOUT ROWID;"
+        /* next is NULL once delivered; the body is then its digest: enough to prove, too little to leak */
+        "CREATE TABLE outbox(id INTEGER PRIMARY KEY, event INTEGER NOT NULL, lead INTEGER NOT NULL, kind INTEGER NOT NULL,"
+        " via INTEGER NOT NULL, channel ANY, recipient ANY, address TEXT, role ANY, rule ANY, step INTEGER NOT NULL, body ANY,"
+        " created INTEGER NOT NULL, attempts INTEGER NOT NULL, next INTEGER, done INTEGER, error TEXT) STRICT;"
+        "CREATE INDEX outbox_pending ON outbox(next) WHERE next IS NOT NULL;";
+
+static const struct {
+        int version;
+        const char *sql;
+} migrations[] = {
+        { 1, schema_1 },
+};
+
+/* ---- statements ---- */
+
+#define EVENT_COLUMNS \
+        "e.id, e.lead, e.prev, e.type, e.source, e.actor, (SELECT hash FROM ruleset WHERE id = e.rules), e.now, e.age, e.flags," \
+        " e.record_id, e.body, p.facts, p.subject, p.notes FROM event e LEFT JOIN payload p ON p.event = e.id"
+#define LEDGER_COLUMNS \
+        "id, state, source, name, device, inode, size, mtime, next_offset, next_index, accepted, duplicates, refused, dropped," \
+        " attempts FROM ledger"
+#define LEAD_FILTER \
+        "l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)" \
+        " ORDER BY l.id DESC"
+
+static const char *const statement_texts[SQL_N] = {
+        [SQL_BEGIN] = "BEGIN IMMEDIATE",
+        [SQL_BEGIN_READ] = "BEGIN",
+        [SQL_COMMIT] = "COMMIT",
+        [SQL_ROLLBACK] = "ROLLBACK",
+        [SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+        [SQL_META_SET] = "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+        [SQL_COUNTERS] = "SELECT (SELECT coalesce(max(id), 0) FROM event), (SELECT coalesce(max(id), 0) FROM lead),"
+                         " (SELECT coalesce(max(id), 0) FROM outbox), (SELECT coalesce(max(id), 0) FROM ledger),"
+                         " (SELECT coalesce(max(id), 0) FROM company)",
+        [SQL_TOTAL_GET] = "SELECT accepted, duplicates, refused, dropped, files FROM total WHERE id = 1",
+        [SQL_TOTAL_SET] = "UPDATE total SET accepted = ?1, duplicates = ?2, refused = ?3, dropped = ?4, files = ?5 WHERE id = 1",
+        [SQL_NAME_ADD] = "INSERT INTO name VALUES(?1, ?2)",
+        [SQL_NAME_AFTER] = "SELECT id, text FROM name WHERE id >= ?1 ORDER BY id",
+        [SQL_RULESET_ADD] = "INSERT INTO ruleset VALUES(NULL, ?1, ?2, ?3, ?3) RETURNING id",
+        [SQL_RULESET_TOUCH] = "UPDATE ruleset SET last = ?2 WHERE id = ?1",
+        [SQL_RULESET_BY_HASH] = "SELECT id FROM ruleset WHERE hash = ?1",
+        [SQL_RULESET_BY_ID] = "SELECT archive FROM ruleset WHERE id = ?1",
+        [SQL_RULESET_BY_PREFIX] = "SELECT archive FROM ruleset WHERE substr(hash, 1, length(?1)) = ?1 ORDER BY last DESC, id DESC LIMIT 1",
+        [SQL_STATUS_ALL] = "SELECT name, team, kind, staffed FROM status",
+        [SQL_STATUS_ADD] = "INSERT INTO status VALUES(?1, ?2, ?3, ?4)",
+        [SQL_STATUS_CLEAR] = "DELETE FROM status",
+        [SQL_COMPANY_ADD] = "INSERT INTO company VALUES(?1, ?2)",
+        [SQL_COMPANY_GET] = "SELECT domain FROM company WHERE id = ?1",
+        [SQL_COMPANY_ALL] = "SELECT id, domain FROM company",
+        [SQL_EVENT_ADD] = "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        [SQL_EVENT_GET] = "SELECT " EVENT_COLUMNS " WHERE e.id = ?1",
+        [SQL_EVENT_NEXT] = "SELECT " EVENT_COLUMNS " WHERE e.id >= ?1 ORDER BY e.id LIMIT 1",
+        [SQL_EVENT_PREV] = "SELECT prev FROM event WHERE id = ?1",
+        [SQL_EVENT_ACTIVITY] = "SELECT prev, flags, CASE WHEN flags & 256 THEN type END, now - age,"
+                               " CASE WHEN flags & 256 THEN (SELECT facts FROM payload WHERE event = id) END FROM event WHERE id = ?1",
+        [SQL_EVENT_ROUTED] = "SELECT id, now, flags, CASE WHEN flags & 1024 THEN body END FROM event WHERE id <= ?1 ORDER BY id DESC",
+        [SQL_EVENT_SINCE] = "SELECT id, now, body FROM event WHERE id <= ?1 ORDER BY id DESC",
+        [SQL_PAYLOAD_ADD] = "INSERT INTO payload VALUES(?1, ?2, ?3, ?4)",
+        [SQL_KEY_ADD] = "INSERT INTO key VALUES(?1, ?2, ?3)",
+        [SQL_KEY_GET] = "SELECT lead, keys FROM key WHERE event = ?1",
+        [SQL_KEY_ALL] = "SELECT event, keys FROM key ORDER BY event",
+        [SQL_LEAD_ADD] = "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        [SQL_LEAD_SET] = "UPDATE lead SET status = ?2, owner = ?3, version = ?4, last_event = ?5, moved_event = ?6, created = ?7,"
+                         " entered = ?8, touched = ?9, fit = ?10, engagement = ?11, grade = ?12, segments = ?13, flags = ?14, wake = ?15,"
+                         " company = ?16 WHERE id = ?1 AND last_event = ?17",
+        [SQL_LEAD_GET] = "SELECT status, owner, version, last_event, moved_event, created, entered, touched, fit, engagement, grade,"
+                         " segments, flags, wake, company FROM lead WHERE id = ?1",
+        [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER,
+        [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER,
+        [SQL_LEAD_OWNED] = "SELECT id, status, company FROM lead WHERE owner > 0 AND company > 0",
+        [SQL_PROFILE_SET] = "INSERT INTO profile VALUES(?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
+        [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",
+        /* what has not changed dirties no page */
+        [SQL_SLA_SET] = "INSERT INTO sla VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET rule = ?2, start_event = ?3,"
+                        " start = ?4, due = ?5, next_step = ?6, next_due = ?7 WHERE (rule, start_event, start, due, next_step, next_due)"
+                        " IS NOT (?2, ?3, ?4, ?5, ?6, ?7)",
+        [SQL_SLA_GET] = "SELECT rule, start_event, start, due, next_step, next_due FROM sla WHERE lead = ?1",
+        [SQL_SLA_DELETE] = "DELETE FROM sla WHERE lead = ?1",
+        [SQL_HELD_SET] = "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET by = ?2, text = ?3, since = ?4,"
+                         " next_look = ?5 WHERE (by, text, since, next_look) IS NOT (?2, ?3, ?4, ?5)",
+        [SQL_HELD_GET] = "SELECT by, text, since, next_look FROM held WHERE lead = ?1",
+        [SQL_HELD_DELETE] = "DELETE FROM held WHERE lead = ?1",
+        [SQL_RECYCLE_SET] = "INSERT INTO recycle VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET until = ?2, reason = ?3"
+                            " WHERE (until, reason) IS NOT (?2, ?3)",
+        [SQL_RECYCLE_GET] = "SELECT until, reason FROM recycle WHERE lead = ?1",
+        [SQL_RECYCLE_DELETE] = "DELETE FROM recycle WHERE lead = ?1",
+        [SQL_WAKE_ADD] = "INSERT INTO wake VALUES(?1, ?2)",
+        [SQL_WAKE_DELETE] = "DELETE FROM wake WHERE due = ?1 AND lead = ?2",
+        [SQL_WAKE_NEXT] = "SELECT due FROM wake ORDER BY due LIMIT 1",
+        [SQL_WAKE_DUE] = "SELECT due, lead FROM wake WHERE due <= ?1 ORDER BY due, lead LIMIT ?2",
+        [SQL_SEAT_SET] = "INSERT INTO seat VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET turn = ?2, away_from = ?3, away_until = ?4",
+        [SQL_SEAT_ALL] = "SELECT member, turn, away_from, away_until FROM seat ORDER BY member",
+        [SQL_TALLY_SET] = "INSERT INTO tally VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = ?3, unaccepted = ?4",
+        [SQL_TALLY_DELETE] = "DELETE FROM tally WHERE owner = ?1 AND status = ?2",
+        [SQL_TALLY_ALL] = "SELECT owner, status, n, unaccepted FROM tally ORDER BY owner, status",
+        [SQL_LEDGER_ADD] = "INSERT INTO ledger VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0, 0, 0, 0, 0)",
+        [SQL_LEDGER_GET] = "SELECT " LEDGER_COLUMNS " WHERE id = ?1",
+        [SQL_LEDGER_SET] = "UPDATE ledger SET state = ?2, last = ?3, next_offset = ?4, next_index = ?5, accepted = ?6, duplicates = ?7,"
+                           " refused = ?8, dropped = ?9, attempts = ?10 WHERE id = ?1",
+        [SQL_LEDGER_UNSETTLED] = "SELECT " LEDGER_COLUMNS " WHERE state < 3 AND id >= ?1 ORDER BY id LIMIT 1",
+        [SQL_REJECT_ADD] = "INSERT INTO reject VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET reason = ?3, field = ?4, text = ?5,"
+                           " raw = ?6",
+        [SQL_REJECT_ALL] = "SELECT idx, reason, field, text, raw FROM reject WHERE ledger = ?1 ORDER BY idx",
+        [SQL_REJECT_CLEAR] = "DELETE FROM reject WHERE ledger = ?1",
+        [SQL_OUTBOX_ADD] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?13, NULL, NULL)",
+        [SQL_OUTBOX_DUE] = "SELECT id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next"
+                           " FROM outbox WHERE next <= ?1 ORDER BY next, id LIMIT ?2",
+        [SQL_OUTBOX_DONE] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = NULL"
+                            " WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_RETRY] =
+                "UPDATE outbox SET next = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_NEXT] = "SELECT next FROM outbox WHERE next IS NOT NULL ORDER BY next LIMIT 1",
+        [SQL_COUNT_HELD] = "SELECT count(*) FROM held",
+        [SQL_COUNT_OUTBOX] = "SELECT count(*), coalesce(sum(attempts > 0), 0) FROM outbox WHERE next IS NOT NULL",
+        [SQL_COUNT_WAKES] = "SELECT count(*) FROM wake",
+};
+
+/* ---- proofs ---- */
+
+/* name(), body() and digest() are ours (proof.c): ids become texts, so that two dictionaries may differ. */
+static const SqlQuery projections[] = {
+        { "event",
+                "SELECT id, lead, prev, name(type) AS type, name(source) AS source, name(actor) AS actor,"
+                " (SELECT hash FROM ruleset WHERE id = rules) AS rules, now, age, flags, record_id, body(id, body) AS body"
+                " FROM event ORDER BY id",
+                1 },
+        { "payload", "SELECT event, facts, subject, notes FROM payload ORDER BY event", 1 },
+        { "key", "SELECT event, lead, keys FROM key ORDER BY event", 1 },
+        { "lead",
+                "SELECT id, name(status) AS status, name(owner) AS owner, version, last_event, moved_event, created, created + entered AS"
+                " entered, created + touched AS touched, fit, engagement, name(grade) AS grade, name(segments) AS segments, flags,"
+                " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company FROM lead ORDER BY id",
+                1 },
+        { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },
+        { "sla", "SELECT lead, name(rule) AS rule, start_event, start, due, next_step, next_due FROM sla ORDER BY lead", 1 },
+        { "held", "SELECT lead, name(by) AS by, text, since, next_look FROM held ORDER BY lead", 1 },
+        { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
+        { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
+        { "seat", "SELECT name(member) AS member, turn, away_from, away_until FROM seat ORDER BY 1", 1 },
+        { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
+        { "outbox",
+                "SELECT id, event, lead, kind, via, name(channel) AS channel, name(recipient) AS recipient, name(role) AS role,"
+                " name(rule) AS rule, step, digest(body) AS body, created FROM outbox ORDER BY id",
+                1 },
+        { "status", "SELECT name(name) AS name, name(team) AS team, kind, staffed FROM status ORDER BY 1", 1 },
+        { "ruleset", "SELECT hash FROM ruleset ORDER BY hash", 1 },
+};
+
+static const SqlQuery invariants[] = {
+        { "lead", "SELECT id, 'has no status' FROM lead WHERE status NOT IN (SELECT id FROM name)", 1 },
+        { "lead",
+                "SELECT l.id, 'its version or last event is not what the log holds' FROM lead l LEFT JOIN (SELECT lead, count(*) AS n,"
+                " max(id) AS last FROM event WHERE lead > 0 GROUP BY lead) e ON e.lead = l.id WHERE e.n IS NOT l.version OR e.last IS NOT"
+                " l.last_event",
+                1 },
+        { "lead",
+                "SELECT l.id, 'its armed instant has no wake row' FROM lead l WHERE l.wake IS NOT NULL AND NOT EXISTS"
+                " (SELECT 1 FROM wake w WHERE w.due = l.created + l.wake AND w.lead = l.id)",
+                1 },
+        { "wake",
+                "SELECT w.lead, 'wakes at an instant its lead does not know' FROM wake w LEFT JOIN lead l ON l.id = w.lead WHERE"
+                " l.created + l.wake IS NOT w.due",
+                1 },
+        { "sla",
+                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE (l.flags & 4 != 0) != (s.lead IS "
+                "NOT NULL)",
+                1 },
+        { "held",
+                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN held s ON s.lead = l.id WHERE (l.flags & 8 != 0) != (s.lead IS "
+                "NOT NULL)",
+                1 },
+        { "recycle",
+                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN recycle s ON s.lead = l.id WHERE (l.flags & 16 != 0) != (s.lead "
+                "IS"
+                " NOT NULL)",
+                1 },
+        { "sla", "SELECT lead, 'has no lead' FROM sla WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "held", "SELECT lead, 'has no lead' FROM held WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "recycle", "SELECT lead, 'has no lead' FROM recycle WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "profile", "SELECT lead, 'has no lead' FROM profile WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "event",
+                "SELECT e.id, 'its back pointer leads to another lead or nowhere' FROM event e LEFT JOIN event p ON p.id = e.prev"
+                " WHERE e.prev > 0 AND (p.lead IS NOT e.lead OR p.id >= e.id)",
+                1 },
+        { "event", "SELECT id, 'has no lead' FROM event WHERE lead > 0 AND lead NOT IN (SELECT id FROM lead)", 1 },
+        { "event", "SELECT id, 'has no rule set' FROM event WHERE rules > 0 AND rules NOT IN (SELECT id FROM ruleset)", 1 },
+        { "payload", "SELECT event, 'has no event' FROM payload WHERE event NOT IN (SELECT id FROM event)", 1 },
+        { "key", "SELECT event, 'has no event' FROM key WHERE event NOT IN (SELECT id FROM event)", 1 },
+        { "key",
+                "SELECT max(event), 'the same record was counted twice' FROM key WHERE substr(keys, 1, 16) != zeroblob(16)"
+                " GROUP BY substr(keys, 1, 16) HAVING count(*) > 1",
+                1 },
+        { "outbox", "SELECT id, 'has no event' FROM outbox WHERE event NOT IN (SELECT id FROM event)", 1 },
+        { "tally",
+                "SELECT coalesce(t.status, l.status), 'the count of leads by owner and status is wrong' FROM (SELECT owner, status,"
+                " count(*) AS n, sum(flags & 1) AS unaccepted FROM lead WHERE flags & 2 = 0 GROUP BY owner, status) l FULL JOIN tally t"
+                " ON t.owner = l.owner AND t.status = l.status WHERE (t.n, t.unaccepted) IS NOT (l.n, l.unaccepted)",
+                1 },
+};
+
+const SqlQuery *sql_projections(size_t *ret_n) {
+        *ret_n = ARRAY_SIZE(projections);
+        return projections;
+}
+
+const SqlQuery *sql_invariants(size_t *ret_n) {
+        *ret_n = ARRAY_SIZE(invariants);
+        return invariants;
+}
+
+const char *sql_integrity_check(void) { return "PRAGMA integrity_check(100)"; }
+
+/* ---- running ---- */
+
+int sql_error(Store *store, int rc) {
+        switch (rc & 0xff) {
+        case SQLITE_OK:
+        case SQLITE_ROW:
+        case SQLITE_DONE:
+                return 0;
+        case SQLITE_FULL:
+                return STORE_E_FULL;
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return -EBUSY;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+                return -EBADMSG;
+        case SQLITE_READONLY:
+                return -EROFS;
+        case SQLITE_TOOBIG:
+                return -E2BIG;
+        case SQLITE_CONSTRAINT:
+                return -EEXIST;
+        case SQLITE_MISUSE:
+        case SQLITE_RANGE:
+                return -EINVAL;
+        case SQLITE_CANTOPEN: {
+                int error = sqlite3_system_errno(store->db);
+                return error > 0 ? -error : -ENOENT;
+        }
+        case SQLITE_IOERR: {
+                /* The file system says "full" in other calls than write(), too. An fsync that fails has lost data, whatever
+                 * it says: it is never a reason to go on. */
+                int error = sqlite3_system_errno(store->db);
+                if ((error == ENOSPC || error == EDQUOT) && rc != SQLITE_IOERR_FSYNC && rc != SQLITE_IOERR_DIR_FSYNC)
+                        return STORE_E_FULL;
+                return -EIO;
+        }
+        default:
+                return -EIO;
+        }
+}
+
+static int bind_args(sqlite3_stmt *statement, const Arg *args, size_t n_args) {
+        /* A NULL in the middle of a WHERE would be a silent mistake: the caller gives exactly what the text asks for. */
+        if ((size_t) sqlite3_bind_parameter_count(statement) != n_args)
+                return SQLITE_RANGE;
+        for (size_t i = 0; i < n_args; i++) {
+                const Arg *arg = &args[i];
+                int rc, at = (int) i + 1;
+                switch (arg->type) {
+                case ARG_INTEGER:
+                        rc = sqlite3_bind_int64(statement, at, arg->integer);
+                        break;
+                /* Static: the arguments outlive the step, and every parameter is bound anew before the next one. */
+                case ARG_TEXT:
+                        rc = sqlite3_bind_text(statement, at, arg->data, -1, SQLITE_STATIC);
+                        break;
+                case ARG_BLOB:
+                        rc = sqlite3_bind_blob64(statement, at, arg->data, (sqlite3_uint64) arg->integer, SQLITE_STATIC);
+                        break;
+                default:
+                        rc = sqlite3_bind_null(statement, at);
+                        break;
+                }
+                if (rc != SQLITE_OK)
+                        return rc;
+        }
+        return SQLITE_OK;
+}
+
+int sql_run_args(Store *store, Sql sql, const Arg *args, size_t n_args) {
+        sqlite3_stmt *statement = store->statements[sql];
+        int rc = bind_args(statement, args, n_args);
+        if (rc != SQLITE_OK)
+                return sql_error(store, rc);
+        rc = sqlite3_step(statement);
+        int r = rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : sql_error(store, rc);
+        (void) sqlite3_reset(statement);
+        return r;
+}
+
+int sql_run_plain(Store *store, Sql sql) { return sql_run_args(store, sql, NULL, 0); }
+
+int sql_next(Store *store, sqlite3_stmt *statement) {
+        int rc = sqlite3_step(statement);
+        if (rc == SQLITE_ROW)
+                return 0;
+        return rc == SQLITE_DONE ? STORE_E_NONE : sql_error(store, rc);
+}
+
+int sql_row_args(Store *store, Sql sql, sqlite3_stmt **ret, const Arg *args, size_t n_args) {
+        _cleanup_(sql_resetp) sqlite3_stmt *statement = store->statements[sql];
+        int rc = bind_args(statement, args, n_args);
+        if (rc != SQLITE_OK)
+                return sql_error(store, rc);
+        int r = sql_next(store, statement);
+        if (r == 0)
+                *ret = TAKE(statement);
+        return r;
+}
+
+int sql_row_plain(Store *store, Sql sql, sqlite3_stmt **ret) { return sql_row_args(store, sql, ret, NULL, 0); }
+
+void sql_resetp(sqlite3_stmt **statement) {
+        if (*statement)
+                (void) sqlite3_reset(*statement);
+        *statement = NULL;
+}
+
+int sql_prepare_all(Store *store) {
+        for (size_t i = 0; i < SQL_N; i++) {
+                int rc = sqlite3_prepare_v3(store->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+                if (rc != SQLITE_OK)
+                        return sql_error(store, rc);
+        }
+        return 0;
+}
+
+void sql_finalize_all(Store *store) {
+        for (size_t i = 0; i < SQL_N; i++) {
+                (void) sqlite3_finalize(store->statements[i]);
+                store->statements[i] = NULL;
+        }
+}
+
+/* ---- setting up ---- */
+
+static int run_text(Store *store, const char *text) { return sql_error(store, sqlite3_exec(store->db, text, NULL, NULL, NULL)); }
+
+int sql_pragma(Store *store, const char *text, int64_t *ret) {
+        sqlite3_stmt *statement = NULL;
+        int rc = sqlite3_prepare_v2(store->db, text, -1, &statement, NULL);
+        if (rc == SQLITE_OK) {
+                rc = sqlite3_step(statement);
+                if (rc == SQLITE_ROW && ret)
+                        *ret = sqlite3_column_int64(statement, 0);
+        }
+        int r = sql_error(store, rc);
+        (void) sqlite3_finalize(statement);
+        return r;
+}
+
+static int migrate(Store *store, int64_t version) {
+        for (size_t i = 0; i < ARRAY_SIZE(migrations); i++) {
+                if (migrations[i].version <= version)
+                        continue;
+                char text[64];
+                int r = run_text(store, "BEGIN IMMEDIATE");
+                if (r == 0)
+                        r = run_text(store, migrations[i].sql);
+                if (r == 0) {
+                        (void) snprintf(text, sizeof(text), "PRAGMA application_id = %d", STORE_APPLICATION_ID);
+                        r = run_text(store, text);
+                }
+                if (r == 0) {
+                        (void) snprintf(text, sizeof(text), "PRAGMA user_version = %d", migrations[i].version);
+                        r = run_text(store, text);
+                }
+                if (r == 0)
+                        r = run_text(store, "COMMIT");
+                if (r != 0) {
+                        (void) run_text(store, "ROLLBACK");
+                        return r;
+                }
+        }
+        return 0;
+}
+
+int sql_set_up(Store *store) {
+        static const char common[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+                                     "PRAGMA cache_size = -65536;";
+        /* The log is truncated to this after a reader held it long. */
+        static const char writer[] = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;";
+        int64_t application = 0, version = 0, n_objects = 0;
+
+        int r = run_text(store, common);
+        if (r == 0)
+                r = sql_pragma(store, "PRAGMA application_id", &application);
+        if (r == 0)
+                r = sql_pragma(store, "PRAGMA user_version", &version);
+        if (r == 0)
+                r = sql_pragma(store, "SELECT count(*) FROM sqlite_schema", &n_objects);
+        if (r == -EBADMSG)
+                return STORE_E_CORRUPT;
+        if (r != 0)
+                return r;
+
+        bool is_empty = application == 0 && version == 0 && n_objects == 0;
+        if (!is_empty && application != STORE_APPLICATION_ID)
+                return STORE_E_CORRUPT;
+        if (version > STORE_SCHEMA_VERSION)
+                return STORE_E_NEWER;
+        if (!store_is_writer(store))
+                return version == STORE_SCHEMA_VERSION ? 0 : STORE_E_CORRUPT;
+
+        if (store->mode == STORE_WRITE) {
+                /* Once set it stays in the file, so readers find it. */
+                sqlite3_stmt *statement = NULL;
+                int rc = sqlite3_prepare_v2(store->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+                if (rc == SQLITE_OK)
+                        rc = sqlite3_step(statement);
+                bool is_wal = rc == SQLITE_ROW && base_streq(column_text(statement, 0), "wal");
+                (void) sqlite3_finalize(statement);
+                if (rc != SQLITE_ROW)
+                        return sql_error(store, rc);
+                if (!is_wal)
+                        return -ENOTSUP;
+                r = run_text(store, writer);
+        } else
+                r = run_text(store, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;");
+        if (r != 0)
+                return r;
+        return migrate(store, version);
+}
