@@ -83,6 +83,14 @@ void render_check(Loader *loader, const char *where, const char *text);
 
 /* ---- the private part of a rule set ---- */
 
+/* A grade that a condition asks for: whether it can be given is known once the grade is compiled, which may stand further down. */
+typedef struct GradeUse GradeUse;
+struct GradeUse {
+        const GradeUse *next;
+        const Rule *rule;
+        const char *where, *path, *grade;
+};
+
 typedef struct RuleSetBody {
         RuleSet public; /* first: a RuleSet* is a RuleSetBody* */
         Arena *arena;
@@ -90,6 +98,7 @@ typedef struct RuleSetBody {
         Text archive;
         const Rule *const *by_name; /* sorted by kind, then name */
         size_t n_by_name;
+        const GradeUse *grade_uses; /* while loading */
         uint64_t last_serial; /* counts subjects: policy_judge gives each the next one */
         uint64_t lead_serial; /* of the subject the sandbox's `lead` table was built for; 0 = none */
 } RuleSetBody;

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Walks a compiled condition over one lead.
+ *
+ * Besides the answer it learns when the answer can change with nobody doing anything: an age is reached, an activity leaves a
+ * window. Stopping at the first child that decides is right for that, too: until that child changes, the others do not matter.
+ * Nothing is allocated unless text must be folded, a trace is wanted or distinct values are counted.
+ */
+#include "condition.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SHOWN_TEXT_MAX 80 /* bytes of a value in a trace */
+
+void eval_init(Eval *eval, RuleSet *rules, Subject *subject, Arena *arena, ConditionPhase phase) {
+        eval->rules = rules;
+        eval->subject = subject;
+        eval->arena = arena;
+        eval->phase = phase;
+        eval->activity = NULL;
+        eval->trace = NULL;
+        eval->note = NULL;
+        eval->failed = false;
+        eval->error = 0;
+        eval->next_us = TIME_NONE;
+        eval->indexed = false;
+        eval->folded = NULL;
+}
+
+/* ---- reading ---- */
+
+const Value *eval_field(Eval *eval, FieldId field, const char *key, uint32_t *ret_slot) {
+        const Facts *facts = eval->subject->facts;
+
+        if (!eval->indexed) {
+                memset(eval->at, 0, sizeof(eval->at));
+                for (size_t i = facts->n_items; i-- > 0;)
+                        eval->at[facts->items[i].field & FIELD_ID_MAX] = (uint32_t) i + 1;
+                eval->indexed = true;
+        }
+        for (size_t i = eval->at[field]; i > 0 && i <= facts->n_items && facts->items[i - 1].field == field; i++)
+                if (!key || (facts->items[i - 1].key && base_streq(facts->items[i - 1].key, key))) {
+                        *ret_slot = (uint32_t) i - 1;
+                        return &facts->items[i - 1].value;
+                }
+        return NULL;
+}
+
+static const Value *read_activity(const Activity *activity, const Ref *ref, Value *storage) {
+        const Value *value;
+
+        switch (ref->kind) {
+        case REF_ACTIVITY_TYPE:
+                *storage = value_text(activity->type);
+                return storage;
+        case REF_ACTIVITY_NAME:
+                value = facts_get(activity->facts, FIELD_ACTIVITY_NAME, NULL);
+                if (!value)
+                        value = facts_get(activity->facts, FIELD_ATTRIBUTION_FORM_NAME, NULL);
+                return value ? value : facts_get(activity->facts, FIELD_ATTRIBUTION_FORM_ID, NULL);
+        default:
+                value = facts_get(activity->facts, ref->field, ref->key);
+                return value || !ref->fallback ? value : facts_get(activity->facts, ref->fallback, NULL);
+        }
+}
+
+/* Time since base, from 0 on: what lies ahead by a source's clock has just happened. */
+static const Value *read_elapsed(const Eval *eval, int64_t base_us, Value *storage) {
+        if (base_us == TIME_NONE)
+                return NULL;
+        int64_t elapsed_us = eval->subject->now_us > base_us ? eval->subject->now_us - base_us : 0;
+        *storage = value_integer(elapsed_us);
+        return storage;
+}
+
+static const Value *read_name(const char *name, Value *storage) {
+        if (!name)
+                return NULL;
+        *storage = value_text(name);
+        return storage;
+}
+
+const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret_slot) {
+        const Subject *subject = eval->subject;
+        const Value *value;
+
+        *ret_slot = EVAL_NO_SLOT;
+        switch (ref->kind) {
+        case REF_FIELD:
+                return eval_field(eval, ref->field, ref->key, ret_slot);
+        case REF_COUNTRY:
+                value = eval_field(eval, FIELD_COMPANY_COUNTRY, NULL, ret_slot);
+                return value ? value : eval_field(eval, FIELD_PERSON_ADDRESS_COUNTRY, NULL, ret_slot);
+        case REF_TEST:
+                value = eval_field(eval, FIELD_TEST, NULL, ret_slot);
+                if (value)
+                        return value;
+                *storage = value_bool(false);
+                return storage;
+        case REF_SOURCE:
+                return read_name(subject->source, storage);
+        case REF_STATUS:
+                return read_name(subject->status ? subject->status->rule.name : NULL, storage);
+        case REF_TEAM:
+                return read_name(subject->status && subject->status->team ? subject->status->team->rule.name : NULL, storage);
+        case REF_OWNER:
+                return read_name(subject->owner, storage);
+        case REF_GRADE:
+                return read_name(subject->fit_known && subject->grade[0] ? subject->grade : NULL, storage);
+        case REF_GROUP:
+                if (!subject->fit_known && base_streq(eval->rules->groups[ref->group].rule.name, "fit"))
+                        return NULL;
+                *storage = value_integer(subject->group_mp[ref->group]);
+                return storage;
+        case REF_IDLE:
+                return read_elapsed(eval, subject->touched_us, storage);
+        case REF_AGE:
+                return read_elapsed(eval, subject->created_us, storage);
+        case REF_IN_STATUS:
+                return read_elapsed(eval, subject->entered_us, storage);
+        case REF_SEGMENT:
+                return NULL;
+        case REF_ACTIVITY_TYPE:
+        case REF_ACTIVITY_NAME:
+        case REF_ACTIVITY_FIELD:
+                return eval->activity ? read_activity(eval->activity, ref, storage) : NULL;
+        }
+        return NULL;
+}
+
+/* ---- traces ---- */
+
+static void show_text(Text *out, const char *text, size_t size) {
+        size_t shown = size < SHOWN_TEXT_MAX ? size : SHOWN_TEXT_MAX;
+
+        while (shown < size && shown > 0 && ((unsigned char) text[shown] & 0xc0) == 0x80)
+                shown--;
+        text_append_char(out, '"');
+        for (size_t i = 0; i < shown; i++)
+                text_append_char(out, (unsigned char) text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
+        text_append(out, shown < size ? "...\"" : "\"");
+}
+
+void eval_show_value(Text *out, const Value *value) {
+        switch (value->type) {
+        case VALUE_ABSENT:
+                text_append(out, "absent");
+                break;
+        case VALUE_BOOL:
+                text_append(out, value->boolean ? "true" : "false");
+                break;
+        case VALUE_INTEGER:
+                text_printf(out, "%" PRId64, value->integer);
+                break;
+        case VALUE_NUMBER:
+                text_printf(out, "%.15g", value->number);
+                break;
+        case VALUE_TEXT:
+                show_text(out, value->text, value->size);
+                break;
+        }
+}
+
+/* Microseconds and milli-points as they were written. */
+static void show_typed(Text *out, RefType type, int64_t integer) {
+        char buf[TIME_TEXT_SIZE];
+
+        if (type == TYPE_DURATION)
+                text_append(out, duration_format((Duration){ .us = integer }, buf));
+        else if (type == TYPE_POINTS)
+                text_printf(out, "%.15g", (double) integer / 1000.0);
+        else
+                text_append(out, time_format_rfc3339(integer, buf));
+}
+
+/* A running duration in its largest unit, cut: nobody reads microseconds. */
+static void show_elapsed(Text *out, int64_t us) {
+        if (us >= US_PER_DAY)
+                text_printf(out, "%" PRId64 "d", us / US_PER_DAY);
+        else if (us >= US_PER_HOUR)
+                text_printf(out, "%" PRId64 "h", us / US_PER_HOUR);
+        else
+                text_printf(out, "%" PRId64 "m", us / US_PER_MINUTE);
+}
+
+static void show_choices(Text *out, const Ref *ref, const Matcher *matcher) {
+        const char *between = "";
+
+        for (size_t i = 0; i < matcher->n_words; i++, between = " or ") {
+                text_append(out, between);
+                show_text(out, matcher->words[i].text, matcher->words[i].size);
+        }
+        for (size_t i = 0; i < matcher->n_numbers; i++, between = " or ") {
+                text_append(out, between);
+                if (ref->type == TYPE_POINTS)
+                        show_typed(out, TYPE_POINTS, matcher->numbers[i].integer);
+                else
+                        eval_show_value(out, &matcher->numbers[i]);
+        }
+        if (matcher->with_true || matcher->with_false)
+                text_printf(out, "%s%s", between, matcher->with_true ? "true" : "false");
+}
+
+/* An open bound on whole units was moved by one unit at load. */
+static void show_bound(Text *out, const Ref *ref, const Matcher *matcher, bool high) {
+        if (matcher->op == MATCH_NUMBERS)
+                text_printf(out, "%.15g", high ? matcher->high_number : matcher->low_number);
+        else
+                show_typed(out, ref->type, high ? matcher->high + matcher->high_open : matcher->low - matcher->low_open);
+}
+
+static void show_range(Text *out, const Ref *ref, const Matcher *matcher) {
+        bool from = matcher->op == MATCH_NUMBERS ? matcher->low_number > -__builtin_inf() : matcher->low > INT64_MIN,
+             to = matcher->op == MATCH_NUMBERS ? matcher->high_number < __builtin_inf() : matcher->high < INT64_MAX;
+
+        if (from) {
+                text_append(out, matcher->low_open ? "above " : "at least ");
+                show_bound(out, ref, matcher, false);
+        }
+        if (to) {
+                text_printf(out, "%s%s", from ? " and " : "", matcher->high_open ? "below " : "at most ");
+                show_bound(out, ref, matcher, true);
+        }
+}
+
+static void show_matcher(Text *out, const Ref *ref, const Matcher *matcher) {
+        static const char *const words[] = {
+                [MATCH_HAS] = "containing ",
+                [MATCH_WORD] = "with the word ",
+                [MATCH_STARTS] = "starting with ",
+                [MATCH_ENDS] = "ending in ",
+                [MATCH_LIKE] = "like ",
+        };
+
+        switch (matcher->op) {
+        case MATCH_PRESENT:
+                text_append(out, "present");
+                break;
+        case MATCH_ABSENT:
+                text_append(out, "absent");
+                break;
+        case MATCH_NUMBERS:
+        case MATCH_INTEGERS:
+                show_range(out, ref, matcher);
+                break;
+        case MATCH_LIST:
+                text_printf(out, "in list \"%s\"", matcher->list->rule.name);
+                break;
+        default:
+                text_append(out, matcher->negate                                         ? "other than "
+                                 : matcher->op < ARRAY_SIZE(words) && words[matcher->op] ? words[matcher->op]
+                                                                                         : "");
+                show_choices(out, ref, matcher);
+        }
+}
+
+static void trace_separate(Eval *eval) {
+        if (eval->trace->size > 0)
+                text_append(eval->trace, "; ");
+}
+
+static void trace_match(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, bool matched) {
+        Text *out = eval->trace;
+
+        trace_separate(eval);
+        text_append(out, ref->path);
+        if (ref->kind == REF_SEGMENT) {
+                const char *before = " ";
+                text_append(out, matched ? "" : ", not");
+                for (size_t i = 0; i < matcher->n_segments; i++, before = " or ")
+                        text_printf(out, "%s%s\"%s\"", before, i == 0 && matcher->negate ? "other than " : "",
+                                eval->rules->segments[matcher->segments[i]].rule.name);
+                return;
+        }
+        if (!value) {
+                text_append(out, ref->kind == REF_GRADE || ref->kind == REF_GROUP ? " unknown" : " absent");
+                return;
+        }
+        text_append(out, " = ");
+        if (ref->type == TYPE_DURATION)
+                show_elapsed(out, value->integer);
+        else if (ref->type == TYPE_POINTS)
+                show_typed(out, TYPE_POINTS, value->integer);
+        else
+                eval_show_value(out, value);
+        if (!matched) {
+                text_append(out, ", not ");
+                show_matcher(out, ref, matcher);
+        }
+}
+
+static void trace_did(Eval *eval, const Did *did, int64_t n, bool matched) {
+        Text *out = eval->trace;
+        char buf[TIME_TEXT_SIZE];
+
+        trace_separate(eval);
+        text_printf(out, "did %s", did->type ? did->type : "anything");
+        for (size_t i = 0; i < did->n_matchers; i++) {
+                text_printf(out, ", %s ", did->matchers[i].ref.path);
+                show_matcher(out, &did->matchers[i].ref, did->matchers[i].matcher);
+        }
+        if (did->within_us > 0)
+                text_printf(out, ", within %s", duration_format((Duration){ .us = did->within_us }, buf));
+        text_printf(out, "%s: %" PRId64, did->since_move ? ", since the last move" : "", n);
+        if (did->distinct)
+                text_printf(out, " different by %s", did->distinct->path);
+        if (!matched)
+                text_printf(out, ", not %s %" PRId64, did->exactly >= 0 ? "exactly" : "at least",
+                        did->exactly >= 0 ? did->exactly : did->at_least);
+}
+
+/* ---- moments at which an answer changes by itself ---- */
+
+static void wake_elapsed(Eval *eval, int64_t base_us, const Matcher *matcher) {
+        if (base_us == TIME_NONE)
+                return;
+        if (matcher->low != INT64_MIN)
+                eval_wake(eval, eval_time_add(base_us, matcher->low));
+        if (matcher->high != INT64_MAX)
+                eval_wake(eval, eval_time_add(base_us, eval_time_add(matcher->high, 1)));
+}
+
+/* Points that fall by age cross what a matcher asks for: every bound at which its answer differs from one milli-point to the next. */
+static void wake_points(Eval *eval, const Ref *ref, const Matcher *matcher) {
+        const Group *group = &eval->rules->groups[ref->group];
+        DecayGroup decay;
+        int r;
+
+        r = score_collect_group(eval, ref->group, &decay);
+        if (r < 0) {
+                eval->error = r;
+                return;
+        }
+        if (decay.n_scores == 0)
+                return;
+        decay.min_mp = group->min_mp;
+        decay.max_mp = group->max_mp;
+        if (matcher->op == MATCH_INTEGERS) {
+                if (matcher->low != INT64_MIN)
+                        eval_wake(eval, decay_next_crossing(&decay, eval->subject->now_us, matcher->low));
+                if (matcher->high != INT64_MAX)
+                        eval_wake(eval, decay_next_crossing(&decay, eval->subject->now_us, matcher->high + 1));
+                return;
+        }
+        for (size_t i = 0; i < matcher->n_numbers; i++) {
+                eval_wake(eval, decay_next_crossing(&decay, eval->subject->now_us, matcher->numbers[i].integer));
+                eval_wake(eval, decay_next_crossing(&decay, eval->subject->now_us, matcher->numbers[i].integer + 1));
+        }
+}
+
+static void wake_match(Eval *eval, const Ref *ref, const Matcher *matcher) {
+        switch (ref->kind) {
+        case REF_IDLE:
+                wake_elapsed(eval, eval->subject->touched_us, matcher);
+                break;
+        case REF_AGE:
+                wake_elapsed(eval, eval->subject->created_us, matcher);
+                break;
+        case REF_IN_STATUS:
+                wake_elapsed(eval, eval->subject->entered_us, matcher);
+                break;
+        case REF_GROUP:
+                wake_points(eval, ref, matcher);
+                break;
+        default:
+                break;
+        }
+}
+
+/* ---- matching ---- */
+
+static bool match_node(Eval *eval, const Condition *node) {
+        Value storage;
+        uint32_t slot;
+        const Value *value = eval_read(eval, &node->ref, &storage, &slot);
+        bool matched = eval_matches(eval, &node->ref, node->matcher, value, slot);
+
+        if (node->ref.kind >= REF_GROUP)
+                wake_match(eval, &node->ref, node->matcher);
+        if (eval->trace)
+                trace_match(eval, &node->ref, node->matcher, value, matched);
+        return matched;
+}
+
+bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity) {
+        if (did->since_move && !activity->after_move)
+                return false;
+        if (did->type && !base_streq(did->type, activity->type))
+                return false;
+        int64_t leaves_us = 0;
+        if (did->within_us > 0) {
+                leaves_us = eval_time_add(activity->time_us, did->within_us);
+                if (leaves_us < eval->subject->now_us)
+                        return false;
+        }
+        if (did->n_matchers > 0) {
+                /* What one activity shows is noise in a trace: trace_did says how many there were. */
+                const Activity *outer = eval->activity;
+                Text *trace = eval->trace;
+                size_t i = 0;
+
+                eval->activity = activity;
+                eval->trace = NULL;
+                while (i < did->n_matchers && match_node(eval, &did->matchers[i]))
+                        i++;
+                eval->activity = outer;
+                eval->trace = trace;
+                if (i < did->n_matchers)
+                        return false;
+        }
+        /* Both ends of `within` count, so it is gone one microsecond later. */
+        if (did->within_us > 0)
+                eval_wake(eval, eval_time_add(leaves_us, 1));
+        return true;
+}
+
+int64_t eval_activity_count(const Activity *activity) {
+        const Value *value = facts_get(activity->facts, FIELD_ACTIVITY_COUNT, NULL);
+        double count;
+
+        if (!value || !value_as_number(value, &count))
+                return 1;
+        if (!(count >= 0))
+                return 0;
+        return count >= CONDITION_COUNT_MAX ? CONDITION_COUNT_MAX : (int64_t) count;
+}
+
+static int64_t count_distinct(Eval *eval, const Did *did) {
+        Met met = { 0 };
+
+        for (size_t i = 0; i < eval->subject->n_history; i++) {
+                const Activity *activity = &eval->subject->history[i];
+                Value *storage;
+                const Value *value;
+                size_t *item;
+                bool is_new;
+
+                if (!eval_did_matches(eval, did, activity))
+                        continue;
+                storage = ARENA_NEW(eval->arena, Value); /* the set keeps what it was shown */
+                if (!storage) {
+                        eval->error = -ENOMEM;
+                        break;
+                }
+                value = read_activity(activity, did->distinct, storage);
+                if (!value)
+                        continue; /* nothing known is not one more of a kind */
+                int r = eval_met(eval->arena, &met, value, &is_new, &item);
+                if (r < 0) {
+                        eval->error = r;
+                        break;
+                }
+        }
+        return (int64_t) met.n_items;
+}
+
+static bool did_holds(Eval *eval, const Did *did) {
+        int64_t n = 0;
+
+        if (eval->phase == PHASE_ACTIVITY) {
+                bool matched = eval->activity && eval_did_matches(eval, did, eval->activity);
+                if (eval->trace)
+                        trace_did(eval, did, matched, matched);
+                return matched;
+        }
+        if (did->distinct)
+                n = count_distinct(eval, did);
+        else
+                for (size_t i = 0; i < eval->subject->n_history; i++)
+                        if (eval_did_matches(eval, did, &eval->subject->history[i]))
+                                n += eval_activity_count(&eval->subject->history[i]);
+        bool matched = did->exactly >= 0 ? n == did->exactly : n >= did->at_least;
+        if (eval->trace)
+                trace_did(eval, did, n, matched);
+        return matched;
+}
+
+bool eval_condition(Eval *eval, const Condition *condition) {
+        if (!condition)
+                return true;
+        switch (condition->type) {
+        case NODE_MATCH:
+                return match_node(eval, condition);
+        case NODE_ALL:
+                for (uint32_t i = 0; i < condition->n_children; i++)
+                        if (!eval_condition(eval, &condition->children[i]))
+                                return false;
+                return true;
+        case NODE_ANY:
+        case NODE_NONE:
+                /* A function that broke has said neither yes nor no, so nothing may hold because of it. */
+                for (uint32_t i = 0; i < condition->n_children && !eval->failed; i++)
+                        if (eval_condition(eval, &condition->children[i]))
+                                return condition->type == NODE_ANY;
+                return condition->type == NODE_NONE && !eval->failed;
+        case NODE_DID:
+                return did_holds(eval, condition->did);
+        case NODE_FUNCTION:
+                return eval_function_holds(eval, &condition->function);
+        }
+        return false;
+}
+
+bool eval_any_field_present(Eval *eval, const Condition *condition) {
+        uint32_t slot;
+
+        if (!condition)
+                return false;
+        if (condition->type == NODE_MATCH) {
+                if (condition->ref.kind == REF_FIELD)
+                        return eval_field(eval, condition->ref.field, condition->ref.key, &slot);
+                if (condition->ref.kind == REF_COUNTRY)
+                        return eval_field(eval, FIELD_COMPANY_COUNTRY, NULL, &slot) ||
+                               eval_field(eval, FIELD_PERSON_ADDRESS_COUNTRY, NULL, &slot);
+                for (size_t i = 0; condition->ref.kind == REF_SEGMENT && i < condition->matcher->n_segments; i++)
+                        if (eval_any_field_present(eval, eval->rules->segments[condition->matcher->segments[i]].when))
+                                return true;
+                return false;
+        }
+        if (condition->type != NODE_ALL && condition->type != NODE_ANY && condition->type != NODE_NONE)
+                return false;
+        for (uint32_t i = 0; i < condition->n_children; i++)
+                if (eval_any_field_present(eval, &condition->children[i]))
+                        return true;
+        return false;
+}
+
+/* ---- the front door ---- */
+
+int policy_holds(
+        RuleSet *rules, const Condition *condition, Subject *subject, Arena *arena, bool *ret, const char **ret_note, Text *trace) {
+        Eval eval;
+        bool holds;
+
+        if (ret_note)
+                *ret_note = NULL;
+        *ret = true;
+        if (!condition)
+                return 0;
+        eval_init(&eval, rules, subject, arena, PHASE_DECISION);
+        eval.trace = trace;
+        holds = eval_condition(&eval, condition);
+        *ret = false;
+        if (eval.error < 0)
+                return eval.error;
+        if (trace && trace->error < 0)
+                return trace->error;
+        if (eval.next_us != TIME_NONE && (subject->next_change_us == TIME_NONE || eval.next_us < subject->next_change_us))
+                subject->next_change_us = eval.next_us;
+        if (ret_note)
+                *ret_note = eval.note;
+        if (eval.failed)
+                return POLICY_E_FAILED;
+        *ret = holds;
+        return 0;
+}
+
+int policy_matches_activity(
+        RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret) {
+        Eval eval;
+        bool matches;
+
+        eval_init(&eval, rules, subject, arena, PHASE_ACTIVITY);
+        eval.activity = activity;
+        matches = eval_condition(&eval, condition);
+        if (eval.error < 0)
+                return eval.error;
+        *ret = matches;
+        return 0;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One value against one matcher.
+ *
+ * Text is compared as a person reads it: both sides are case-folded, so "VP Sales" has the word "vp" and "De" equals "DE". That holds
+ * for plain equality and one_of as well as for has, word, starts, ends, like and in_list. The rule's side was folded at load; the
+ * lead's side is folded once per field and lead (a field is usually asked by several rules) and kept in Eval.folded. Numbers are never
+ * made from text: a text where a number is asked does not match.
+ */
+#include "condition.h"
+#include <errno.h>
+#include <glib.h>
+
+/* ---- folding ---- */
+
+typedef enum Shape { SHAPE_FOLDED, SHAPE_ASCII, SHAPE_OTHER } Shape;
+
+static Shape text_shape(const char *text, size_t size) {
+        Shape shape = SHAPE_FOLDED;
+
+        for (size_t i = 0; i < size; i++) {
+                unsigned char c = (unsigned char) text[i];
+
+                if (c >= 0x80)
+                        return SHAPE_OTHER;
+                if (c >= 'A' && c <= 'Z')
+                        shape = SHAPE_ASCII;
+        }
+        return shape;
+}
+
+const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size) {
+        const char *folded = value->text;
+        size_t size = value->size;
+        Word *kept = NULL;
+
+        if (slot != EVAL_NO_SLOT) {
+                if (!eval->folded) {
+                        eval->folded = ARENA_ARRAY(eval->arena, Word, eval->subject->facts->n_items);
+                        if (!eval->folded)
+                                goto exhausted;
+                }
+                kept = &eval->folded[slot];
+                if (kept->text) {
+                        *ret_size = kept->size;
+                        return kept->text;
+                }
+        }
+        switch (text_shape(value->text, value->size)) {
+        case SHAPE_FOLDED:
+                break;
+        case SHAPE_ASCII:
+                /* Activities are many and each is asked once or twice: the stack does for them. */
+                if (!kept && size < sizeof(eval->scratch)) {
+                        for (size_t i = 0; i < size; i++)
+                                eval->scratch[i] = g_ascii_tolower(value->text[i]);
+                        eval->scratch[size] = '\0';
+                        folded = eval->scratch;
+                        break;
+                }
+                /* fall through */
+        case SHAPE_OTHER:
+                folded = utf8_casefold(eval->arena, value->text, value->size, &size);
+                if (!folded)
+                        goto exhausted;
+        }
+        if (kept)
+                *kept = (Word){ .text = folded, .size = size };
+        *ret_size = size;
+        return folded;
+exhausted:
+        eval->error = -ENOMEM;
+        return NULL;
+}
+
+/* ---- text ---- */
+
+bool eval_words_contain(const Word *words, size_t n_words, const char *text, size_t size) {
+        size_t low = 0, high = n_words;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                const Word *word = &words[middle];
+                int r = memcmp(word->text, text, word->size < size ? word->size : size);
+
+                if (r == 0)
+                        r = (word->size > size) - (word->size < size);
+                if (r == 0)
+                        return true;
+                if (r < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return false;
+}
+
+static bool list_contains(const List *list, const char *text) {
+        size_t low = 0, high = list->n_items;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int r = strcmp(list->items[middle], text);
+
+                if (r == 0)
+                        return true;
+                if (r < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return false;
+}
+
+/* A word ends where a letter or digit of any script ends. */
+static bool is_word_before(const char *text, const char *at) {
+        if (at == text)
+                return false;
+        if ((unsigned char) at[-1] < 0x80)
+                return g_ascii_isalnum(at[-1]);
+        const char *start = g_utf8_find_prev_char(text, at);
+        gunichar c = start ? g_utf8_get_char_validated(start, at - start) : (gunichar) -1;
+        return (gint32) c >= 0 && (g_unichar_isalnum(c) || g_unichar_ismark(c));
+}
+
+static bool is_word_at(const char *at, const char *end) {
+        if (at == end)
+                return false;
+        if ((unsigned char) *at < 0x80)
+                return g_ascii_isalnum(*at);
+        gunichar c = g_utf8_get_char_validated(at, end - at);
+        return (gint32) c >= 0 && (g_unichar_isalnum(c) || g_unichar_ismark(c));
+}
+
+static bool has_whole_word(const char *text, size_t size, const Word *word) {
+        const char *end = text + size;
+
+        for (const char *at = text; (at = memmem(at, (size_t) (end - at), word->text, word->size)); at++)
+                if (!is_word_before(text, at) && !is_word_at(at + word->size, end))
+                        return true;
+        return false;
+}
+
+/* Only `*` is special ("?" is common in addresses of pages). Between stars the leftmost place is as good as any other, so one pass does. */
+static bool is_like(const char *text, size_t size, const Word *pattern) {
+        const char *at = text, *end = text + size, *p = pattern->text, *p_end = p + pattern->size;
+        const char *star = memchr(p, '*', pattern->size);
+
+        if (!star)
+                return size == pattern->size && memcmp(text, p, size) == 0;
+        if ((size_t) (star - p) > size || memcmp(at, p, (size_t) (star - p)) != 0)
+                return false;
+        at += star - p;
+        for (p = star + 1; (star = memchr(p, '*', (size_t) (p_end - p))); p = star + 1) {
+                at = memmem(at, (size_t) (end - at), p, (size_t) (star - p));
+                if (!at)
+                        return false;
+                at += star - p;
+        }
+        size_t tail = (size_t) (p_end - p);
+        return (size_t) (end - at) >= tail && memcmp(end - tail, p, tail) == 0;
+}
+
+static bool text_matches(const Matcher *matcher, const char *text, size_t size) {
+        if (matcher->op == MATCH_EQUALS)
+                return eval_words_contain(matcher->words, matcher->n_words, text, size);
+        if (matcher->op == MATCH_LIST)
+                return list_contains(matcher->list, text);
+        for (size_t i = 0; i < matcher->n_words; i++) {
+                const Word *word = &matcher->words[i];
+                bool found = false;
+
+                switch (matcher->op) {
+                case MATCH_HAS:
+                        found = memmem(text, size, word->text, word->size);
+                        break;
+                case MATCH_WORD:
+                        found = has_whole_word(text, size, word);
+                        break;
+                case MATCH_STARTS:
+                        found = size >= word->size && memcmp(text, word->text, word->size) == 0;
+                        break;
+                case MATCH_ENDS:
+                        found = size >= word->size && memcmp(text + size - word->size, word->text, word->size) == 0;
+                        break;
+                case MATCH_LIKE:
+                        found = is_like(text, size, word);
+                        break;
+                default:
+                        break;
+                }
+                if (found)
+                        return true;
+        }
+        return false;
+}
+
+/* ---- any value ---- */
+
+static bool number_equals(const Matcher *matcher, const Value *value) {
+        for (size_t i = 0; i < matcher->n_numbers; i++)
+                if (value_equal(&matcher->numbers[i], value))
+                        return true;
+        return false;
+}
+
+static bool number_in_range(const Matcher *matcher, const Value *value) {
+        double number;
+
+        if (!value_as_number(value, &number))
+                return false;
+        return (matcher->low_open ? number > matcher->low_number : number >= matcher->low_number) &&
+               (matcher->high_open ? number < matcher->high_number : number <= matcher->high_number);
+}
+
+static bool value_matches(Eval *eval, const Matcher *matcher, const Value *value, uint32_t slot) {
+        switch (matcher->op) {
+        case MATCH_NUMBERS:
+                return number_in_range(matcher, value);
+        case MATCH_INTEGERS:
+                return value->type == VALUE_INTEGER && value->integer >= matcher->low && value->integer <= matcher->high;
+        case MATCH_PRESENT:
+                return true;
+        case MATCH_ABSENT:
+        case MATCH_SEGMENTS:
+                return false;
+        default:
+                break;
+        }
+        switch (value->type) {
+        case VALUE_TEXT: {
+                size_t size;
+                const char *text = eval_fold(eval, value, slot, &size);
+
+                return text && text_matches(matcher, text, size);
+        }
+        case VALUE_BOOL:
+                return matcher->op == MATCH_EQUALS && (value->boolean ? matcher->with_true : matcher->with_false);
+        case VALUE_INTEGER:
+        case VALUE_NUMBER:
+                return matcher->op == MATCH_EQUALS && number_equals(matcher, value);
+        case VALUE_ABSENT:
+                break;
+        }
+        return false;
+}
+
+static bool segments_match(const Subject *subject, const Matcher *matcher) {
+        bool found = false;
+
+        if (matcher->op == MATCH_SEGMENTS) {
+                for (size_t i = 0; i < matcher->n_segments && !found; i++)
+                        found = subject->segments[matcher->segments[i] / 64] >> (matcher->segments[i] % 64) & 1;
+                return found != matcher->negate;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(subject->segments) && !found; i++)
+                found = subject->segments[i] != 0;
+        return found == (matcher->op == MATCH_PRESENT);
+}
+
+bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, uint32_t slot) {
+        if (ref->kind == REF_SEGMENT)
+                return segments_match(eval->subject, matcher);
+        if (!value)
+                /* Nothing that is unknown counts against a lead: is_not is false, too. A grade that is not known fails whatever is asked.
+                 */
+                return matcher->op == MATCH_ABSENT && ref->kind != REF_GRADE && ref->kind != REF_GROUP;
+        return value_matches(eval, matcher, value, slot) != matcher->negate;
+}
+
+/* ---- values met before ---- */
+
+static size_t met_hash(const Value *value) {
+        /* FNV-1a; the set lives for one rule and one lead, so nobody can collect collisions for long: history is bounded. */
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+        const uint8_t *at;
+        size_t size;
+
+        if (!value)
+                return 0;
+        if (value->type == VALUE_TEXT) {
+                at = (const uint8_t *) value->text;
+                size = value->size;
+        } else {
+                at = (const uint8_t *) &value->integer;
+                size = value->type == VALUE_BOOL ? sizeof(value->boolean) : sizeof(value->integer);
+        }
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
+        return (size_t) (hash ^ hash >> 32);
+}
+
+static bool met_equal(const Value *a, const Value *b) { return a == b || (a && b && a->type == b->type && value_equal(a, b)); }
+
+/* A slot is taken when its item is not SIZE_MAX: NULL is a value. */
+static size_t met_place(const Met *met, const Value *value) {
+        size_t mask = met->n_slots - 1, at = met_hash(value) & mask;
+
+        while (met->items[at] != SIZE_MAX && !met_equal(met->slots[at], value))
+                at = (at + 1) & mask;
+        return at;
+}
+
+static int met_grow(Arena *arena, Met *met) {
+        Met bigger = { .n_slots = met->n_slots ? met->n_slots * 2 : 16, .n_items = met->n_items };
+
+        bigger.slots = ARENA_ARRAY(arena, const Value *, bigger.n_slots);
+        bigger.items = ARENA_ARRAY(arena, size_t, bigger.n_slots);
+        if (!bigger.slots || !bigger.items)
+                return -ENOMEM;
+        memset(bigger.items, 0xff, sizeof(*bigger.items) * bigger.n_slots);
+        for (size_t i = 0; i < met->n_slots; i++)
+                if (met->items[i] != SIZE_MAX) {
+                        size_t at = met_place(&bigger, met->slots[i]);
+                        bigger.slots[at] = met->slots[i];
+                        bigger.items[at] = met->items[i];
+                }
+        *met = bigger;
+        return 0;
+}
+
+int eval_met(Arena *arena, Met *met, const Value *value, bool *ret_is_new, size_t **ret_item) {
+        size_t at;
+
+        if (met->n_items * 2 >= met->n_slots) {
+                int r = met_grow(arena, met);
+                if (r < 0)
+                        return r;
+        }
+        at = met_place(met, value);
+        *ret_is_new = met->items[at] == SIZE_MAX;
+        if (*ret_is_new) {
+                met->slots[at] = value;
+                met->items[at] = 0;
+                met->n_items++;
+        }
+        *ret_item = &met->items[at];
+        return 0;
+}
