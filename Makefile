@@ -50,6 +50,9 @@ programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)
 tests: programs $(unit_PROGRAMS) $(bench_PROGRAMS) $(fault_PROGRAMS)
 
 # ---- rules ----
+# `make V=1` shows whole commands.
+V =
+say = $(if $(V),,@echo '  $(patsubst $(BUILD)/%,%,$@)';)
 # Objects depend on the flags they were built with.
 flags_text = $(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) $(LDFLAGS) $(LDLIBS)
 $(BUILD)/flags: FORCE
@@ -59,19 +62,19 @@ FORCE:
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libleadd.a: $(library_OBJECTS)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(say)ar rcs $@ $^
 
 $(BUILD)/leadd: $(call objects,$(leadd_SOURCES)) $(BUILD)/libleadd.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/leadctl: $(call objects,$(leadctl_SOURCES)) $(BUILD)/libleadd.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-test_link = @mkdir -p $(@D); $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+test_link = @mkdir -p $(@D); echo '  $(patsubst $(BUILD)/%,%,$@)'; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BUILD)/libleadd.a
 	$(test_link)
 
