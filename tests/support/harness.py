@@ -57,6 +57,7 @@ class Daemon:
             code = self.stop()
             if not failed:
                 check(code, 0, "the daemon's exit code")
+                self.replay()
         finally:
             if failed:
                 print(f"--- journal of the daemon ({self.log_path})")
@@ -111,6 +112,13 @@ class Daemon:
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def replay(self):
+        """The log alone gives the same state: holds after everything any test ever fed in."""
+        done = subprocess.run([str(BUILD / "tests/fault/replay"), str(self.state / "leadd.db")], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"replay differs (exit {done.returncode})\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     # ---- leadctl
 
