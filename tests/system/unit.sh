@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# leadd as a service under a real systemd: installs with `make install`, boots a container, starts the unit, drops a file, reads the lead and
+# the journal by field, kills the daemon and sees it come back, reloads, and tries the socket as a stranger.
+# Needs root and systemd-nspawn; otherwise it says so and exits with 77.
+set -eu
+cd "$(dirname "$0")/../.."
+
+skip() {
+        echo "no system test: $1"
+        exit 77
+}
+[ "$(id -u)" -eq 0 ] || skip "not root"
+command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not installed"
+command -v nsenter >/dev/null || skip "nsenter is not installed"
+
+build=${LEADD_BUILD:-build}
+here=$(mktemp -d /tmp/leadd-system.XXXXXX)
+machine=leadd-test-$$
+leader='' nspawn=''
+finish() {
+        code=$?
+        if [ "$code" -ne 0 ] && [ -n "$leader" ]; then
+                inside journalctl -b --no-pager -o short-precise 2>/dev/null | tail -n 60 || true
+        fi
+        # A killed nspawn would leave the container behind: its leader goes first.
+        [ -z "$leader" ] || kill -9 "$leader" 2>/dev/null || true
+        [ -z "$nspawn" ] || wait "$nspawn" 2>/dev/null || true
+        rm -rf "$here"
+        exit "$code"
+}
+trap finish EXIT
+fail() {
+        echo "FAILED: $*"
+        exit 1
+}
+within() { # seconds, command...: until it succeeds
+        local end=$(($(date +%s) + $1))
+        shift
+        until "$@" >/dev/null 2>&1; do
+                [ "$(date +%s)" -lt "$end" ] || fail "waited in vain for: $*"
+                sleep 0.1
+        done
+}
+
+make --no-print-directory -s install DESTDIR="$here/root" PREFIX=/opt/leadd BUILD="$build"
+installed=$here/root/opt/leadd
+mkdir -p "$here/etc/rules"
+cp -r rules/. "$here/etc/rules/"
+
+echo "- the unit is well-formed and confined"
+systemd-analyze verify --man=no "$installed/lib/systemd/system/leadd.service" 2>&1 | grep -v 'is not executable' | grep leadd && fail "systemd-analyze verify complains"
+systemd-analyze security --offline=true --threshold=10 "$installed/lib/systemd/system/leadd.service" >"$here/security" || fail "$(tail -n 1 "$here/security")"
+tail -n 1 "$here/security"
+
+systemd-nspawn -q -D / --volatile=yes -b --register=no --keep-unit --private-network --link-journal=no --console=pipe --machine="$machine" \
+        --bind-ro="$installed:/opt/leadd" --bind-ro="$here/etc/rules:/etc/leadd/rules" \
+        --bind-ro="$installed/lib/systemd/system/leadd.service:/etc/systemd/system/leadd.service" \
+        --bind-ro="$installed/lib/sysusers.d/leadd.conf:/etc/sysusers.d/leadd.conf" \
+        --bind-ro="$installed/lib/tmpfiles.d/leadd.conf:/etc/tmpfiles.d/leadd.conf" \
+        --bind-ro="$installed/lib/systemd/catalog/leadd.catalog:/etc/systemd/catalog/leadd.catalog" \
+        systemd.mask=systemd-firstboot.service systemd.mask=systemd-networkd-wait-online.service >"$here/console" 2>&1 </dev/null &
+nspawn=$!
+find_leader() { leader=$(pgrep -P "$nspawn" -x systemd) && [ -n "$leader" ]; }
+within 20 find_leader
+find_leader
+inside() { nsenter -t "$leader" -a "$@"; }
+ctl() { inside /opt/leadd/bin/leadctl "$@"; }
+is_up() { inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; }
+within 60 is_up
+
+echo "- the unit starts and says it is ready"
+inside systemctl start leadd.service || fail "systemctl start: $(inside systemctl status --no-pager leadd.service | tail -n 20)"
+ctl ping >/dev/null || fail "no answer"
+[ "$(inside systemctl show -p User --value leadd.service)" = leadd ] || fail "not the user leadd"
+
+echo "- a dropped file becomes a lead, and the journal knows it by field"
+printf '%s' '{"specversion":"1.0","id":"s1","type":"lead.submitted","data":{"person":{"email":"secret.name@keller.example"},"attribution":{"form_name":"demo"}}}' >"$here/a.json"
+inside sh -c '/opt/leadd/bin/leadd-drop web - json' <"$here/a.json" >/dev/null
+within 20 ctl show secret.name@keller.example
+[ "$(ctl --json show L-1 | sed -n 's/.*"status": *"\([^"]*\)".*/\1/p')" = mql ] || fail "L-1 is not in mql: $(ctl show L-1)"
+entries() { inside journalctl --sync; inside journalctl -o json --no-pager "$@"; }
+entries LEAD_ID=L-1 | grep -q '"LEAD_TO":"mql"' || fail "no journal entry with LEAD_ID=L-1 and LEAD_TO=mql"
+entries LEAD_ID=L-1 | grep -q '"LEAD_OWNER"' || fail "no journal entry that names the owner"
+entries MESSAGE_ID=5b0c2fa9a6c84d6e8f3bb51f3f0a6a03 | grep -q '"LEAD_FILE"' || fail "no journal entry about the file"
+entries -u leadd | grep -q 'secret.name' && fail "lead data in the journal"
+inside journalctl --update-catalog
+inside journalctl -x --no-pager LEAD_ID=L-1 | grep -q 'A lead has moved' || fail "the catalog explains nothing"
+
+echo "- killed, it comes back with everything it knew"
+before=$(inside systemctl show -p MainPID --value leadd.service)
+inside kill -9 "$before"
+restarted() { pid=$(inside systemctl show -p MainPID --value leadd.service) && [ "$pid" != 0 ] && [ "$pid" != "$before" ] && ctl ping; }
+within 20 restarted
+ctl show L-1 >/dev/null || fail "L-1 is gone"
+
+echo "- systemctl reload takes new rules"
+old=$(ctl --json status | tr -d '\n ' | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p')
+printf 'principle "SYSTEM" { "Be kind." }\n' >"$here/etc/rules/99-system.lua"
+inside systemctl reload leadd.service
+changed() { [ "$(ctl --json status | tr -d '\n ' | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p')" != "$old" ]; }
+within 10 changed
+
+echo "- a stranger may ask whether it lives, and nothing else"
+inside setpriv --reuid=65534 --regid=65534 --clear-groups /opt/leadd/bin/leadctl ping >/dev/null || fail "nobody cannot ping"
+code=0
+inside setpriv --reuid=65534 --regid=65534 --clear-groups /opt/leadd/bin/leadctl list >/dev/null 2>&1 || code=$?
+[ "$code" -eq 77 ] || fail "nobody may list (exit $code)"
+
+echo "- it stops in good order"
+inside systemctl stop leadd.service
+[ "$(inside systemctl show -p Result --value leadd.service)" = success ] || fail "stopping failed"
