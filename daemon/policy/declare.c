@@ -122,7 +122,7 @@ static int on_declaration_body(lua_State *L) {
         return 0;
 }
 
-static bool name_is_good(const char *name, size_t size) {
+bool name_is_good(const char *name, size_t size) {
         if (size == 0 || size > POLICY_NAME_SIZE_MAX || strlen(name) != size || !utf8_is_valid(name, size) || name[0] == ' ' ||
                 name[size - 1] == ' ')
                 return false;

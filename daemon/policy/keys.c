@@ -67,10 +67,24 @@ const char *keys_text(Load *load, int index, const char *name) {
         return copy;
 }
 
+size_t keys_count(const char *const *words) {
+        size_t n = 0;
+        while (words[n])
+                n++;
+        return n;
+}
+
+bool keys_is_among(const char *word, const char *const *words) {
+        for (; *words; words++)
+                if (base_streq(*words, word))
+                        return true;
+        return false;
+}
+
 /* ---- lists --------------------------------------------------------------- */
 
 /* How many positional entries the table has; anything beside them is reported. SIZE_MAX: that happened. */
-static size_t list_count(Load *load, int index, const char *name) {
+size_t keys_list_count(Load *load, int index, const char *name) {
         lua_State *L = load->loader.L;
         size_t n = lua_rawlen(L, index), seen = 0;
         lua_pushnil(L);
@@ -107,7 +121,7 @@ int keys_compile_texts(Load *load, int index, const char *name, const char *cons
                 key_expects(load, index, name, "a text or a list of texts");
                 return 0;
         }
-        size_t n = list_count(load, index, name);
+        size_t n = keys_list_count(load, index, name);
         if (n == SIZE_MAX)
                 return 0;
         const char **items = ARENA_ARRAY(arena, const char *, n + 1);
@@ -130,31 +144,63 @@ int keys_compile_texts(Load *load, int index, const char *name, const char *cons
 
 static int text_compare(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
 
-int keys_names(Load *load, int index, const char *where, const char *const **ret, size_t *ret_n) {
+static int collect_names(Load *load, int index, const char *const **ret, size_t *ret_n, bool *ret_odd) {
         lua_State *L = load->loader.L;
         const char **names = NULL;
         size_t n = 0, capacity = 0;
         *ret = NULL;
         *ret_n = 0;
-        bool odd = false;
         lua_pushnil(L);
         while (lua_next(L, index)) {
                 lua_pop(L, 1);
                 if (lua_type(L, -1) != LUA_TSTRING) {
-                        odd = true;
+                        *ret_odd = true;
                         continue;
                 }
                 names = load_grow(load, names, n, &capacity, sizeof(*names));
                 if (!names || !(names[n++] = arena_strdup(load->loader.arena, lua_tostring(L, -1))))
                         return load_exhausted(load);
         }
-        if (odd)
-                loader_error(&load->loader, "\"%s\" has an entry without a name", where);
         if (n > 0)
                 qsort(names, n, sizeof(*names), text_compare);
         *ret = names;
         *ret_n = n;
         return 0;
+}
+
+int keys_names(Load *load, int index, const char *where, const char *const **ret, size_t *ret_n) {
+        bool odd = false;
+        int r = collect_names(load, index, ret, ret_n, &odd);
+        if (r == 0 && odd)
+                loader_error(&load->loader, "\"%s\" has an entry without a name", where);
+        return r;
+}
+
+int keys_names_beside_items(Load *load, int index, const char *const **ret, size_t *ret_n) {
+        bool odd = false;
+        return collect_names(load, index, ret, ret_n, &odd);
+}
+
+bool keys_has(lua_State *L, int index, const char *name) {
+        bool has = lua_getfield(L, index, name) != LUA_TNIL;
+        lua_pop(L, 1);
+        return has;
+}
+
+bool keys_find_field(Load *load, const char *path, const char *what, FieldId *ret_field, const char **ret_key) {
+        if (field_find(path, ret_field, ret_key))
+                return true;
+        size_t n;
+        const FieldInfo *fields = field_all(&n);
+        const char **paths = ARENA_ARRAY(load->scratch, const char *, n + 1);
+        if (!paths) {
+                (void) load_exhausted(load);
+                return false;
+        }
+        for (size_t i = 0; i < n; i++)
+                paths[i] = fields[i].path;
+        loader_unknown(&load->loader, what, path, paths, n);
+        return false;
 }
 
 /* ---- single values ------------------------------------------------------- */
@@ -270,16 +316,16 @@ static int key_compile_need(Load *load, int index, const char *name, Need *need,
                 return 0;
         *ret_good = true;
         need->name = ((const Rule *) criterion)->name;
-        /* The criterion's own condition may be compiled later: load.c fills it in. */
+        need->condition = ((const Criterion *) criterion)->when; /* criteria are compiled first */
         return 0;
 }
 
-/* A text, a condition, or a list of these. A condition is a table, too: only plain texts and tables in places 1..n, and nothing
- * else, make a list. */
+/* A text, a condition, or a list of these. A condition is a table, too: what has only places 1..n, and was not made by a word of
+ * the language (these have a metatable), is a list. */
 static int key_compile_needs(Load *load, int index, const char *name, const Need **ret, size_t *ret_n) {
         lua_State *L = load->loader.L;
         size_t n = 0;
-        bool is_list = lua_type(L, index) == LUA_TTABLE && luaL_getmetafield(L, index, "__name") == LUA_TNIL;
+        bool is_list = lua_type(L, index) == LUA_TTABLE && !lua_getmetatable(L, index);
         if (is_list) {
                 n = lua_rawlen(L, index);
                 size_t seen = 0;
@@ -289,7 +335,8 @@ static int key_compile_needs(Load *load, int index, const char *name, const Need
                         seen++;
                 }
                 is_list = n > 0 && seen == n;
-        }
+        } else if (lua_type(L, index) == LUA_TTABLE)
+                lua_pop(L, 1);
         Need *needs = ARENA_ARRAY(load->loader.arena, Need, (is_list ? n : 1) + 1);
         if (!needs)
                 return load_exhausted(load);
@@ -315,7 +362,7 @@ static int key_compile_needs(Load *load, int index, const char *name, const Need
 
 /* ---- the table ----------------------------------------------------------- */
 
-static int key_compile(Load *load, int index, const char *name, const BodyKey *key, void *target) {
+int keys_compile_value(Load *load, int index, const char *name, const BodyKey *key, void *target) {
         lua_State *L = load->loader.L;
         uint8_t *at = (uint8_t *) target + key->at;
         size_t *count = (size_t *) (void *) ((uint8_t *) target + key->count_at);
@@ -327,7 +374,6 @@ static int key_compile(Load *load, int index, const char *name, const BodyKey *k
                 return 0;
         }
         case KEY_TEXTS:
-        case KEY_ITEMS:
                 return keys_compile_texts(load, index, name, (const char *const **) (void *) at, count);
         case KEY_BOOL:
                 if (lua_type(L, index) == LUA_TBOOLEAN)
@@ -360,8 +406,18 @@ static int key_compile(Load *load, int index, const char *name, const BodyKey *k
                 return condition_compile(&load->loader, index, name, key->phase, (const Condition **) (void *) at);
         case KEY_NEEDS:
                 return key_compile_needs(load, index, name, (const Need **) (void *) at, count);
+        case KEY_WORD: {
+                int place = -1;
+                key_compile_choice(load, index, name, key->choices, &place);
+                if (place >= 0)
+                        *(const char **) (void *) at = key->choices[place];
+                return 0;
+        }
         case KEY_OWN:
                 return key->compile(load, index, name, target);
+        case KEY_ITEMS:
+        case KEY_SKIP:
+                return 0;
         }
         return 0;
 }
@@ -426,7 +482,7 @@ int keys_compile(Load *load, int index, const char *where, const BodyKey *keys, 
                         continue;
                 }
                 int top = lua_gettop(L);
-                r = key_compile(load, top, name, key, target);
+                r = keys_compile_value(load, top, name, key, target);
                 lua_settop(L, top - 1);
         }
         return r;

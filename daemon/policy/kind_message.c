@@ -11,10 +11,115 @@
 int kind_compile_principle(Load *load, int index, void *head) {
         Principle *principle = head;
         lua_State *L = load->loader.L;
+        if (keys_list_count(load, index, "principle") == SIZE_MAX)
+                return 0;
         if (lua_rawlen(L, index) != 1 || lua_rawgeti(L, index, 1) != LUA_TSTRING) {
                 loader_error(&load->loader, "must hold one sentence: { \"...\" }");
                 return 0;
         }
-        principle->text = keys_text(load, lua_gettop(L), "text");
+        principle->text = keys_text(load, lua_gettop(L), "the sentence");
         return 0;
+}
+
+static const char *const vias[] = { [VIA_JOURNAL] = "journal",
+        [VIA_SENDMAIL] = "sendmail",
+        [VIA_SMTP] = "smtp",
+        [VIA_EXEC] = "exec",
+        [VIA_WEBHOOK] = "webhook",
+        [VIA_DROP] = "drop",
+        NULL };
+
+static int compile_quiet(Load *load, int index, const char *where, void *target) {
+        static const char *const readers[] = { "recipient", NULL };
+        static const BodyKey key = { .name = "quiet", .type = KEY_CHOICE, .choices = readers };
+        int reader = -1;
+        int r = keys_compile_value(load, index, where, &key, &reader);
+        ((Channel *) target)->quiet_recipient = reader == 0;
+        return r;
+}
+
+int kind_compile_channel(Load *load, int index, void *head) {
+        static const BodyKey keys[] = {
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Channel, rule.doc) },
+                { .name = "via", .type = KEY_CHOICE, .required = true, .at = offsetof(Channel, via), .choices = vias },
+                { .name = "from", .type = KEY_TEXT, .at = offsetof(Channel, from) },
+                { .name = "target", .type = KEY_TEXT, .at = offsetof(Channel, target) },
+                { .name = "quiet", .type = KEY_OWN, .compile = compile_quiet },
+        };
+        lua_State *L = load->loader.L;
+        Channel *channel = head;
+        int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), channel);
+        if (r < 0)
+                return r;
+        bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
+        bool needs_target = channel->via == VIA_SMTP || channel->via == VIA_EXEC || channel->via == VIA_WEBHOOK;
+        if (is_mail && !keys_has(L, index, "from"))
+                loader_error(&load->loader, "mail needs \"from\"");
+        if (!is_mail && keys_has(L, index, "from"))
+                loader_error(&load->loader, "\"from\" is for mail (sendmail, smtp)");
+        if (needs_target && !keys_has(L, index, "target"))
+                loader_error(&load->loader, "%s needs \"target\": %s", vias[channel->via],
+                        channel->via == VIA_SMTP   ? "the server"
+                        : channel->via == VIA_EXEC ? "the program"
+                                                   : "the address");
+        if (!needs_target && keys_has(L, index, "via") && keys_has(L, index, "target"))
+                loader_error(&load->loader, "\"target\" is for smtp, exec and webhook");
+        return 0;
+}
+
+static int compile_to(Load *load, int index, const char *where, void *target) {
+        static const char *const words[] = { "lead", "owner", "head", "ops", NULL };
+        Message *message = target;
+        const char *text = keys_text(load, index, where);
+        if (!text)
+                return 0;
+        message->to = text;
+        if (keys_is_among(text, words) || load_find(load, RULE_MEMBER, text))
+                return 0;
+        size_t n;
+        const char *const *members = loader_names(&load->loader, RULE_MEMBER, &n);
+        const char **names = ARENA_ARRAY(load->scratch, const char *, n + keys_count(words));
+        if (!members || !names)
+                return load_exhausted(load);
+        memcpy(names, words, keys_count(words) * sizeof(*names));
+        memcpy(names + keys_count(words), members, n * sizeof(*names));
+        loader_unknown(&load->loader, "reader in \"to\":", text, names, n + keys_count(words));
+        return 0;
+}
+
+int kind_compile_message(Load *load, int index, void *head) {
+        static const BodyKey keys[] = {
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Message, rule.doc) },
+                { .name = "channel", .type = KEY_RULE, .required = true, .at = offsetof(Message, channel), .kind = RULE_CHANNEL },
+                { .name = "to", .type = KEY_OWN, .compile = compile_to },
+                { .name = "subject", .type = KEY_TEXT, .required = true, .at = offsetof(Message, subject) },
+                { .name = "body", .type = KEY_TEXT, .required = true, .at = offsetof(Message, body) },
+        };
+        Message *message = head;
+        int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), message);
+        if (r == 0 && message->subject && strpbrk(message->subject, "\r\n"))
+                loader_error(&load->loader, "\"subject\" must be one line");
+        if (r == 0 && message->subject)
+                render_check(&load->loader, "subject", message->subject);
+        if (r == 0 && message->body)
+                render_check(&load->loader, "body", message->body);
+        return r;
+}
+
+int kind_compile_feed(Load *load, int index, void *head) {
+        static const char *const feed_types[] = { "assigned", "moved", "reminded", "recycled", "audience", NULL };
+        static const BodyKey keys[] = {
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Feed, rule.doc) },
+                { .name = "via", .type = KEY_CHOICE, .required = true, .at = offsetof(Feed, via), .choices = vias },
+                { .name = "types", .type = KEY_TEXTS, .required = true, .at = offsetof(Feed, types), .count_at = offsetof(Feed, n_types) },
+        };
+        Feed *feed = head;
+        size_t n_before = load->loader.report->n_errors;
+        int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), feed);
+        if (r == 0 && feed->via != VIA_DROP && load->loader.report->n_errors == n_before)
+                loader_error(&load->loader, "a feed goes via \"drop\" in this version of leadd");
+        for (size_t i = 0; i < feed->n_types; i++)
+                if (!keys_is_among(feed->types[i], feed_types))
+                        loader_unknown(&load->loader, "type", feed->types[i], feed_types, keys_count(feed_types));
+        return r;
 }

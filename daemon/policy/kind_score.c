@@ -108,16 +108,16 @@ int kind_compile_list_file(Load *load, const RuleFile *file, List *list) {
 
 int kind_compile_criterion(Load *load, int index, void *head) {
         static const BodyKey keys[] = {
-                { "doc", KEY_TEXT, .at = offsetof(Criterion, rule.doc) },
-                { "when", KEY_CONDITION, .required = true, .at = offsetof(Criterion, when), .phase = PHASE_DECISION },
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Criterion, rule.doc) },
+                { .name = "when", .type = KEY_CONDITION, .required = true, .at = offsetof(Criterion, when), .phase = PHASE_DECISION },
         };
         return keys_compile(load, index, "", keys, ARRAY_SIZE(keys), head);
 }
 
 int kind_compile_segment(Load *load, int index, void *head) {
         static const BodyKey keys[] = {
-                { "doc", KEY_TEXT, .at = offsetof(Segment, rule.doc) },
-                { "when", KEY_CONDITION, .required = true, .at = offsetof(Segment, when), .phase = PHASE_SEGMENT },
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Segment, rule.doc) },
+                { .name = "when", .type = KEY_CONDITION, .required = true, .at = offsetof(Segment, when), .phase = PHASE_SEGMENT },
         };
         if (load->loader.rules->n_segments > POLICY_SEGMENTS_MAX && head == &load->loader.rules->segments[POLICY_SEGMENTS_MAX])
                 loader_error(&load->loader, "is one segment more than the %d there may be", POLICY_SEGMENTS_MAX);
@@ -128,11 +128,11 @@ int kind_compile_segment(Load *load, int index, void *head) {
 
 int kind_compile_group(Load *load, int index, void *head) {
         static const BodyKey keys[] = {
-                { "doc", KEY_TEXT, .at = offsetof(Group, rule.doc) },
-                { "min", KEY_POINTS, .at = offsetof(Group, min_mp) },
-                { "max", KEY_POINTS, .at = offsetof(Group, max_mp) },
-                { "half_life", KEY_DURATION, .at = offsetof(Group, half_life) },
-                { "weights", KEY_BOOL, .at = offsetof(Group, weights) },
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Group, rule.doc) },
+                { .name = "min", .type = KEY_POINTS, .at = offsetof(Group, min_mp) },
+                { .name = "max", .type = KEY_POINTS, .at = offsetof(Group, max_mp) },
+                { .name = "half_life", .type = KEY_DURATION, .at = offsetof(Group, half_life) },
+                { .name = "weights", .type = KEY_BOOL, .at = offsetof(Group, weights) },
         };
         Group *group = head;
         group->min_mp = 0;
@@ -146,3 +146,91 @@ int kind_compile_group(Load *load, int index, void *head) {
 }
 
 int kind_compile_score(Load *load, int index, void *head) { return score_compile(&load->loader, index, head); }
+
+/* ---- grade --------------------------------------------------------------- */
+
+#define GRADE_BANDS_MAX 26
+#define GRADE_NAME_MAX 8
+
+static int band_compare(const void *a, const void *b) {
+        const Band *x = a, *y = b;
+        return (x->from_mp < y->from_mp) - (x->from_mp > y->from_mp);
+}
+
+/* { A = 75, B = 50, ... }: letters for fit, digits for engagement, so that "A1" can be read in one way only. */
+static int compile_bands(
+        Load *load, int index, const char *where, const char *alphabet, const char *alphabet_name, const Band **ret, size_t *ret_n) {
+        static const BodyKey key = { .name = "band", .type = KEY_POINTS };
+        lua_State *L = load->loader.L;
+        const char *const *names;
+        size_t n;
+        if (lua_type(L, index) != LUA_TTABLE) {
+                loader_error(&load->loader, "\"%s\" must be a table of bands, not %s", where, keys_type_name(L, index));
+                return 0;
+        }
+        int r = keys_names(load, index, where, &names, &n);
+        if (r < 0)
+                return r;
+        if (n == 0 || n > GRADE_BANDS_MAX) {
+                loader_error(&load->loader, "\"%s\" must have 1 to %d bands", where, GRADE_BANDS_MAX);
+                return 0;
+        }
+        Band *bands = ARENA_ARRAY(load->loader.arena, Band, n);
+        if (!bands)
+                return load_exhausted(load);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                bands[i].name = names[i];
+                if (names[i][0] == '\0' || names[i][strspn(names[i], alphabet)] != '\0' || strlen(names[i]) > GRADE_NAME_MAX)
+                        loader_error(&load->loader, "\"%s\": a band's name is %s, not \"%.60s\"", where, alphabet_name, names[i]);
+                lua_getfield(L, index, names[i]);
+                r = keys_compile_value(load, lua_gettop(L), keys_where(load, where, names[i]), &key, &bands[i].from_mp);
+                lua_pop(L, 1);
+        }
+        qsort(bands, n, sizeof(Band), band_compare);
+        for (size_t i = 1; i < n; i++)
+                if (bands[i].from_mp == bands[i - 1].from_mp)
+                        loader_error(&load->loader, "\"%s\": the bands \"%s\" and \"%s\" begin at the same points", where,
+                                bands[i - 1].name, bands[i].name);
+        *ret = bands;
+        *ret_n = n;
+        return r;
+}
+
+static int compile_fit(Load *load, int index, const char *where, void *target) {
+        Grade *grade = target;
+        return compile_bands(
+                load, index, where, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "made of letters", &grade->fit, &grade->n_fit);
+}
+
+static int compile_engagement(Load *load, int index, const char *where, void *target) {
+        Grade *grade = target;
+        return compile_bands(load, index, where, "0123456789", "made of digits", &grade->engagement, &grade->n_engagement);
+}
+
+/* Every value that the group can have is in a band. */
+static void check_bands(Load *load, const char *name, const Band *bands, size_t n) {
+        const Group *group = (const Group *) (const void *) load_find(load, RULE_GROUP, name);
+        if (!group)
+                loader_error(&load->loader, "needs the group \"%s\", which is not declared", name);
+        else if (n > 0 && bands[n - 1].from_mp > group->min_mp)
+                loader_error(&load->loader, "\"%s\": the lowest band begins at %.12g, but the group can fall to %.12g", name,
+                        (double) bands[n - 1].from_mp / 1000, (double) group->min_mp / 1000);
+}
+
+int kind_compile_grade(Load *load, int index, void *head) {
+        static const BodyKey keys[] = {
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Grade, rule.doc) },
+                { .name = "fit", .type = KEY_OWN, .required = true, .compile = compile_fit },
+                { .name = "engagement", .type = KEY_OWN, .required = true, .compile = compile_engagement },
+                { .name = "leave", .type = KEY_POINTS, .at = offsetof(Grade, leave_mp) },
+        };
+        Grade *grade = head;
+        int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), grade);
+        if (r < 0)
+                return r;
+        if (grade->leave_mp < 0)
+                loader_error(&load->loader, "\"leave\" must not be negative");
+        check_bands(load, "fit", grade->fit, grade->n_fit);
+        check_bands(load, "engagement", grade->engagement, grade->n_engagement);
+        return 0;
+}

@@ -17,13 +17,39 @@
         .kind = KIND_, .name = name_, .head_size = sizeof(Type), .items_at = offsetof(RuleSet, items), \
         .count_at = offsetof(RuleSet, n_##items)
 
+/* In the order in which bodies are compiled: what others read (a zone, a calendar, a criterion's condition) comes before them. */
 const KindInfo load_kinds[] = {
+        { .kind = RULE_SETTINGS,
+                .name = "settings",
+                .head_size = sizeof(Settings),
+                .items_at = offsetof(RuleSet, settings),
+                .single = true,
+                .compile = kind_compile_settings },
+        { KIND(RULE_CALENDAR, "calendar", CalendarDecl, calendars), .compile = kind_compile_calendar },
+        { KIND(RULE_TEAM, "team", Team, teams), .compile = kind_compile_team },
+        { KIND(RULE_MEMBER, "member", Member, members), .compile = kind_compile_member },
+        { KIND(RULE_STATUS, "status", Status, statuses), .compile = kind_compile_status },
         { KIND(RULE_PRINCIPLE, "principle", Principle, principles), .compile = kind_compile_principle },
         { KIND(RULE_LIST, "list", List, lists), .compile = kind_compile_list },
         { KIND(RULE_CRITERION, "criterion", Criterion, criteria), .compile = kind_compile_criterion },
         { KIND(RULE_SEGMENT, "segment", Segment, segments), .compile = kind_compile_segment },
         { KIND(RULE_GROUP, "group", Group, groups), .compile = kind_compile_group },
         { .kind = RULE_SCORE, .name = "score", .compile = kind_compile_score },
+        { .kind = RULE_GRADE,
+                .name = "grade",
+                .head_size = sizeof(Grade),
+                .items_at = offsetof(RuleSet, grade),
+                .single = true,
+                .compile = kind_compile_grade },
+        { KIND(RULE_REASON, "reason", Reason, reasons), .compile = kind_compile_reason },
+        { KIND(RULE_MOVE, "move", Move, moves), .compile = kind_compile_move },
+        { KIND(RULE_FENCE, "fence", Fence, fences), .compile = kind_compile_fence },
+        { KIND(RULE_ROUTE, "route", Route, routes), .compile = kind_compile_route },
+        { KIND(RULE_CHANNEL, "channel", Channel, channels), .compile = kind_compile_channel },
+        { KIND(RULE_MESSAGE, "message", Message, messages), .compile = kind_compile_message },
+        { KIND(RULE_SLA, "sla", Sla, slas), .compile = kind_compile_sla },
+        { KIND(RULE_FEED, "feed", Feed, feeds), .compile = kind_compile_feed },
+        { KIND(RULE_ADAPTER, "adapter", AdapterDecl, adapters), .compile = kind_compile_adapter },
         { .kind = RULE_JUNK, .name = "junk", .later = true },
         { .kind = RULE_CAMPAIGN, .name = "campaign", .later = true },
         { .kind = RULE_TRACK, .name = "track", .later = true },
@@ -272,7 +298,72 @@ static int load_strike_doubles(Load *load, bool *struck) {
         return 0;
 }
 
-/* Where the head of the i-th rule of a kind is kept. */
+/* Members are declared inside their team, but are rules like others: each gets a declaration right behind its team's. */
+static int load_expand_members(Load *load) {
+        lua_State *L = load->loader.L;
+        Declaration *before = load->declarations;
+        size_t n_before = load->n_declarations;
+        load->declarations = NULL;
+        load->n_declarations = load->capacity = 0;
+        for (size_t i = 0; i < n_before; i++) {
+                int r = load_declare(load, before[i]);
+                if (r < 0)
+                        return r;
+                if (before[i].kind != RULE_TEAM || before[i].table < 0)
+                        continue;
+                const Rule team = { .kind = RULE_TEAM, .name = before[i].name, .file = before[i].file, .line = before[i].line };
+                size_t team_place = load->n_declarations - 1;
+                load->loader.rule = &team;
+                luaL_checkstack(L, 10, NULL);
+                int top = lua_gettop(L);
+                lua_rawgeti(L, LUA_REGISTRYINDEX, before[i].table);
+                if (lua_getfield(L, top + 1, "members") == LUA_TTABLE) {
+                        const char *const *names;
+                        size_t n;
+                        r = keys_names(load, top + 2, "members", &names, &n);
+                        for (size_t m = 0; r == 0 && m < n; m++) {
+                                Declaration member = before[i];
+                                member.kind = RULE_MEMBER;
+                                member.name = names[m];
+                                member.team = team_place;
+                                if (lua_getfield(L, top + 2, names[m]) != LUA_TTABLE)
+                                        loader_error(
+                                                &load->loader, "\"members.%s\" must be a table, not %s", names[m], keys_type_name(L, -1));
+                                else if (!name_is_good(names[m], strlen(names[m])))
+                                        loader_error(&load->loader,
+                                                "\"members.%s\": a name has no control characters and no blanks around it", names[m]);
+                                else {
+                                        lua_pushvalue(L, -1);
+                                        member.table = luaL_ref(L, LUA_REGISTRYINDEX);
+                                        r = load_declare(load, member);
+                                }
+                                lua_settop(L, top + 2);
+                        }
+                }
+                lua_settop(L, top);
+                load->loader.rule = NULL;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Each team's members by name; both ends know each other from here on. */
+static int load_join_members(Load *load) {
+        RuleSet *rules = load->loader.rules;
+        for (size_t t = 0; t < rules->n_teams; t++) {
+                Team *team = (Team *) &rules->teams[t];
+                const Member **members = ARENA_ARRAY(load->loader.arena, const Member *, rules->n_members + 1);
+                if (!members)
+                        return load_exhausted(load);
+                for (size_t m = 0; m < rules->n_members; m++)
+                        if (rules->members[m].team == team)
+                                members[team->n_members++] = &rules->members[m];
+                team->members = members; /* a team's members were declared in the order of their names */
+        }
+        return 0;
+}
+
 static int load_make_heads(Load *load) {
         RuleSet *rules = load->loader.rules;
         Arena *arena = load->loader.arena;
@@ -285,17 +376,20 @@ static int load_make_heads(Load *load) {
         int r = load_strike_doubles(load, struck);
         if (r < 0)
                 return r;
+        for (size_t i = 0; i < n; i++)
+                if (load->declarations[i].kind == RULE_MEMBER && struck[load->declarations[i].team])
+                        struck[i] = true;
         for (size_t k = 0; k < load_n_kinds; k++) {
                 const KindInfo *info = &load_kinds[k];
                 size_t n_kind = 0;
                 for (size_t i = 0; i < n; i++)
                         n_kind += load->declarations[i].kind == info->kind && !struck[i];
-                if (info->head_size == 0)
+                if (info->head_size == 0 || (info->single && n_kind == 0))
                         continue;
                 uint8_t *items = arena_alloc(arena, (n_kind + 1) * info->head_size);
                 if (!items)
                         return load_exhausted(load);
-                *(void **) ((uint8_t *) rules + info->items_at) = items;
+                *(void **) (void *) ((uint8_t *) rules + info->items_at) = items;
         }
         size_t n_rules = 0, n_scores = 0;
         for (size_t i = 0; i < n; i++) {
@@ -305,8 +399,8 @@ static int load_make_heads(Load *load) {
                 if (struck[i])
                         continue;
                 if (info->head_size > 0) {
-                        size_t *count = (size_t *) (void *) ((uint8_t *) rules + info->count_at);
-                        rule = (Rule *) (void *) (*(uint8_t **) ((uint8_t *) rules + info->items_at) + *count * info->head_size);
+                        size_t one = 0, *count = info->single ? &one : (size_t *) (void *) ((uint8_t *) rules + info->count_at);
+                        rule = (Rule *) (void *) (*(uint8_t **) (void *) ((uint8_t *) rules + info->items_at) + *count * info->head_size);
                         (*count)++;
                 } else {
                         Score *score = score_new(arena);
@@ -321,6 +415,8 @@ static int load_make_heads(Load *load) {
                         .file = declaration->file,
                         .line = declaration->line };
                 declaration->rule = rule;
+                if (rule->kind == RULE_MEMBER)
+                        ((Member *) (void *) rule)->team = (const Team *) (const void *) load->declarations[declaration->team].rule;
                 by_name[n_rules] = all[n_rules] = rule;
                 n_rules++;
         }
@@ -331,34 +427,56 @@ static int load_make_heads(Load *load) {
         qsort(by_name, n_rules, sizeof(*by_name), rule_compare);
         load->body->by_name = by_name;
         load->body->n_by_name = n_rules;
-        return 0;
+        return load_join_members(load);
 }
 
 /* ---- pass 3: bodies ------------------------------------------------------ */
 
-static int load_compile_bodies(Load *load) {
+static int load_compile_body(Load *load, const KindInfo *info, const Declaration *declaration) {
         lua_State *L = load->loader.L;
-        for (size_t i = 0; i < load->n_declarations; i++) {
-                const Declaration *declaration = &load->declarations[i];
-                if (!declaration->rule)
-                        continue;
-                load->loader.rule = declaration->rule;
-                int r = 0;
-                if (declaration->list)
-                        r = kind_compile_list_file(load, declaration->list, (List *) (void *) declaration->rule);
-                else if (declaration->table >= 0) {
-                        luaL_checkstack(L, 40, NULL);
-                        int top = lua_gettop(L);
-                        lua_rawgeti(L, LUA_REGISTRYINDEX, declaration->table);
-                        r = load_kind(declaration->kind)->compile(load, top + 1, declaration->rule);
-                        lua_settop(L, top);
+        load->loader.rule = declaration->rule;
+        if (declaration->list)
+                return kind_compile_list_file(load, declaration->list, (List *) (void *) declaration->rule);
+        if (declaration->table < 0)
+                return 0;
+        luaL_checkstack(L, 40, NULL);
+        int top = lua_gettop(L);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, declaration->table);
+        int r = info->compile(load, top + 1, declaration->rule);
+        lua_settop(L, top);
+        return r;
+}
+
+/* Settings are there even when nobody declared them: other bodies read their zone. */
+static int load_compile_settings(Load *load) {
+        Settings *settings = (Settings *) load->loader.rules->settings;
+        if (!settings) {
+                settings = ARENA_NEW(load->loader.arena, Settings);
+                if (!settings)
+                        return -ENOMEM;
+                settings->rule = (Rule){ .index = UINT32_MAX, .kind = RULE_SETTINGS, .name = "site", .file = "" };
+        }
+        return kind_finish_settings(load, settings);
+}
+
+static int load_compile_bodies(Load *load) {
+        for (size_t k = 0; k < load_n_kinds; k++) {
+                for (size_t i = 0; i < load->n_declarations; i++) {
+                        if (load->declarations[i].kind != load_kinds[k].kind || !load->declarations[i].rule)
+                                continue;
+                        int r = load_compile_body(load, &load_kinds[k], &load->declarations[i]);
+                        if (r < 0)
+                                return r;
                 }
-                if (r < 0)
-                        return load_exhausted(load);
+                if (load_kinds[k].kind == RULE_SETTINGS) {
+                        int r = load_compile_settings(load);
+                        if (r < 0)
+                                return r;
+                }
         }
         for (size_t i = 0; i < load->n_declarations; i++)
                 if (load->declarations[i].table >= 0)
-                        luaL_unref(L, LUA_REGISTRYINDEX, load->declarations[i].table);
+                        luaL_unref(load->loader.L, LUA_REGISTRYINDEX, load->declarations[i].table);
         return 0;
 }
 
@@ -370,12 +488,24 @@ static void on_register(lua_State *L, void *userdata _unused_) {
         declare_register(L);
 }
 
+typedef struct Compiling {
+        Load *load;
+        int r;
+} Compiling;
+
 static void on_compile(lua_State *L _unused_, void *userdata) {
-        Load *load = userdata;
-        if (load_make_heads(load) < 0 || load_compile_bodies(load) < 0)
-                return;
-        if (score_check(&load->loader) < 0)
-                (void) load_exhausted(load);
+        Compiling *compiling = userdata;
+        Load *load = compiling->load;
+        int r = load_expand_members(load);
+        if (r >= 0)
+                r = load_make_heads(load);
+        if (r >= 0)
+                r = load_compile_bodies(load);
+        if (r >= 0)
+                r = score_check(&load->loader);
+        if (r >= 0)
+                r = check_whole(load);
+        compiling->r = r;
 }
 
 static int load_run(Load *load) {
@@ -387,10 +517,11 @@ static int load_run(Load *load) {
         int r = declare_run(load);
         if (r < 0)
                 return r;
-        if (sandbox_run(sandbox, on_compile, load, error, sizeof(error)) != 0)
-                load_problem(load, true, "", 0, "the rules %s", error);
-        if (load->loader.out_of_memory)
-                return -ENOMEM;
+        Compiling compiling = { .load = load };
+        if (sandbox_run(sandbox, on_compile, &compiling, error, sizeof(error)) != 0)
+                load_problem(load, true, "", 0, "%s", error);
+        if (load->loader.out_of_memory || compiling.r < 0)
+                return compiling.r < 0 ? compiling.r : -ENOMEM;
         if (load->loader.report->n_errors > 0)
                 return POLICY_E_RULES;
         r = sandbox_seal(sandbox);
@@ -405,8 +536,7 @@ static int load_run(Load *load) {
         return r;
 }
 
-static int load_any(
-        const char *directory, const void *archive, size_t archive_size, unsigned flags _unused_, RuleSet **ret, PolicyReport *report) {
+static int load_any(const char *directory, const void *archive, size_t archive_size, unsigned flags, RuleSet **ret, PolicyReport *report) {
         *report = (PolicyReport){};
         _cleanup_(policy_freep) RuleSet *rules = NULL;
         _cleanup_(arena_freep) Arena *scratch = arena_new(POLICY_ARENA_MAX);
@@ -426,6 +556,7 @@ static int load_any(
         Load load = { .loader = { .L = sandbox_state(body->sandbox), .arena = body->arena, .rules = rules, .report = report },
                 .body = body,
                 .scratch = scratch,
+                .calendars_suffice = (flags & POLICY_LOAD_CALENDARS) != 0,
                 .files = { .directory_fd = -1 } };
         r = directory ? files_read_directory(&load, directory) : files_read_archive(&load, archive, archive_size);
         if (r == 0)

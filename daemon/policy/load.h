@@ -48,6 +48,7 @@ typedef struct Declaration {
         int line;
         int table;            /* reference in the registry; LUA_NOREF until the table was given */
         const RuleFile *list; /* of a lists/NAME.txt */
+        size_t team;          /* of a member: the place of its team in the declarations */
         Rule *rule;           /* its head; NULL for what was declared twice */
 } Declaration;
 
@@ -63,6 +64,7 @@ struct Load {
         size_t n_lost, lost_capacity;
         bool incomplete; /* a file did not run to its end: what seems to be missing may stand there */
         bool too_many;
+        bool calendars_suffice; /* POLICY_LOAD_CALENDARS */
 };
 static inline Load *load_of(Loader *loader) { return (Load *) loader; }
 
@@ -89,6 +91,9 @@ int load_exhausted(Load *load);
 
 /* ---- declare.c ---- */
 
+/* Whether a rule may be called that. */
+bool name_is_good(const char *name, size_t size);
+
 /* Registers the kinds and closes the words. Raises. */
 void declare_register(lua_State *L);
 /* Runs all rule files; afterwards load->declarations holds what they said. */
@@ -105,11 +110,13 @@ typedef enum KeyType {
         KEY_DURATION,      /* Duration, no working days */
         KEY_WORK_DURATION, /* Duration */
         KEY_CHOICE,        /* int: place in choices */
+        KEY_WORD,          /* const char *: one of choices */
         KEY_RULE,          /* pointer to the head of `kind` */
         KEY_RULES,         /* array of such pointers, count */
         KEY_CONDITION,     /* const Condition * */
         KEY_NEEDS,         /* const Need *, count */
-        KEY_ITEMS,         /* positional texts: const char *const *, count; its name is not looked at */
+        KEY_ITEMS,         /* the table has positional entries as well, which the kind reads itself */
+        KEY_SKIP,          /* may be there; the kind reads it itself */
         KEY_OWN,           /* compile() */
 } KeyType;
 
@@ -127,13 +134,25 @@ typedef struct BodyKey {
 /* Compiles the table at index into target. where is "" or the place inside the declaration ("steps[2]"). What is wrong is reported and
  * leaves its part of target as it was. 0 or -ENOMEM. */
 int keys_compile(Load *load, int index, const char *where, const BodyKey *keys, size_t n_keys, void *target);
-/* One value; name is for the text. */
+/* The one value at index; target is where the key's value goes (at is not added). */
+int keys_compile_value(Load *load, int index, const char *name, const BodyKey *key, void *target);
+/* Does the table at index have that key? */
+bool keys_has(lua_State *L, int index, const char *name);
+/* How many entries the plain list at index has; SIZE_MAX when it is none (reported). */
+size_t keys_list_count(Load *load, int index, const char *name);
+/* Finds a field path, or reports "unknown WHAT" with did-you-mean. */
+bool keys_find_field(Load *load, const char *path, const char *what, FieldId *ret_field, const char **ret_key);
 int keys_compile_texts(Load *load, int index, const char *name, const char *const **ret, size_t *ret_n);
 int keys_compile_duration(Load *load, int index, const char *name, bool workdays, Duration *ret);
 /* Text at index in the arena; NULL (reported) when it is none. */
 const char *keys_text(Load *load, int index, const char *name);
 /* The text keys of the table at index, sorted, in the scratch arena; other keys are reported. */
 int keys_names(Load *load, int index, const char *where, const char *const **ret, size_t *ret_n);
+/* The same where positional entries stand beside them. */
+int keys_names_beside_items(Load *load, int index, const char *const **ret, size_t *ret_n);
+/* Lists of words that end with NULL. */
+size_t keys_count(const char *const *words);
+bool keys_is_among(const char *word, const char *const *words);
 /* "where.name" or "name", for texts. */
 const char *keys_where(Load *load, const char *where, const char *name);
 /* "a number", "a table", ... for texts. */
@@ -141,11 +160,33 @@ const char *keys_type_name(lua_State *L, int index);
 
 /* ---- kind_*.c ---- */
 
+int kind_compile_settings(Load *load, int index, void *head);
+int kind_compile_calendar(Load *load, int index, void *head);
+int kind_compile_team(Load *load, int index, void *head);
+int kind_compile_member(Load *load, int index, void *head);
+int kind_compile_status(Load *load, int index, void *head);
+int kind_compile_reason(Load *load, int index, void *head);
+int kind_compile_move(Load *load, int index, void *head);
+int kind_compile_fence(Load *load, int index, void *head);
+int kind_compile_route(Load *load, int index, void *head);
+int kind_compile_sla(Load *load, int index, void *head);
 int kind_compile_principle(Load *load, int index, void *head);
+int kind_compile_channel(Load *load, int index, void *head);
+int kind_compile_message(Load *load, int index, void *head);
+int kind_compile_feed(Load *load, int index, void *head);
+int kind_compile_adapter(Load *load, int index, void *head);
 int kind_compile_list(Load *load, int index, void *head);
 int kind_compile_criterion(Load *load, int index, void *head);
 int kind_compile_segment(Load *load, int index, void *head);
 int kind_compile_group(Load *load, int index, void *head);
 int kind_compile_score(Load *load, int index, void *head);
+int kind_compile_grade(Load *load, int index, void *head);
 /* lists/NAME.txt */
 int kind_compile_list_file(Load *load, const RuleFile *file, List *list);
+/* What the settings (declared or not) leave open. 0 or -errno. */
+int kind_finish_settings(Load *load, Settings *settings);
+
+/* ---- check.c ---- */
+
+/* What can only be said about all rules together. 0 or -ENOMEM. */
+int check_whole(Load *load);

@@ -85,6 +85,7 @@ struct Team {
         const Member *head;
         Strategy strategy;
         OnAbsence on_absence;
+        const Member *deputy; /* of members that name none */
         const Member *const *members; /* sorted by name */
         size_t n_members; /* 0: its leads are a queue */
 };

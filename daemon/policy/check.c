@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check: pass 4 of loading, what can only be said about all rules together: a lead must not be able to fall through.
+ * There is one way in, every status has somebody's limit where it promises one, every hand-off finds a route, every
+ * lead can reach an end. Compiles nothing; skipped when a file did not run to its end, because what is missing may
+ * stand there, and when only calendars are asked for.
+ */
+#include "load.h"
+
+#include <errno.h>
+
+static void check_statuses(Load *load) {
+        RuleSet *rules = load->loader.rules;
+        if (rules->n_statuses == 0) {
+                load_problem(load, true, "", 0, "no status is declared");
+                return;
+        }
+        for (size_t i = 0; i < rules->n_statuses; i++) {
+                const Status *status = &rules->statuses[i];
+                if (!status->initial)
+                        continue;
+                load->loader.rule = &status->rule;
+                if (!rules->initial)
+                        rules->initial = status;
+                else
+                        loader_error(&load->loader, "is initial, but so is \"%s\" (%s:%d); new leads need one place",
+                                rules->initial->rule.name, rules->initial->rule.file, rules->initial->rule.line);
+                if (status->kind == STATUS_FINAL)
+                        loader_error(&load->loader, "is initial and final: nothing would ever happen");
+        }
+        if (!rules->initial)
+                load_problem(load, true, "", 0, "no status is initial: new leads have no place (initial = true)");
+}
+
+/* ---- reaching an end ----------------------------------------------------- */
+
+/* Whether the move can lead there. */
+static bool move_leads_to(const Move *move, const Status *to) {
+        if (move->to == to)
+                return true;
+        for (size_t i = 0; i < move->n_reasons; i++)
+                if (move->reasons[i]->to == to)
+                        return true;
+        return false;
+}
+
+static bool move_starts_at(const Move *move, const Status *from) {
+        for (size_t i = 0; i < move->n_from; i++)
+                if (move->from[i] == from)
+                        return true;
+        return false;
+}
+
+/* Marks everything that a marked status leads to, or with backwards, all that leads to a marked one. */
+static void mark_reach(const RuleSet *rules, bool *marked, bool backwards) {
+        for (bool changed = true; changed;) {
+                changed = false;
+                for (size_t m = 0; m < rules->n_moves; m++) {
+                        const Move *move = &rules->moves[m];
+                        bool starts = false, leads = false;
+                        for (size_t s = 0; s < rules->n_statuses; s++) {
+                                starts = starts || (marked[s] && move_starts_at(move, &rules->statuses[s]));
+                                leads = leads || (marked[s] && move_leads_to(move, &rules->statuses[s]));
+                        }
+                        for (size_t s = 0; s < rules->n_statuses; s++) {
+                                bool reached = backwards ? leads && move_starts_at(move, &rules->statuses[s])
+                                                         : starts && move_leads_to(move, &rules->statuses[s]);
+                                changed = changed || (reached && !marked[s]);
+                                marked[s] = marked[s] || reached;
+                        }
+                }
+        }
+}
+
+static int check_paths(Load *load) {
+        const RuleSet *rules = load->loader.rules;
+        bool *from_start = ARENA_ARRAY(load->scratch, bool, rules->n_statuses + 1),
+             *to_end = ARENA_ARRAY(load->scratch, bool, rules->n_statuses + 1);
+        if (!from_start || !to_end)
+                return load_exhausted(load);
+        for (size_t s = 0; s < rules->n_statuses; s++) {
+                from_start[s] = &rules->statuses[s] == rules->initial;
+                to_end[s] = rules->statuses[s].kind == STATUS_FINAL;
+        }
+        mark_reach(rules, from_start, false);
+        mark_reach(rules, to_end, true);
+        for (size_t s = 0; s < rules->n_statuses; s++) {
+                load->loader.rule = &rules->statuses[s].rule;
+                if (rules->initial && !from_start[s])
+                        loader_error(&load->loader, "cannot be reached: no moves lead there from \"%s\"", rules->initial->rule.name);
+                if (!to_end[s])
+                        loader_error(&load->loader, "no moves lead from here to a status of kind \"final\"");
+        }
+        return 0;
+}
+
+/* ---- limits -------------------------------------------------------------- */
+
+static void check_slas(Load *load) {
+        const RuleSet *rules = load->loader.rules;
+        for (size_t s = 0; s < rules->n_statuses; s++) {
+                const Status *status = &rules->statuses[s];
+                if (status->kind != STATUS_SLA)
+                        continue;
+                bool any = false, always = false;
+                for (size_t i = 0; i < rules->n_slas; i++) {
+                        any = any || rules->slas[i].status == status;
+                        always = always || (rules->slas[i].status == status && condition_is_always(rules->slas[i].when));
+                }
+                load->loader.rule = &status->rule;
+                if (!any)
+                        loader_error(&load->loader, "is of kind \"sla\", but no sla has status = \"%s\"", status->rule.name);
+                else if (!always)
+                        loader_error(&load->loader,
+                                "every sla for it has a condition: one must apply to the leads that are left (without \"when\")");
+        }
+        for (size_t i = 0; i < rules->n_slas; i++) {
+                const Sla *sla = &rules->slas[i];
+                const SlaStep *last = sla->n_steps > 0 ? &sla->steps[sla->n_steps - 1] : NULL;
+                load->loader.rule = &sla->rule;
+                if (last && !last->move && last->every.us == 0 && last->every.workdays == 0)
+                        loader_error(&load->loader,
+                                "its last step neither moves the lead nor repeats (\"every\"): after it there would be silence");
+                for (size_t j = 0; j < i && sla->status; j++)
+                        if (rules->slas[j].status == sla->status && condition_is_always(rules->slas[j].when)) {
+                                loader_warning(&load->loader, "never applies: \"%s\" (%s:%d) comes first and applies to every lead",
+                                        rules->slas[j].rule.name, rules->slas[j].rule.file, rules->slas[j].rule.line);
+                                break;
+                        }
+        }
+}
+
+/* ---- people -------------------------------------------------------------- */
+
+static bool team_owns_a_status(const RuleSet *rules, const Team *team) {
+        for (size_t s = 0; s < rules->n_statuses; s++)
+                if (rules->statuses[s].team == team && rules->statuses[s].kind != STATUS_FINAL)
+                        return true;
+        return false;
+}
+
+/* Whoever is handed a lead by the last route can be anybody: otherwise some lead would find no one. */
+static void check_routes(Load *load) {
+        const RuleSet *rules = load->loader.rules;
+        for (size_t t = 0; t < rules->n_teams; t++) {
+                const Team *team = &rules->teams[t];
+                const Route *last = NULL;
+                if (team->n_members == 0 || !team_owns_a_status(rules, team))
+                        continue;
+                for (size_t i = 0; i < rules->n_routes; i++)
+                        if (rules->routes[i].team == team)
+                                last = &rules->routes[i];
+                load->loader.rule = last ? &last->rule : &team->rule;
+                if (!last)
+                        loader_error(&load->loader, "no route leads to it: route \"NAME\" { team = \"%s\" }", team->rule.name);
+                else if (!condition_is_always(last->when) || last->n_match > 0)
+                        loader_error(&load->loader,
+                                "is the last route to the team \"%s\", so it must take every lead (no \"when\", no \"match\")",
+                                team->rule.name);
+        }
+}
+
+/* A move that nobody could ever ask for. */
+static void check_moves(Load *load) {
+        const RuleSet *rules = load->loader.rules;
+        for (size_t m = 0; m < rules->n_moves; m++) {
+                const Move *move = &rules->moves[m];
+                load->loader.rule = &move->rule;
+                for (size_t i = 0; i < move->n_from && (move->by == BY_OWNER || move->by == BY_TEAM); i++) {
+                        const Team *team = move->from[i]->team;
+                        if (team && team->n_members == 0 && move->by == BY_OWNER)
+                                loader_error(&load->loader, "nobody owns a lead in \"%s\": the team \"%s\" has no members",
+                                        move->from[i]->rule.name, team->rule.name);
+                        else if (team && team->n_members == 0)
+                                loader_error(&load->loader, "nobody is in the team \"%s\" of the status \"%s\"", team->rule.name,
+                                        move->from[i]->rule.name);
+                }
+        }
+        for (size_t i = 0; i < rules->n_reasons; i++) {
+                bool used = false;
+                for (size_t m = 0; m < rules->n_moves && !used; m++)
+                        for (size_t k = 0; k < rules->moves[m].n_reasons; k++)
+                                used = used || rules->moves[m].reasons[k] == &rules->reasons[i];
+                load->loader.rule = &rules->reasons[i].rule;
+                if (!used)
+                        loader_warning(&load->loader, "no move has this reason");
+        }
+}
+
+static void check_deputies(Load *load) {
+        RuleSet *rules = load->loader.rules;
+        for (size_t m = 0; m < rules->n_members; m++) {
+                Member *member = (Member *) &rules->members[m];
+                if (!member->deputy && member->team->deputy != member)
+                        member->deputy = member->team->deputy;
+        }
+        for (size_t t = 0; t < rules->n_teams; t++) {
+                const Team *team = &rules->teams[t];
+                load->loader.rule = &team->rule;
+                for (size_t m = 0; m < team->n_members && team->on_absence == ABSENCE_DEPUTY; m++)
+                        if (!team->members[m]->deputy && team->members[m]->weight > 0 && team->deputy != team->members[m])
+                                loader_error(&load->loader, "on_absence is \"deputy\", but \"%s\" has none", team->members[m]->rule.name);
+        }
+}
+
+int check_whole(Load *load) {
+        check_deputies(load);
+        if (load->incomplete || load->calendars_suffice)
+                return 0;
+        check_statuses(load);
+        if (load->loader.rules->n_statuses == 0)
+                return 0;
+        check_slas(load);
+        check_routes(load);
+        check_moves(load);
+        /* A move that did not compile leads nowhere only for now. */
+        return load->loader.report->n_errors == 0 ? check_paths(load) : 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * find: things of a loaded rule set by name, and when a member works. Read-only; nothing here can fail.
+ */
+#include "internal.h"
+
+static const void *find(const RuleSet *rules, RuleKind kind, const char *name) { return policy_find(rules, kind, name); }
+
+const Status *policy_status(const RuleSet *rules, const char *name) {
+        const Status *status = find(rules, RULE_STATUS, name);
+        for (size_t i = 0; name && !status && i < rules->n_statuses; i++)
+                if (rules->statuses[i].renamed_from && base_streq(rules->statuses[i].renamed_from, name))
+                        status = &rules->statuses[i];
+        return status;
+}
+
+const Team *policy_team(const RuleSet *rules, const char *name) { return find(rules, RULE_TEAM, name); }
+
+const Member *policy_member(const RuleSet *rules, const char *name) { return find(rules, RULE_MEMBER, name); }
+
+const Member *policy_member_by_user(const RuleSet *rules, const char *user) {
+        for (size_t i = 0; user && i < rules->n_members; i++)
+                if (rules->members[i].user && base_streq(rules->members[i].user, user))
+                        return &rules->members[i];
+        return NULL;
+}
+
+const Reason *policy_reason(const RuleSet *rules, const char *name) { return find(rules, RULE_REASON, name); }
+
+const CalendarDecl *policy_calendar(const RuleSet *rules, const char *name) { return find(rules, RULE_CALENDAR, name); }
+
+const Sla *policy_sla(const RuleSet *rules, const char *name) { return find(rules, RULE_SLA, name); }
+
+const Move *policy_move(const RuleSet *rules, const char *name) {
+        const Move *move = find(rules, RULE_MOVE, name);
+        if (move && move->by != BY_RULES)
+                return move;
+        for (size_t i = 0; name && i < rules->n_moves; i++)
+                for (size_t a = 0; rules->moves[i].by != BY_RULES && a < rules->moves[i].n_aliases; a++)
+                        if (base_streq(rules->moves[i].aliases[a], name))
+                                return &rules->moves[i];
+        return NULL;
+}
+
+const Calendar *policy_member_calendar(const Member *member) {
+        const CalendarDecl *declared = member->calendar ? member->calendar : member->team->calendar;
+        return declared ? declared->calendar : NULL;
+}
+
+bool policy_member_is_away(const Member *member, int64_t now_us, int64_t *ret_until_us) {
+        for (size_t i = 0; i < member->n_absences; i++)
+                if (member->absences[i].from_us <= now_us && now_us < member->absences[i].to_us) {
+                        *ret_until_us = member->absences[i].to_us;
+                        return true;
+                }
+        return false;
+}
