@@ -8,10 +8,6 @@
  */
 #include "condition.h"
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-
-#define SHOWN_TEXT_MAX 80 /* bytes of a value in a trace */
 
 void eval_init(Eval *eval, RuleSet *rules, Subject *subject, Arena *arena, ConditionPhase phase) {
         eval->rules = rules;
@@ -129,187 +125,6 @@ const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret
         return NULL;
 }
 
-/* ---- traces ---- */
-
-static void show_text(Text *out, const char *text, size_t size) {
-        size_t shown = size < SHOWN_TEXT_MAX ? size : SHOWN_TEXT_MAX;
-
-        while (shown < size && shown > 0 && ((unsigned char) text[shown] & 0xc0) == 0x80)
-                shown--;
-        text_append_char(out, '"');
-        for (size_t i = 0; i < shown; i++)
-                text_append_char(out, (unsigned char) text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
-        text_append(out, shown < size ? "...\"" : "\"");
-}
-
-void eval_show_value(Text *out, const Value *value) {
-        switch (value->type) {
-        case VALUE_ABSENT:
-                text_append(out, "absent");
-                break;
-        case VALUE_BOOL:
-                text_append(out, value->boolean ? "true" : "false");
-                break;
-        case VALUE_INTEGER:
-                text_printf(out, "%" PRId64, value->integer);
-                break;
-        case VALUE_NUMBER:
-                text_printf(out, "%.15g", value->number);
-                break;
-        case VALUE_TEXT:
-                show_text(out, value->text, value->size);
-                break;
-        }
-}
-
-/* Microseconds and milli-points as they were written. */
-static void show_typed(Text *out, RefType type, int64_t integer) {
-        char buf[TIME_TEXT_SIZE];
-
-        if (type == TYPE_DURATION)
-                text_append(out, duration_format((Duration){ .us = integer }, buf));
-        else if (type == TYPE_POINTS)
-                text_printf(out, "%.15g", (double) integer / 1000.0);
-        else
-                text_append(out, time_format_rfc3339(integer, buf));
-}
-
-/* A running duration in its largest unit, cut: nobody reads microseconds. */
-static void show_elapsed(Text *out, int64_t us) {
-        if (us >= US_PER_DAY)
-                text_printf(out, "%" PRId64 "d", us / US_PER_DAY);
-        else if (us >= US_PER_HOUR)
-                text_printf(out, "%" PRId64 "h", us / US_PER_HOUR);
-        else
-                text_printf(out, "%" PRId64 "m", us / US_PER_MINUTE);
-}
-
-static void show_choices(Text *out, const Ref *ref, const Matcher *matcher) {
-        const char *between = "";
-
-        for (size_t i = 0; i < matcher->n_words; i++, between = " or ") {
-                text_append(out, between);
-                show_text(out, matcher->words[i].text, matcher->words[i].size);
-        }
-        for (size_t i = 0; i < matcher->n_numbers; i++, between = " or ") {
-                text_append(out, between);
-                if (ref->type == TYPE_POINTS)
-                        show_typed(out, TYPE_POINTS, matcher->numbers[i].integer);
-                else
-                        eval_show_value(out, &matcher->numbers[i]);
-        }
-        if (matcher->with_true || matcher->with_false)
-                text_printf(out, "%s%s", between, matcher->with_true ? "true" : "false");
-}
-
-/* An open bound on whole units was moved by one unit at load. */
-static void show_bound(Text *out, const Ref *ref, const Matcher *matcher, bool high) {
-        if (matcher->op == MATCH_NUMBERS)
-                text_printf(out, "%.15g", high ? matcher->high_number : matcher->low_number);
-        else
-                show_typed(out, ref->type, high ? matcher->high + matcher->high_open : matcher->low - matcher->low_open);
-}
-
-static void show_range(Text *out, const Ref *ref, const Matcher *matcher) {
-        bool from = matcher->op == MATCH_NUMBERS ? matcher->low_number > -__builtin_inf() : matcher->low > INT64_MIN,
-             to = matcher->op == MATCH_NUMBERS ? matcher->high_number < __builtin_inf() : matcher->high < INT64_MAX;
-
-        if (from) {
-                text_append(out, matcher->low_open ? "above " : "at least ");
-                show_bound(out, ref, matcher, false);
-        }
-        if (to) {
-                text_printf(out, "%s%s", from ? " and " : "", matcher->high_open ? "below " : "at most ");
-                show_bound(out, ref, matcher, true);
-        }
-}
-
-static void show_matcher(Text *out, const Ref *ref, const Matcher *matcher) {
-        static const char *const words[] = {
-                [MATCH_HAS] = "containing ",
-                [MATCH_WORD] = "with the word ",
-                [MATCH_STARTS] = "starting with ",
-                [MATCH_ENDS] = "ending in ",
-                [MATCH_LIKE] = "like ",
-        };
-
-        switch (matcher->op) {
-        case MATCH_PRESENT:
-                text_append(out, "present");
-                break;
-        case MATCH_ABSENT:
-                text_append(out, "absent");
-                break;
-        case MATCH_NUMBERS:
-        case MATCH_INTEGERS:
-                show_range(out, ref, matcher);
-                break;
-        case MATCH_LIST:
-                text_printf(out, "in list \"%s\"", matcher->list->rule.name);
-                break;
-        default:
-                text_append(out, matcher->negate                                         ? "other than "
-                                 : matcher->op < ARRAY_SIZE(words) && words[matcher->op] ? words[matcher->op]
-                                                                                         : "");
-                show_choices(out, ref, matcher);
-        }
-}
-
-static void trace_separate(Eval *eval) {
-        if (eval->trace->size > 0)
-                text_append(eval->trace, "; ");
-}
-
-static void trace_match(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, bool matched) {
-        Text *out = eval->trace;
-
-        trace_separate(eval);
-        text_append(out, ref->path);
-        if (ref->kind == REF_SEGMENT) {
-                const char *before = " ";
-                text_append(out, matched ? "" : ", not");
-                for (size_t i = 0; i < matcher->n_segments; i++, before = " or ")
-                        text_printf(out, "%s%s\"%s\"", before, i == 0 && matcher->negate ? "other than " : "",
-                                eval->rules->segments[matcher->segments[i]].rule.name);
-                return;
-        }
-        if (!value) {
-                text_append(out, ref->kind == REF_GRADE || ref->kind == REF_GROUP ? " unknown" : " absent");
-                return;
-        }
-        text_append(out, " = ");
-        if (ref->type == TYPE_DURATION)
-                show_elapsed(out, value->integer);
-        else if (ref->type == TYPE_POINTS)
-                show_typed(out, TYPE_POINTS, value->integer);
-        else
-                eval_show_value(out, value);
-        if (!matched) {
-                text_append(out, ", not ");
-                show_matcher(out, ref, matcher);
-        }
-}
-
-static void trace_did(Eval *eval, const Did *did, int64_t n, bool matched) {
-        Text *out = eval->trace;
-        char buf[TIME_TEXT_SIZE];
-
-        trace_separate(eval);
-        text_printf(out, "did %s", did->type ? did->type : "anything");
-        for (size_t i = 0; i < did->n_matchers; i++) {
-                text_printf(out, ", %s ", did->matchers[i].ref.path);
-                show_matcher(out, &did->matchers[i].ref, did->matchers[i].matcher);
-        }
-        if (did->within_us > 0)
-                text_printf(out, ", within %s", duration_format((Duration){ .us = did->within_us }, buf));
-        text_printf(out, "%s: %" PRId64, did->since_move ? ", since the last move" : "", n);
-        if (did->distinct)
-                text_printf(out, " different by %s", did->distinct->path);
-        if (!matched)
-                text_printf(out, ", not %s %" PRId64, did->exactly >= 0 ? "exactly" : "at least",
-                        did->exactly >= 0 ? did->exactly : did->at_least);
-}
-
 /* ---- moments at which an answer changes by itself ---- */
 
 static void wake_elapsed(Eval *eval, int64_t base_us, const Matcher *matcher) {
@@ -379,7 +194,7 @@ static bool match_node(Eval *eval, const Condition *node) {
         if (node->ref.kind >= REF_GROUP)
                 wake_match(eval, &node->ref, node->matcher);
         if (eval->trace)
-                trace_match(eval, &node->ref, node->matcher, value, matched);
+                eval_trace_match(eval, &node->ref, node->matcher, value, matched);
         return matched;
 }
 
@@ -395,7 +210,7 @@ bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity) {
                         return false;
         }
         if (did->n_matchers > 0) {
-                /* What one activity shows is noise in a trace: trace_did says how many there were. */
+                /* What one activity shows is noise in a trace: eval_trace_did says how many there were. */
                 const Activity *outer = eval->activity;
                 Text *trace = eval->trace;
                 size_t i = 0;
@@ -461,7 +276,7 @@ static bool did_holds(Eval *eval, const Did *did) {
         if (eval->phase == PHASE_ACTIVITY) {
                 bool matched = eval->activity && eval_did_matches(eval, did, eval->activity);
                 if (eval->trace)
-                        trace_did(eval, did, matched, matched);
+                        eval_trace_did(eval, did, matched, matched);
                 return matched;
         }
         if (did->distinct)
@@ -472,7 +287,7 @@ static bool did_holds(Eval *eval, const Did *did) {
                                 n += eval_activity_count(&eval->subject->history[i]);
         bool matched = did->exactly >= 0 ? n == did->exactly : n >= did->at_least;
         if (eval->trace)
-                trace_did(eval, did, n, matched);
+                eval_trace_did(eval, did, n, matched);
         return matched;
 }
 

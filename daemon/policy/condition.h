@@ -224,8 +224,16 @@ const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret
 /* value NULL = absent. */
 bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, uint32_t slot);
 bool eval_words_contain(const Word *words, size_t n_words, const char *text, size_t size);
+
+/* ---- words (condition_show.c) ---- */
+
 /* "director", 180, true: for traces. */
 void eval_show_value(Text *out, const Value *value);
+void eval_trace_separate(Eval *eval);
+void eval_trace_match(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, bool matched);
+void eval_trace_did(Eval *eval, const Did *did, int64_t n, bool matched);
+/* What it asks for: "country in list "eea" and (...)". */
+void condition_describe(const RuleSet *rules, const Condition *condition, Text *out);
 
 /* activity.count as a whole number, 1 when absent. */
 int64_t eval_activity_count(const Activity *activity);

@@ -374,8 +374,7 @@ bool eval_function_holds(Eval *eval, const Function *function) {
 
         call_function(&call);
         if (eval->trace && !eval->error) {
-                if (eval->trace->size > 0)
-                        text_append(eval->trace, "; ");
+                eval_trace_separate(eval);
                 text_append(eval->trace, eval->failed   ? "the function failed"
                                          : call.matched ? "the function says yes"
                                                         : "the function says no");

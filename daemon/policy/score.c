@@ -183,9 +183,11 @@ static int evaluate_on(Eval *eval, const ScoreBody *score, bool collect, ScoreRe
         ret->falling = (DecayScore){
                 .decay = award.decay, .cap_mp = score->cap_mp, .events = award.events, .n_events = award.n_events, .now_mp = ret->after_mp
         };
-        if (eval->trace)
-                text_printf(eval->trace, "%s%s: newest event %llu", eval->trace->size > 0 ? "; " : "",
-                        score->on->type ? score->on->type : "activity", (unsigned long long) ret->event);
+        if (eval->trace) {
+                eval_trace_separate(eval);
+                text_printf(eval->trace, "%s: newest event %llu", score->on->type ? score->on->type : "activity",
+                        (unsigned long long) ret->event);
+        }
         return 0;
 }
 
@@ -194,7 +196,8 @@ static int evaluate_on(Eval *eval, const ScoreBody *score, bool collect, ScoreRe
 static void trace_field(Eval *eval, const ScoreBody *score, const Value *value) {
         if (!eval->trace)
                 return;
-        text_printf(eval->trace, "%s%s ", eval->trace->size > 0 ? "; " : "", score->field.path);
+        eval_trace_separate(eval);
+        text_printf(eval->trace, "%s ", score->field.path);
         if (value)
                 text_append(eval->trace, "= ");
         eval_show_value(eval->trace, value ? value : &(Value){ 0 });
