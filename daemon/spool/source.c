@@ -384,12 +384,21 @@ Candidate *source_free_candidate(Source *source, Candidate *candidate) {
         return NULL;
 }
 
+/* Member by member: assigning the struct would also write its padding, in which the name begins. */
+static void source_reset_candidate(Candidate *candidate) {
+        candidate->due_us = 0;
+        candidate->ctime_us = TIME_NONE;
+        candidate->n_tries = 0;
+        candidate->announced = false;
+        candidate->writing = false;
+}
+
 static Candidate *source_new_candidate(Source *source, const char *name) {
         size_t size = strlen(name) + 1;
         Candidate *candidate = malloc(sizeof(*candidate) + size);
         if (!candidate)
                 return NULL;
-        *candidate = (Candidate){ .ctime_us = TIME_NONE };
+        source_reset_candidate(candidate);
         memcpy(candidate->name, name, size);
         source->spool->names_size += sizeof(*candidate) + size;
         return candidate;
@@ -421,7 +430,7 @@ int source_add_name(Source *source, const char *name, bool announced) {
                 if (!announced)
                         return 0;
                 candidate = names_remove(&source->waiting, at);
-                *candidate = (Candidate){ .ctime_us = candidate->ctime_us };
+                source_reset_candidate(candidate);
         } else if (source->ready.n_items >= SPOOL_READY_MAX || spool->names_size > SPOOL_NAMES_SIZE_MAX) {
                 source->relist = true;
                 source_activate(source);
@@ -467,7 +476,8 @@ int source_mark_unfinished(Source *source, const char *name, bool writing, int64
                 candidate = source_new_candidate(source, name);
         if (!candidate)
                 return -ENOMEM;
-        *candidate = (Candidate){ .ctime_us = TIME_NONE, .writing = writing };
+        source_reset_candidate(candidate);
+        candidate->writing = writing;
         source_wait(source, candidate, due_us);
         return 0;
 }

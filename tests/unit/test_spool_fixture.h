@@ -50,8 +50,9 @@ static inline Fixture *fixture_new_in(const char *parent) {
 }
 
 static inline int fixture_setup(void **state) {
+        /* In memory, so that syncs cost nothing; TMPDIR chooses another file system. */
         const char *parent = getenv("TMPDIR");
-        Fixture *fixture = fixture_new_in(parent ? parent : "/tmp");
+        Fixture *fixture = fixture_new_in(parent ? parent : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         fixture_open(fixture);
         *state = fixture;
         return 0;
@@ -91,7 +92,8 @@ static inline void fixture_make_source(const Fixture *fixture, const char *sourc
 
 static inline void fixture_write(const char *path, const char *content) {
         int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        assert_true(fd >= 0);
+        if (fd < 0)
+                fail_msg("%s: %s", path, strerror(errno));
         assert_int_equal(write(fd, content, strlen(content)), (ssize_t) strlen(content));
         assert_int_equal(close(fd), 0);
 }
@@ -136,8 +138,7 @@ static inline size_t fixture_count(const char *path) {
         return n;
 }
 
-/* The next file within that time, or NULL. */
-static inline SpoolFile *fixture_next(const Fixture *fixture, int64_t within_us) {
+static inline SpoolFile *fixture_next_until(const Fixture *fixture, int64_t within_us, bool until_idle) {
         for (int64_t end_us = fixture_now_us() + within_us;;) {
                 SpoolFile *file = NULL;
                 int r = spool_next(fixture->spool, &file);
@@ -147,13 +148,21 @@ static inline SpoolFile *fixture_next(const Fixture *fixture, int64_t within_us)
                 int64_t now_us = fixture_now_us(), wake_us = spool_wake_us(fixture->spool);
                 if (wake_us <= now_us && wake_us < end_us)
                         continue;
-                if (now_us >= end_us)
+                if (now_us >= end_us || (spool_is_idle(fixture->spool) && until_idle))
                         return NULL;
                 if (wake_us > end_us)
                         wake_us = end_us;
                 struct pollfd poll_fd = { .fd = spool_fd(fixture->spool), .events = POLLIN };
                 (void) poll(&poll_fd, 1, (int) ((wake_us - now_us) / 1000 + 1));
         }
+}
+
+/* The next file within that time, or NULL. */
+static inline SpoolFile *fixture_next(const Fixture *fixture, int64_t within_us) { return fixture_next_until(fixture, within_us, false); }
+
+/* The same, but NULL as soon as the spool has nothing left to wait for. */
+static inline SpoolFile *fixture_next_or_idle(const Fixture *fixture, int64_t within_us) {
+        return fixture_next_until(fixture, within_us, true);
 }
 
 /* Takes the next file, which must have that name, and finishes it. */
@@ -170,4 +179,58 @@ static inline void fixture_expect_nothing(const Fixture *fixture, int64_t within
         SpoolFile *file = fixture_next(fixture, within_us);
         if (file)
                 fail_msg("want nothing, got %s/%s", file->identity.source, file->identity.name);
+}
+
+/* ---- everything that comes out of a spool ---- */
+
+/* More than the settle time and what a slow disk needs; the spool is idle before. */
+#define SETTLED_US (10 * US_PER_SECOND)
+
+typedef struct Told {
+        char *name;
+        char *reason;
+        bool moved;
+} Told;
+
+typedef struct Harvest {
+        char *read[128];
+        size_t n_read;
+        Told told[128];
+        size_t n_told;
+} Harvest;
+
+static inline void take_notices(const Fixture *fixture, Harvest *harvest) {
+        for (SpoolNotice *notice; (notice = spool_next_notice(fixture->spool));) {
+                assert_true(harvest->n_told < ARRAY_SIZE(harvest->told));
+                harvest->told[harvest->n_told++] = (Told){ strdup(notice->name), strdup(notice->reason), notice->moved };
+                (void) spool_notice_free(notice);
+        }
+}
+
+static inline void reap(const Fixture *fixture, Harvest *harvest, int64_t within_us) {
+        int64_t end_us = fixture_now_us() + within_us;
+        for (SpoolFile *file; (file = fixture_next_or_idle(fixture, end_us - fixture_now_us()));) {
+                assert_true(harvest->n_read < ARRAY_SIZE(harvest->read));
+                harvest->read[harvest->n_read++] = strdup(file->identity.name);
+                assert_int_equal(spool_finish(fixture->spool, file), 0);
+                take_notices(fixture, harvest);
+        }
+        take_notices(fixture, harvest);
+}
+
+static inline void harvest_done(Harvest *harvest) {
+        for (size_t i = 0; i < harvest->n_read; i++)
+                free(harvest->read[i]);
+        for (size_t i = 0; i < harvest->n_told; i++) {
+                free(harvest->told[i].name);
+                free(harvest->told[i].reason);
+        }
+        *harvest = (Harvest){ 0 };
+}
+
+static inline size_t times_read(const Harvest *harvest, const char *name) {
+        size_t n = 0;
+        for (size_t i = 0; i < harvest->n_read; i++)
+                n += base_streq(harvest->read[i], name);
+        return n;
 }
