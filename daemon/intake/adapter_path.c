@@ -96,7 +96,7 @@ bool path_next(const char *path, size_t *state, const char **ret_part, size_t *r
 
 static bool text_is_blank(const char *text, size_t size) {
         for (size_t i = 0; i < size; i++)
-                if (!memchr(" \t\r\n\v\f", text[i], 6))
+                if (!text[i] || !strchr(" \t\r\n\v\f", text[i]))
                         return false;
         return true;
 }
