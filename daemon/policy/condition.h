@@ -62,6 +62,7 @@ typedef struct Ref {
 typedef struct Word {
         const char *text; /* case-folded */
         size_t size;
+        const char *written; /* of a rule: as it stands in the file, for texts */
 } Word;
 
 typedef enum MatchOp {

@@ -74,7 +74,8 @@ bool condition_fold(Loader *loader, const char *text, size_t size, Word *ret) {
         char *folded = utf8_casefold(loader->arena, text, size, &ret->size);
 
         ret->text = folded;
-        return folded ? true : out_of_memory(loader);
+        ret->written = arena_strndup(loader->arena, text, size);
+        return folded && ret->written ? true : out_of_memory(loader);
 }
 
 int condition_compare_words(const void *a, const void *b) {

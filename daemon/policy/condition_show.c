@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Conditions in words: what a rule looked at and found (traces, for `explain`), and what it asks for (the glossary).
- * Texts appear case-folded, as they are compared.
+ * Texts of rules appear as they were written, although case does not count when they are compared.
  */
 #include "condition.h"
 #include <inttypes.h>
@@ -68,7 +68,7 @@ static void show_choices(Text *out, const Ref *ref, const Matcher *matcher) {
 
         for (size_t i = 0; i < matcher->n_words; i++, between = " or ") {
                 text_append(out, between);
-                show_text(out, matcher->words[i].text, matcher->words[i].size);
+                show_text(out, matcher->words[i].written, strlen(matcher->words[i].written));
         }
         for (size_t i = 0; i < matcher->n_numbers; i++, between = " or ") {
                 text_append(out, between);
@@ -177,7 +177,7 @@ static void show_did(Text *out, const Did *did) {
 
         text_append(out, did->type ? did->type : "anything");
         for (size_t i = 0; i < did->n_matchers; i++) {
-                text_printf(out, ", %s ", did->matchers[i].ref.path);
+                text_printf(out, ", %s %s", did->matchers[i].ref.path, did->matchers[i].matcher->op == MATCH_EQUALS ? "is " : "");
                 show_matcher(out, &did->matchers[i].ref, did->matchers[i].matcher);
         }
         if (did->within_us > 0)

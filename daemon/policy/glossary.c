@@ -134,8 +134,10 @@ static void tell_principles(Text *out, const RuleSet *rules) {
                 return;
         heading(out, "PRINCIPLES");
         for (size_t i = 0; i < rules->n_principles; i++) {
-                text_append(out, "  ");
-                wrap(out, 2, 6, or_nothing(rules->principles[i].text));
+                const char *name = rules->principles[i].rule.name;
+
+                text_printf(out, "  %s: ", name);
+                wrap(out, 4 + strlen(name), 6, or_nothing(rules->principles[i].text));
         }
 }
 
@@ -297,7 +299,7 @@ static void say_choices(Text *out, const ScoreBody *score) {
 
                 text_append(out, i > 0 ? ", " : "");
                 if (choice->word.text)
-                        text_append_size(out, choice->word.text, choice->word.size);
+                        text_append(out, choice->word.written);
                 else
                         eval_show_value(out, &choice->value);
                 text_append_char(out, ' ');
@@ -320,8 +322,8 @@ static void say_on(Text *out, const RuleSet *rules, const ScoreBody *score) {
         if (score->per != PER_EVENT && score->per != PER_EVER)
                 text_printf(out, "; one a %s", per[score->per]);
         if (score->cap_mp > 0) {
-                text_append(out, "; at most ");
-                say_points(out, score->cap_mp);
+                text_append(out, score->points_mp < 0 ? "; no lower than " : "; at most ");
+                say_points(out, score->points_mp < 0 ? -score->cap_mp : score->cap_mp);
         }
         if (score->fade.fade_every_s > 0) {
                 text_printf(out, "; %d %% less every ", score->fade.fade_percent);

@@ -55,14 +55,9 @@ static int compile_each(Load *load, int index, const char *where, void *target) 
 
 static int compile_cap(Load *load, int index, const char *where, void *target) {
         ScoreBody *score = target;
-        lua_State *L = load->loader.L;
 
         score->has_cap = true;
-        if (read_points(load, index, where, &score->cap_mp) && score->cap_mp <= 0) {
-                loader_error(&load->loader, "\"%s\" must be above 0, not %g; it limits how far `each` goes up or down", where,
-                        lua_tonumber(L, index));
-                score->cap_mp = 0;
-        }
+        (void) read_points(load, index, where, &score->cap_mp);
         return 0;
 }
 
@@ -395,6 +390,11 @@ int score_compile(Loader *loader, int index, Score *head) {
         if (r < 0)
                 return r;
         score->each = score->has_each;
+        /* `each = -5, cap = -20` goes down to -20: a cap lies on the side to which the points go, and is kept as a magnitude. */
+        if (score->has_cap && score->has_each && score->cap_mp != 0 && (score->cap_mp > 0) == (score->points_mp > 0))
+                score->cap_mp = score->cap_mp < 0 ? -score->cap_mp : score->cap_mp;
+        else if (score->has_cap && score->has_each)
+                loader_error(loader, "cap must have the sign of each and not be 0");
         score->kind = find_kind(loader, score);
         if (score->kind != SCORE_INERT) {
                 check_companions(loader, score);
