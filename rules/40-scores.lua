@@ -19,10 +19,10 @@ score "INDUSTRY" { group = "fit", when = { ["company.industry"] = in_list "targe
 score "PHONE"    { group = "fit", when = { ["person.phone_number"] = present }, points = 5 }
 score "STUDENT"  { group = "fit", when = { ["person.title"] = word{ "student", "intern", "trainee" } }, points = -40 }
 score "RIVAL"    { group = "fit", when = { segment = "competitor" }, points = -100 }
--- What a table cannot say, a function may: it sees the lead and nothing else.
+-- What a table cannot say, a function may: it sees the lead and nothing else. Without a budget it says nothing, which is not the same as 0.
 score "BUDGET"   { group = "fit", points = function(lead)
   local amount = lead.interest.budget and lead.interest.budget.amount
-  if not amount then return 0 end
+  if not amount then return end
   if amount >= 20000 then return 15, "names a budget of 20,000 or more" end
   return 5, "names a small budget"
 end }
