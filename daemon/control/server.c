@@ -88,6 +88,9 @@ static int bind_path(const char *path, int *ret) {
         if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0) {
                 if (errno != EADDRINUSE)
                         return -errno;
+                struct stat st;
+                if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+                        return -EADDRINUSE; /* connecting to a file that is no socket is "refused", too */
                 _cleanup_(base_closep) int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
                 if (probe < 0)
                         return -errno;
