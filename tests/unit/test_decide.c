@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests of the transition function: turns, caps, absences, moves, SLA instants. A book
+ * in memory stands for the store: it keeps each lead's state and the desk's counters.
+ */
+#include "leadd/decide.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+// clang-format off
+#include <cmocka.h>
+// clang-format on
+
+#define LEADS_MAX 512
+
+typedef struct Book {
+        char directory[64];
+        RuleSet *rules;
+        Arena *arena; /* everything a test makes lives as long as the test */
+        LeadState leads[LEADS_MAX];
+        Facts profiles[LEADS_MAX];
+        Activity history[LEADS_MAX][64];
+        size_t n_history[LEADS_MAX];
+        size_t n_leads;
+        Seat seats[16];
+        size_t n_seats;
+        uint64_t next_event;
+        int64_t now_us;
+        Decision decision;
+} Book;
+
+static const char base_rules[] =
+        "settings \"site\" { zone = \"Europe/Berlin\", ops = \"ops@example.com\" }\n"
+        "calendar \"berlin\" { zone = \"Europe/Berlin\", open = { mon_fri = \"09:00-17:00\" } }\n"
+        "team \"marketing\" { doc = \"a queue\" }\n"
+        "status \"inquiry\" { team = \"marketing\", kind = \"open\", initial = true, meaning = \"i\" }\n"
+        "status \"mql\" { team = \"desk\", kind = \"sla\", meaning = \"m\" }\n"
+        "status \"sal\" { team = \"desk\", kind = \"open\", meaning = \"s\" }\n"
+        "status \"nurture\" { team = \"marketing\", kind = \"open\", meaning = \"n\" }\n"
+        "status \"closed\" { team = \"marketing\", kind = \"final\", meaning = \"c\" }\n"
+        "criterion \"NAMED\" { doc = \"has a name\", when = { [\"person.name\"] = present } }\n"
+        "move \"hand_raise\" { from = { \"inquiry\", \"nurture\" }, to = \"mql\", by = \"rules\", when = { did{ type = \"form_submitted\", "
+        "name = \"demo\", since = \"move\" } } }\n"
+        "move \"accept\" { from = \"mql\", to = \"sal\", by = \"owner\", alias = { \"accepted\" } }\n"
+        "move \"reject\" { from = { \"mql\", \"sal\" }, by = \"owner\", reasons = { \"no_budget\", \"not_a_fit\" } }\n"
+        "move \"finish\" { from = \"sal\", to = \"closed\", by = \"team\", needs = { \"NAMED\" } }\n"
+        "reason \"no_budget\" { to = \"nurture\", recycle_after = \"90d\", wake_on = did{ type = \"form_submitted\", name = \"demo\" } }\n"
+        "reason \"not_a_fit\" { to = \"closed\", note = \"required\" }\n"
+        "route \"ALL\" { team = \"desk\" }\n"
+        "sla \"ANSWER\" { status = \"mql\", within = \"1wd\", clock = \"owner\", steps = { { at = \"4h\", remind = { \"owner\" } },\n"
+        "  { at = \"1wd\", every = \"1wd\", remind = { \"owner\", \"head\", \"ops\" } } } }\n";
+
+static const char team_511[] = "team \"desk\" { calendar = \"berlin\", strategy = \"weighted\", head = \"a\", members = { a = { weight = 5 "
+                               "}, b = { weight = 1 }, c = { weight = 1 } } }\n";
+
+static void open_book(Book *book, const char *team, const char *more) {
+        char path[128];
+        PolicyReport report = { 0 };
+        Text text = { 0 };
+
+        *book = (Book){ .next_event = 1, .directory = "/tmp/leadd-decide.XXXXXX" };
+        assert_int_equal(time_parse_rfc3339("2026-03-05T10:00:00+01:00", 25, &book->now_us), 0);
+        assert_non_null(mkdtemp(book->directory));
+        (void) snprintf(path, sizeof path, "%s/rules.lua", book->directory);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_true(fputs(base_rules, file) >= 0 && fputs(team, file) >= 0 && fputs(more ? more : "", file) >= 0);
+        assert_int_equal(fclose(file), 0);
+        int r = policy_load(book->directory, 0, &book->rules, &report);
+        (void) policy_report_format(&report, &text);
+        if (r != 0)
+                print_error("%s\n", text.data ? text.data : "no report");
+        text_free(&text);
+        policy_report_done(&report);
+        assert_int_equal(r, 0);
+        (void) unlink(path);
+        (void) rmdir(book->directory);
+        book->arena = arena_new(0);
+        assert_non_null(book->arena);
+}
+
+static void close_book(Book *book) {
+        policy_free(book->rules);
+        arena_free(book->arena);
+}
+
+static Seat *seat_of(Book *book, const char *member) {
+        for (size_t i = 0; i < book->n_seats; i++)
+                if (base_streq(book->seats[i].member, member))
+                        return &book->seats[i];
+        book->seats[book->n_seats] = (Seat){ .member = member, .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
+        return &book->seats[book->n_seats++];
+}
+
+static Record *make_record(Book *book, const char *type, RecordFamily family) {
+        Record *record = arena_alloc(book->arena, sizeof *record);
+        *record = (Record){ .arena = book->arena,
+                .source = "test",
+                .id = "x",
+                .type = type,
+                .family = family,
+                .event = strchr(type, '.') + 1,
+                .time_us = book->now_us };
+        return record;
+}
+
+static void set(Book *book, Record *record, FieldId field, const char *text) {
+        assert_int_equal(facts_set(&record->facts, book->arena, field, NULL, value_text(text), record->time_us), 0);
+}
+
+/* Judges a record about a lead (0 = new) and folds the decision, as the store would. Returns the lead. */
+static uint64_t judge(Book *book, uint64_t lead, const Record *record, const char *actor) {
+        static const Facts no_facts;
+        LeadState unknown = { .grade = "", .recycle_us = TIME_NONE, .wake_us = TIME_NONE };
+        uint64_t id = lead ? lead : book->n_leads + 1;
+        const Desk desk = { .seats = book->seats, .n_seats = book->n_seats };
+        const DecideInput input = {
+                .event_id = book->next_event,
+                .lead_id = id,
+                .before = lead ? &book->leads[lead] : &unknown,
+                .profile = lead ? &book->profiles[lead] : &no_facts,
+                .history = book->history[id],
+                .n_history = book->n_history[id],
+                .record = record,
+                .actor = actor,
+                .now_us = book->now_us,
+                .desk = &desk,
+        };
+        assert_true(id < LEADS_MAX);
+        assert_int_equal(decide_event(book->rules, &input, book->arena, &book->decision), 0);
+        const Decision *decision = &book->decision;
+        if (decision->refused)
+                return id;
+        for (size_t i = 0; i < decision->n_turns; i++)
+                seat_of(book, decision->turns[i].member)->turn = decision->turns[i].turn;
+        const LeadState *before = input.before, *after = &decision->after;
+        if (before->owner) {
+                seat_of(book, before->owner)->n_open--;
+                seat_of(book, before->owner)->n_unaccepted -= before->unaccepted;
+        }
+        if (after->owner) {
+                seat_of(book, after->owner)->n_open++;
+                seat_of(book, after->owner)->n_unaccepted += after->unaccepted;
+                if (decision->assignment.changed)
+                        seat_of(book, after->owner)->n_today++;
+        }
+        for (size_t i = 0; i < decision->n_absences; i++) {
+                seat_of(book, decision->absences[i].member)->away_from_us = decision->absences[i].away_from_us;
+                seat_of(book, decision->absences[i].member)->away_until_us = decision->absences[i].away_until_us;
+        }
+        if (record->family != FAMILY_OWNER) {
+                book->leads[id] = *after;
+                book->profiles[id] = decision->profile;
+                book->n_leads += lead == 0;
+                if (record->family == FAMILY_ACTIVITY || base_streq(record->type, "lead.submitted")) {
+                        Facts *facts = arena_alloc(book->arena, sizeof *facts);
+                        *facts = record->facts;
+                        const char *form = facts_text(facts, FIELD_ATTRIBUTION_FORM_NAME);
+                        if (form)
+                                assert_int_equal(
+                                        facts_set(facts, book->arena, FIELD_ACTIVITY_NAME, NULL, value_text(form), record->time_us), 0);
+                        book->history[id][book->n_history[id]++] = (Activity){ .event = book->next_event,
+                                .time_us = record->time_us,
+                                .type = record->family == FAMILY_ACTIVITY ? record->event : "form_submitted",
+                                .facts = facts };
+                }
+                for (size_t i = 0; i < book->n_history[id]; i++)
+                        book->history[id][i].after_move = book->history[id][i].event > after->moved_event;
+        }
+        book->next_event++;
+        return id;
+}
+
+static uint64_t hand_raise(Book *book) {
+        char email[64];
+        (void) snprintf(email, sizeof email, "p%zu@example.com", book->n_leads);
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, record, FIELD_PERSON_EMAIL, email);
+        set(book, record, FIELD_ATTRIBUTION_FORM_NAME, "demo");
+        return judge(book, 0, record, "integration:web");
+}
+
+static void person(Book *book, uint64_t lead, const char *type, const char *actor, const char *reason, const char *note) {
+        Record *record = make_record(book, type, FAMILY_OUTCOME);
+        if (reason)
+                set(book, record, FIELD_OUTCOME_REASON, reason);
+        if (note)
+                set(book, record, FIELD_OUTCOME_NOTE, note);
+        (void) judge(book, lead, record, actor);
+}
+
+static void assert_turns(const char *team, const char *wanted) {
+        Book *book = malloc(sizeof *book);
+        char got[LEADS_MAX] = "";
+        open_book(book, team, NULL);
+        for (size_t i = 0; i < strlen(wanted); i++) {
+                uint64_t lead = hand_raise(book);
+                assert_non_null(book->leads[lead].owner);
+                got[i] = book->leads[lead].owner[0];
+        }
+        assert_string_equal(got, wanted);
+        close_book(book);
+        free(book);
+}
+
+static void route__weights_5_1_1__turns_are_smooth(void **state) {
+        (void) state;
+        assert_turns(team_511, "aabacaaaabacaa");
+}
+
+static void route__weights_3_2_1_and_2_1_1__follow_the_worked_examples(void **state) {
+        (void) state;
+        assert_turns("team \"desk\" { calendar = \"berlin\", strategy = \"weighted\", head = \"a\", members = { a = { weight = 3 }, b = { "
+                     "weight = 2 }, "
+                     "c = { weight = 1 } } }\n",
+                "abacba");
+        assert_turns("team \"desk\" { calendar = \"berlin\", strategy = \"weighted\", head = \"a\", members = { a = { weight = 2 }, b = { "
+                     "weight = 1 }, "
+                     "c = { weight = 1 } } }\n",
+                "abcaabca");
+}
+
+static void route__round_robin__takes_turns_by_name(void **state) {
+        (void) state;
+        assert_turns("team \"desk\" { calendar = \"berlin\", strategy = \"round_robin\", head = \"a\", members = { d = {}, b = {}, a = {}, "
+                     "c = {} } }\n",
+                "abcdab");
+}
+
+static void route__who_was_away__gets_no_flood_on_return(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, "team \"desk\" { calendar = \"berlin\", strategy = \"round_robin\", head = \"a\", members = { a = {}, b = {} } }\n",
+                NULL);
+        Record *away = make_record(book, "owner.away", FAMILY_OWNER);
+        set(book, away, FIELD_OWNER_NAME, "a");
+        assert_int_equal(
+                facts_set(&away->facts, book->arena, FIELD_OWNER_TO, NULL, value_integer(book->now_us + US_PER_DAY), book->now_us), 0);
+        (void) judge(book, 0, away, "integration:hr");
+        for (int i = 0; i < 10; i++)
+                assert_string_equal(book->leads[hand_raise(book)].owner, "b");
+        book->now_us += 2 * US_PER_DAY;
+        int n_a = 0;
+        for (int i = 0; i < 10; i++)
+                n_a += book->leads[hand_raise(book)].owner[0] == 'a';
+        assert_in_range(n_a, 5, 6);
+        close_book(book);
+        free(book);
+}
+
+static void route__all_capped__holds_with_each_cause_and_takes_up_again(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book,
+                "team \"desk\" { calendar = \"berlin\", strategy = \"round_robin\", head = \"a\", members = { a = { max_unaccepted = 1 }, "
+                "b = { max_open "
+                "= 1 } } }\n",
+                NULL);
+        uint64_t first = hand_raise(book);
+        (void) hand_raise(book);
+        uint64_t third = hand_raise(book);
+        assert_null(book->leads[third].owner);
+        assert_string_equal(book->leads[third].status, "mql");
+        assert_non_null(book->leads[third].held.by);
+        assert_non_null(strstr(book->leads[third].held.text, "a has 1 of 1 not yet accepted"));
+        assert_non_null(strstr(book->leads[third].held.text, "b has 1 of 1 open"));
+        assert_int_equal(book->leads[third].held.next_look_us, book->now_us + 15 * US_PER_MINUTE);
+        assert_int_equal(book->leads[third].wake_us, book->leads[third].held.next_look_us);
+        person(book, first, "outcome.accept", "rep:a", NULL, NULL);
+        assert_false(book->decision.refused);
+        book->now_us = book->leads[third].wake_us;
+        (void) judge(book, third, make_record(book, "timer.look", FAMILY_TIMER), "system:leadd");
+        assert_string_equal(book->leads[third].owner, "a");
+        assert_null(book->leads[third].held.by);
+        close_book(book);
+        free(book);
+}
+
+static void route__all_away__looks_again_when_the_first_is_back_at_work(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        int64_t monday_us;
+        open_book(book,
+                "team \"desk\" { calendar = \"berlin\", strategy = \"round_robin\", head = \"a\", members = { a = { away = { "
+                "\"2026-03-05..2026-03-07\" "
+                "} }, b = { away = { \"2026-03-01..2026-03-20\" } } } }\n",
+                NULL);
+        uint64_t lead = hand_raise(book);
+        assert_int_equal(time_parse_rfc3339("2026-03-09T09:00:00+01:00", 25, &monday_us), 0);
+        assert_null(book->leads[lead].owner);
+        assert_int_equal(book->leads[lead].held.next_look_us, monday_us);
+        close_book(book);
+        free(book);
+}
+
+static void person__each_check_refuses_with_its_code_and_changes_nothing(void **state) {
+        (void) state;
+        static const struct {
+                const char *type, *actor, *reason, *note, *code, *text;
+        } cases[] = {
+                { "outcome.accept", "rep:b", NULL, NULL, "not_allowed", "made by the owner (a)" },
+                { "outcome.accept", "rep:nobody", NULL, NULL, "not_allowed", "nobody" },
+                { "outcome.accept", "integration:web", NULL, NULL, "not_allowed", "made by a person" },
+                { "outcome.acept", "rep:a", NULL, NULL, "unknown_move", "did you mean \"accept\"" },
+                { "outcome.finish", "rep:a", NULL, NULL, "wrong_status", "does not leave \"mql\"" },
+                { "outcome.hand_raise", "rep:a", NULL, NULL, "wrong_status", "mql" },
+                { "outcome.reject", "rep:a", NULL, NULL, "reason_required", "no_budget, not_a_fit" },
+                { "outcome.reject", "rep:a", "no_buget", NULL, "unknown_reason", "did you mean \"no_budget\"" },
+                { "outcome.reject", "rep:a", "not_a_fit", NULL, "note_required", "note" },
+        };
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        uint64_t lead = hand_raise(book);
+        assert_string_equal(book->leads[lead].owner, "a");
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                uint64_t version = book->leads[lead].version;
+                person(book, lead, cases[i].type, cases[i].actor, cases[i].reason, cases[i].note);
+                assert_true(book->decision.refused);
+                assert_string_equal(book->decision.refusal_code, cases[i].code);
+                if (!strstr(book->decision.refusal_text, cases[i].text))
+                        fail_msg("%s: got \"%s\", want \"%s\" in it", cases[i].type, book->decision.refusal_text, cases[i].text);
+                assert_int_equal(book->leads[lead].version, version);
+        }
+        person(book, lead, "outcome.accepted", "rep:a", NULL, NULL);
+        assert_false(book->decision.refused);
+        assert_string_equal(book->leads[lead].status, "sal");
+        assert_false(book->leads[lead].unaccepted);
+        person(book, lead, "outcome.finish", "rep:c", NULL, NULL);
+        assert_string_equal(book->decision.refusal_code, "needs");
+        assert_non_null(strstr(book->decision.refusal_text, "NAMED"));
+        close_book(book);
+        free(book);
+}
+
+static void handback__budget__rests_until_the_date_or_the_signal(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        uint64_t lead = hand_raise(book);
+        person(book, lead, "outcome.reject", "rep:a", "no_budget", NULL);
+        assert_string_equal(book->leads[lead].status, "nurture");
+        assert_null(book->leads[lead].owner);
+        assert_int_equal(book->leads[lead].recycle_us, book->now_us + 90 * US_PER_DAY);
+        assert_int_equal(book->leads[lead].wake_us, book->leads[lead].recycle_us);
+        book->now_us += US_PER_DAY;
+        Record *page = make_record(book, "activity.page_viewed", FAMILY_ACTIVITY);
+        set(book, page, FIELD_ACTIVITY_NAME, "demo");
+        (void) judge(book, lead, page, "integration:web");
+        assert_string_equal(book->leads[lead].status, "nurture");
+        Record *form = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, form, FIELD_ATTRIBUTION_FORM_NAME, "demo");
+        (void) judge(book, lead, form, "integration:web");
+        assert_string_equal(book->leads[lead].status, "mql");
+        assert_int_equal(book->leads[lead].recycle_us, TIME_NONE);
+        assert_non_null(book->leads[lead].owner);
+        close_book(book);
+        free(book);
+}
+
+static void sla__steps__are_due_in_the_owners_working_time_and_fire_once(void **state) {
+        (void) state;
+        static const struct {
+                const char *due;
+                const char *roles;
+                size_t n_effects;
+        } steps[] = {
+                { "2026-03-05T14:00:00+01:00", "owner", 1 },
+                { "2026-03-06T10:00:00+01:00", "owner, ops", 2 }, /* a owns it and heads the team: told once */
+                { "2026-03-09T10:00:00+01:00", "owner, ops", 2 }, /* every working day from then on */
+                { "2026-03-10T10:00:00+01:00", "owner, ops", 2 },
+        };
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        uint64_t lead = hand_raise(book);
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+                int64_t due_us;
+                assert_int_equal(time_parse_rfc3339(steps[i].due, strlen(steps[i].due), &due_us), 0);
+                assert_int_equal(book->leads[lead].wake_us, due_us);
+                assert_int_equal(book->leads[lead].sla.next_step, i);
+                book->now_us = due_us;
+                (void) judge(book, lead, make_record(book, "timer.step", FAMILY_TIMER), "system:leadd");
+                assert_string_equal(book->decision.reminded_roles, steps[i].roles);
+                assert_int_equal(book->decision.n_effects, steps[i].n_effects);
+                /* The same firing again finds nothing due. */
+                (void) judge(book, lead, make_record(book, "timer.look", FAMILY_TIMER), "system:leadd");
+                assert_null(book->decision.reminded_roles);
+        }
+        person(book, lead, "outcome.accept", "rep:a", NULL, NULL);
+        assert_null(book->leads[lead].sla.rule);
+        assert_int_equal(book->leads[lead].wake_us, TIME_NONE);
+        close_book(book);
+        free(book);
+}
+
+static void assign__by_hand__disturbs_no_turn_and_restarts_the_sla(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        uint64_t lead = hand_raise(book);
+        int64_t turns[3] = { seat_of(book, "a")->turn, seat_of(book, "b")->turn, seat_of(book, "c")->turn };
+        int64_t due_us = book->leads[lead].sla.due_us;
+        book->now_us += US_PER_HOUR;
+        Record *record = make_record(book, "outcome.assign", FAMILY_OUTCOME);
+        set(book, record, FIELD_OUTCOME_OWNER, "c");
+        (void) judge(book, lead, record, "rep:b");
+        assert_string_equal(book->decision.refusal_code, "not_allowed");
+        (void) judge(book, lead, record, "rep:a");
+        assert_false(book->decision.refused);
+        assert_string_equal(book->leads[lead].owner, "c");
+        assert_int_equal(book->leads[lead].sla.due_us, due_us + US_PER_HOUR);
+        assert_int_equal(seat_of(book, "a")->turn, turns[0]);
+        assert_int_equal(seat_of(book, "b")->turn, turns[1]);
+        assert_int_equal(seat_of(book, "c")->turn, turns[2]);
+        close_book(book);
+        free(book);
+}
+
+static void automatic__moves_that_would_go_round__stop(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511,
+                "status \"x\" { team = \"marketing\", kind = \"open\", meaning = \"x\" }\n"
+                "status \"y\" { team = \"marketing\", kind = \"open\", meaning = \"y\" }\n"
+                "move \"to_x\" { from = { \"inquiry\", \"y\" }, to = \"x\", by = \"rules\" }\n"
+                "move \"to_y\" { from = \"x\", to = \"y\", by = \"rules\" }\n"
+                "move \"out\" { from = { \"x\", \"y\" }, to = \"closed\", by = \"marketing\" }\n");
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
+        uint64_t lead = judge(book, 0, record, "integration:web");
+        assert_string_equal(book->leads[lead].status, "y");
+        assert_int_equal(book->decision.n_moves, 2);
+        close_book(book);
+        free(book);
+}
+
+static void test_lead__is_judged_and_never_routed_or_told(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
+        set(book, record, FIELD_ATTRIBUTION_FORM_NAME, "demo");
+        assert_int_equal(facts_set(&record->facts, book->arena, FIELD_TEST, NULL, value_bool(true), record->time_us), 0);
+        uint64_t lead = judge(book, 0, record, "integration:web");
+        assert_string_equal(book->leads[lead].status, "mql");
+        assert_null(book->leads[lead].owner);
+        assert_int_equal(book->leads[lead].wake_us, TIME_NONE);
+        assert_int_equal(book->decision.n_effects, 0);
+        close_book(book);
+        free(book);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(route__weights_5_1_1__turns_are_smooth),
+                cmocka_unit_test(route__weights_3_2_1_and_2_1_1__follow_the_worked_examples),
+                cmocka_unit_test(route__round_robin__takes_turns_by_name),
+                cmocka_unit_test(route__who_was_away__gets_no_flood_on_return),
+                cmocka_unit_test(route__all_capped__holds_with_each_cause_and_takes_up_again),
+                cmocka_unit_test(route__all_away__looks_again_when_the_first_is_back_at_work),
+                cmocka_unit_test(person__each_check_refuses_with_its_code_and_changes_nothing),
+                cmocka_unit_test(handback__budget__rests_until_the_date_or_the_signal),
+                cmocka_unit_test(sla__steps__are_due_in_the_owners_working_time_and_fire_once),
+                cmocka_unit_test(assign__by_hand__disturbs_no_turn_and_restarts_the_sla),
+                cmocka_unit_test(automatic__moves_that_would_go_round__stop),
+                cmocka_unit_test(test_lead__is_judged_and_never_routed_or_told),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
