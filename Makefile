@@ -10,6 +10,7 @@ BUILD = build
 SANITIZE =
 # A build with ways to break it on purpose (LEADD_BREAK in the environment), for tests that must be able to fail.
 BREAKABLE =
+FUZZ =
 OPTIMIZE = -O2 -g
 WERROR = -Werror
 
@@ -27,9 +28,10 @@ fault_SOURCES = $(sort $(wildcard tests/fault/*.c))
 
 # ---- flags ----
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZERS = $(SANITIZERS) -fsanitize=fuzzer-no-link
 CPPFLAGS += -Iinclude -D_GNU_SOURCE -DLEADD_VERSION='"$(VERSION)"' -DLEADD_PREFIX='"$(PREFIX)"' $(if $(BREAKABLE),-DLEADD_BREAKABLE)
-CFLAGS += -std=gnu17 -Wall -Wextra $(WERROR) $(OPTIMIZE) -fstack-protector-strong -fno-common $(if $(SANITIZE),$(SANITIZERS))
-LDFLAGS += $(if $(SANITIZE),$(SANITIZERS)) -Wl,-z,relro,-z,now
+CFLAGS += -std=gnu17 -Wall -Wextra $(WERROR) $(OPTIMIZE) -fstack-protector-strong -fno-common $(if $(SANITIZE),$(SANITIZERS)) $(if $(FUZZ),$(FUZZERS))
+LDFLAGS += $(if $(SANITIZE),$(SANITIZERS)) $(if $(FUZZ),$(SANITIZERS)) -Wl,-z,relro,-z,now
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 LDLIBS = $(PACKAGE_LIBS) -lpthread -lm
@@ -77,6 +79,9 @@ $(BUILD)/leadctl: $(call objects,$(leadctl_SOURCES)) $(BUILD)/libleadd.a
 test_link = @mkdir -p $(@D); echo '  $(patsubst $(BUILD)/%,%,$@)'; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BUILD)/libleadd.a
 	$(test_link)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libleadd.a
+	@mkdir -p $(@D); echo '  $(patsubst $(BUILD)/%,%,$@)'; $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
