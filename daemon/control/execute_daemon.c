@@ -46,38 +46,21 @@ static json_t *status_rules(const RuleSet *rules) {
         return json;
 }
 
-static json_t *status_counts(const StoreCounts *counts) {
-        json_t *json = json_object();
-        bool failed = !json;
-        put_count(json, "leads", counts->n_leads, &failed);
-        put_count(json, "held", counts->n_held, &failed);
-        put_count(json, "unowned", counts->n_unowned, &failed);
-        put_count(json, "events", counts->n_events, &failed);
-        put_count(json, "armed", counts->n_wakes, &failed);
-        put_count(json, "outbox", counts->n_outbox, &failed);
-        put_count(json, "outbox_failing", counts->n_outbox_failing, &failed);
-        put_count(json, "database_size", counts->file_size, &failed);
-        put_count(json, "wal_size", counts->wal_size, &failed);
-        if (failed) {
-                json_decref(json);
-                return NULL;
-        }
-        return json;
-}
-
-static json_t *status_records(const StoreCounts *counts) {
-        json_t *json = json_object();
-        bool failed = !json;
-        put_count(json, "files", counts->n_files, &failed);
-        put_count(json, "accepted", counts->n_accepted, &failed);
-        put_count(json, "duplicates", counts->n_duplicates, &failed);
-        put_count(json, "refused", counts->n_refused, &failed);
-        put_count(json, "dropped", counts->n_dropped, &failed);
-        if (failed) {
-                json_decref(json);
-                return NULL;
-        }
-        return json;
+static void put_counts(json_t *status, const StoreCounts *counts, bool *failed) {
+        put_count(status, "leads", counts->n_leads, failed);
+        put_count(status, "held", counts->n_held, failed);
+        put_count(status, "unowned", counts->n_unowned, failed);
+        put_count(status, "events", counts->n_events, failed);
+        put_count(status, "armed", counts->n_wakes, failed);
+        put_count(status, "outbox", counts->n_outbox, failed);
+        put_count(status, "outbox_failing", counts->n_outbox_failing, failed);
+        put_count(status, "files", counts->n_files, failed);
+        put_count(status, "accepted", counts->n_accepted, failed);
+        put_count(status, "duplicates", counts->n_duplicates, failed);
+        put_count(status, "refused", counts->n_refused, failed);
+        put_count(status, "dropped", counts->n_dropped, failed);
+        put_count(status, "database_size", counts->file_size, failed);
+        put_count(status, "wal_size", counts->wal_size, failed);
 }
 
 int execute_status(const ControlDesk *desk, ControlCall *call) {
@@ -91,8 +74,7 @@ int execute_status(const ControlDesk *desk, ControlCall *call) {
         put(status, "now", json_time(clock_now_us(desk->clock)), &failed);
         put(status, "clock", json_string(clock_is_virtual(desk->clock) ? "virtual" : "real"), &failed);
         put(status, "rules", desk->rules ? status_rules(desk->rules) : json_null(), &failed);
-        put(status, "book", status_counts(&counts), &failed);
-        put(status, "records", status_records(&counts), &failed);
+        put_counts(status, &counts, &failed);
         if (failed)
                 return -ENOMEM;
         if (desk->status) {

@@ -120,7 +120,7 @@ static int take_option(Arguments *arguments, int n_words, char *const *words, in
 
 int arguments_parse(int n_words, char *const *words, const Verb *const *verbs, const Verb *fallback, Arguments *ret, Text *problem) {
         Arguments arguments = { 0 };
-        bool options = true, short_move = false;
+        bool options = true;
         for (int i = 0; i < n_words; i++) {
                 const char *word = words[i];
                 if (options && word[0] == '-' && word[1] != '\0') {
@@ -138,7 +138,7 @@ int arguments_parse(int n_words, char *const *words, const Verb *const *verbs, c
                         if (arguments.verb)
                                 continue;
                         arguments.verb = fallback; /* `leadctl accept 42`: the first word is the move */
-                        short_move = true;
+                        arguments.is_short = true;
                 }
                 if (arguments.n_positional == LEADCTL_ARGUMENTS_MAX)
                         return usage(problem, "too many arguments");
@@ -146,7 +146,7 @@ int arguments_parse(int n_words, char *const *words, const Verb *const *verbs, c
         }
         *ret = arguments;
         const Verb *verb = arguments.verb;
-        if (short_move && (arguments.n_positional == 1 || arguments.help))
+        if (arguments.is_short && (arguments.n_positional == 1 || arguments.help))
                 return unknown_verb(verbs, arguments.positional[0], problem);
         if (arguments.help || arguments.version)
                 return 0;

@@ -68,7 +68,7 @@ static int try_connect(Client *client) {
 }
 
 int client_open(const Arguments *arguments, Client *ret) {
-        *ret = (Client){ .fd = -1, .json = arguments->json, .path = socket_path(arguments) };
+        *ret = (Client){ .fd = -1, .path = socket_path(arguments) };
         if (!ret->path) {
                 say_error("out of memory");
                 return EXIT_NO_DAEMON;
@@ -211,11 +211,11 @@ static int say_transport(const Client *client, int r, int timeout_ms) {
 
 /* Codes of refusals that mean "there is no such thing" rather than "policy says no". */
 static int refusal_exit(const char *code) {
-        static const char *const nothing[] = { "unknown_lead", "unknown_move", "unknown_reason", "unknown_owner" };
+        static const char *const nothing[] = { "unknown_lead", "unknown_move", "unknown_owner" };
         for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
                 if (base_streq(code, nothing[i]))
                         return EXIT_NO_SUCH_THING;
-        return EXIT_REFUSED;
+        return base_streq(code, "actor_required") ? EXIT_NOT_PERMITTED : EXIT_REFUSED;
 }
 
 static const char *text_of(json_t *object, const char *key) {
@@ -223,7 +223,7 @@ static const char *text_of(json_t *object, const char *key) {
         return text ? text : "";
 }
 
-static int say_reply_error(const char *error, json_t *parameters) {
+static int say_reply_error(Client *client, const char *error, json_t *parameters) {
         const char *name = strrchr(error, '.') ? strrchr(error, '.') + 1 : error;
         if (base_streq(name, "NoSuchLead")) {
                 say_error("no lead \"%s\"; name it as 42, L-42, an e-mail address or SYSTEM:ID (`leadctl list` shows the newest)",
@@ -236,8 +236,9 @@ static int say_reply_error(const char *error, json_t *parameters) {
                 return EXIT_NO_SUCH_THING;
         }
         if (base_streq(name, "Refused")) {
+                (void) snprintf(client->refusal, sizeof(client->refusal), "%s", text_of(parameters, "code"));
                 say_error("refused: %s", text_of(parameters, "text"));
-                return refusal_exit(text_of(parameters, "code"));
+                return refusal_exit(client->refusal);
         }
         if (base_streq(name, "BadValue")) {
                 say_error("%s: %s", text_of(parameters, "parameter"), text_of(parameters, "text"));
@@ -280,7 +281,7 @@ static int read_reply(Client *client, int64_t deadline_ms, bool *ret_continues, 
         json_t *parameters = json_object_get(message, "parameters");
         const char *error = json_string_value(json_object_get(message, "error"));
         if (error)
-                return say_reply_error(error, parameters);
+                return say_reply_error(client, error, parameters);
         *ret_continues = json_is_true(json_object_get(message, "continues"));
         *ret = json_is_object(parameters) ? json_incref(parameters) : json_object();
         return *ret ? 0 : -ENOMEM;

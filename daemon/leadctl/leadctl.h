@@ -50,6 +50,7 @@ struct Arguments {
         const Verb *verb;
         const char *socket, *as;
         bool json, help, version;
+        bool is_short; /* `accept 42`: the first word was taken for a move */
         const char *positional[LEADCTL_ARGUMENTS_MAX];
         size_t n_positional;
         const char *values[LEADCTL_FLAGS_MAX]; /* by flag of the verb; "" for a switch that is set; NULL = not given */
@@ -74,7 +75,7 @@ typedef struct Client {
         char *path;
         Text in;
         size_t in_start;
-        bool json; /* errors stay on stderr either way */
+        char refusal[32]; /* code of the last refusal, "" = none */
 } Client;
 
 /* Connects. EXIT_NO_DAEMON, EXIT_NOT_PERMITTED: said on stderr. */

@@ -14,6 +14,8 @@ static int act(const Arguments *arguments, const char *method, json_t *parameter
         }
         json_auto_t *reply = NULL;
         r = client_call_once(&client, method, parameters, LEADCTL_TIMEOUT_MS, &reply);
+        if (r == EXIT_NO_SUCH_THING && arguments->is_short && base_streq(client.refusal, "unknown_move"))
+                return EXIT_USAGE; /* what was typed is neither a verb nor a move */
         if (r != 0)
                 return r;
         if (arguments->json)
