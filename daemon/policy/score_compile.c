@@ -23,7 +23,7 @@ static bool read_points(Load *load, int index, const char *what, int64_t *ret) {
         double points = lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : NAN;
 
         if (!(fabs(points) <= SCORE_POINTS_MAX)) {
-                loader_error(&load->loader, "%s must be a number of points, not %s", what, keys_type_name(L, index));
+                loader_error(&load->loader, "\"%s\" must be a number of points from -%g to %g", what, SCORE_POINTS_MAX, SCORE_POINTS_MAX);
                 return false;
         }
         *ret = llround(points * 1000.0);
@@ -38,8 +38,9 @@ static int compile_points(Load *load, int index, const char *where, void *target
                 score->has_function = condition_compile_function(&load->loader, index, &score->function);
                 return 0;
         }
+        score->has_points = true;
         if (lua_type(L, index) == LUA_TNUMBER)
-                score->has_points = read_points(load, index, where, &score->points_mp);
+                (void) read_points(load, index, where, &score->points_mp);
         else
                 loader_error(&load->loader, "\"%s\" must be a number or a function, not %s", where, keys_type_name(L, index));
         return 0;
@@ -326,7 +327,7 @@ static void check_field_types(Loader *loader, const ScoreBody *score) {
 
 static ScoreKind find_kind(Loader *loader, const ScoreBody *score) {
         int n = (score->has_field || score->has_map || score->has_bands) + (score->has_on || score->has_each) + score->has_best +
-                (score->has_function || (score->has_points && !score->has_on));
+                ((score->has_function || score->has_points) && !score->has_on);
 
         if (n != 1) {
                 loader_error(loader, "needs exactly one way to give points: points (with or without when), field with map or bands, on "
@@ -349,16 +350,14 @@ static ScoreKind find_kind(Loader *loader, const ScoreBody *score) {
         if (score->has_on || score->has_each) {
                 if (score->has_on && score->has_points != score->has_each)
                         return SCORE_ON;
-                loader_error(loader,
-                        score->has_on ? "on needs either points (once, for the newest) or each" : "each needs on: which activities count");
+                loader_error(loader, score->has_on ? "on needs either a number of points (once, for the newest) or each"
+                                                   : "each needs on: which activities count");
                 return SCORE_INERT;
         }
         return score->has_function ? SCORE_FUNCTION : SCORE_POINTS;
 }
 
 static void check_companions(Loader *loader, const ScoreBody *score) {
-        if (score->has_function && score->has_on)
-                loader_error(loader, "on needs points as a number; a function finds the activities in lead.activities");
         if ((score->has_cap || score->has_per) && !score->has_each)
                 loader_error(loader, "%s needs each", score->has_cap ? "cap" : "per");
         if (score->fade.fade_every_s > 0 && !score->has_on)
