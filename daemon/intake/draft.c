@@ -578,9 +578,12 @@ static int set_text_member(Draft *draft, const char **member, const char *text, 
         trim(&text, &size);
         if (size == 0)
                 return 0;
-        const char *copy = arena_strndup(draft->record->arena, text, size);
+        char *copy = arena_strndup(draft->record->arena, text, size);
         if (!copy)
                 return -ENOMEM;
+        /* Types are compared in many places, and always in lower case. */
+        for (char *c = copy; member == &draft->type && *c; c++)
+                *c = g_ascii_tolower(*c);
         *member = copy;
         return 0;
 }

@@ -45,7 +45,7 @@ typedef struct Draft {
         const Adapter *adapter;  /* NULL: canonical or flat */
         const json_t *delivered; /* borrowed until the sink returns: the payload, or the item of `each`; a derived id is its digest */
         size_t item;             /* position in the list of `each`; SIZE_MAX: the payload is one record */
-        const char *source, *id, *type, *subject; /* as delivered; NULL = absent (type: lead.submitted) */
+        const char *source, *id, *type, *subject; /* as delivered (type: in lower case); NULL = absent (type: lead.submitted) */
         int64_t time_us;                          /* TIME_NONE = arrival */
         bool dropped;                             /* the adapter said so */
         const char *reason;                       /* static token; NULL = not refused */
@@ -83,6 +83,9 @@ const char *draft_text_of(Arena *arena, const json_t *value, size_t *ret_size, i
 /* Normalises, validates, checks limits and permissions, derives, identifies, keys. On 0 draft->record is complete (the caller takes
  * it). DRAFT_E_REFUSED. Called by the sink, not by the adapter engine. */
 int draft_finish(Draft *draft);
+
+/* Family and place of the event's name in a lower-case type, whatever prefix it has. false: no type of ours. */
+bool record_type_parse(const char *text, RecordFamily *ret_family, const char **ret_family_name, size_t *ret_event_at);
 
 /* ---- the adapter engine (adapter*.c) ---- */
 

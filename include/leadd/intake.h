@@ -12,7 +12,7 @@
 
 #define INTAKE_RECORD_SIZE_MAX (256 * 1024)
 #define INTAKE_DEPTH_MAX 16
-#define INTAKE_TEXT_MAX 1000 /* characters of a text */
+#define INTAKE_TEXT_MAX 1000     /* characters of a text */
 #define INTAKE_MESSAGE_MAX 16384 /* characters of interest.message */
 #define INTAKE_ANSWERS_MAX 200
 #define INTAKE_EMAIL_MAX 254
@@ -30,15 +30,21 @@ typedef enum AdapterForm {
         ADAPTER_AUTO = 0,
         ADAPTER_INTEGER,
         ADAPTER_NUMBER,
-        ADAPTER_BOOL,    /* true/false/yes/no/1/0/on/off, case-folded */
-        ADAPTER_PHONE,   /* resolved with the phone region */
-        ADAPTER_COUNTRY, /* "Germany", "DEU", "de" -> "DE" */
+        ADAPTER_BOOL,         /* true/false/yes/no/1/0/on/off, case-folded */
+        ADAPTER_PHONE,        /* resolved with the phone region */
+        ADAPTER_COUNTRY,      /* "Germany", "DEU", "de" -> "DE" */
         ADAPTER_STRIP_PREFIX, /* "l:123" -> "123" (argument: "l:"); a value without it stays as it is */
         ADAPTER_LOWER,
         ADAPTER_LAST_URN, /* "urn:li:sponsoredCampaign:198" -> "198" */
 } AdapterForm;
 
-typedef enum AdapterTime { ADAPTER_TIME_AUTO = 0, ADAPTER_TIME_RFC3339, ADAPTER_TIME_UNIX, ADAPTER_TIME_UNIX_MS, ADAPTER_TIME_LOCAL } AdapterTime;
+typedef enum AdapterTime {
+        ADAPTER_TIME_AUTO = 0,
+        ADAPTER_TIME_RFC3339,
+        ADAPTER_TIME_UNIX,
+        ADAPTER_TIME_UNIX_MS,
+        ADAPTER_TIME_LOCAL
+} AdapterTime;
 
 /* The vendor's word for a value and ours: option numbers, "1"/"" check boxes, opt-outs. */
 typedef struct AdapterValue {
@@ -63,10 +69,10 @@ typedef struct AdapterMatch {
 /* A list whose items are {name, value} pairs: Google's user_column_data, Meta's field_data, HubSpot's fields, Typeform's answers.
  * Several may read one list: an item that one has taken is not seen by those after it. */
 typedef struct AdapterPairs {
-        const char *list; /* path of the list */
+        const char *list;          /* path of the list */
         const AdapterMatch *where; /* only items for which all hold */
         size_t n_where;
-        const char *name; /* path of the name inside an item ("column_id", "field.ref"); numbers count as their digits */
+        const char *name;          /* path of the name inside an item ("column_id", "field.ref"); numbers count as their digits */
         const char *const *values; /* paths tried in order inside an item ("string_value"; "text","email","choice.label") */
         size_t n_values;
         const AdapterMap *map; /* by name */
@@ -74,7 +80,8 @@ typedef struct AdapterPairs {
         const char *rest; /* MAP path that takes names not in map, as rest below; NULL = left for the next pairs, else dropped */
 } AdapterPairs;
 
-/* What nothing above has read: each remaining value below `from` (NULL = the whole payload) becomes target.KEY, deeper ones target.KEY.KEY. */
+/* What nothing above has read: each remaining value below `from` (NULL = the whole payload) becomes target.KEY, deeper ones target.KEY.KEY.
+ */
 typedef struct AdapterRest {
         const char *from;
         const char *target; /* a MAP field, or one with the start of a key: "answers", "activity.properties", "answers.hidden" */
@@ -87,24 +94,24 @@ typedef struct AdapterSet {
 
 typedef struct Adapter {
         const char *name;
-        const char *format;      /* json | csv | form: NULL = any (ndjson counts as json) */
-        const char *source_glob; /* spool directory, NULL = any */
+        const char *format;        /* json | csv | form: NULL = any (ndjson counts as json) */
+        const char *source_glob;   /* spool directory, NULL = any */
         const AdapterMatch *match; /* all must hold */
         size_t n_match;
-        const char *each; /* path of a list: each item is a record of its own; NULL = the payload is one */
+        const char *each;      /* path of a list: each item is a record of its own; NULL = the payload is one */
         const char *const *id; /* paths joined by ":" ; none = derived id */
         size_t n_id;
-        const char *type; /* record type, default "lead.submitted"; "drop" = counted and dropped */
-        const char *type_path; /* path whose value picks from types; NULL = none */
+        const char *type;        /* record type, default "lead.submitted"; "drop" = counted and dropped */
+        const char *type_path;   /* path whose value picks from types; NULL = none */
         const AdapterMap *types; /* from = value ("*" = any other), target = record type or "drop"; a value without one is refused */
         size_t n_types;
         const char *time; /* path; NULL = arrival */
         AdapterTime time_form;
-        const char *time_zone; /* for ADAPTER_TIME_LOCAL; NULL = the site's */
+        const char *time_zone;   /* for ADAPTER_TIME_LOCAL; NULL = the site's */
         const char *const *drop; /* paths never kept (secrets: blanked in rejects too) */
         size_t n_drop;
-        const char *secret; /* path that must equal the content of secret_file (trailing newline ignored); implies drop */
-        const char *secret_file; /* absolute, or a name in the directory of systemd's credentials */
+        const char *secret;       /* path that must equal the content of secret_file (trailing newline ignored); implies drop */
+        const char *secret_file;  /* absolute, or a name in the directory of systemd's credentials */
         const char *const *empty; /* texts that mean "not given" ("Select", "n/a"), compared case-folded */
         size_t n_empty;
         const AdapterMap *map; /* in order of `from` */
@@ -125,7 +132,8 @@ typedef struct IntakeSettings {
         const char *phone_region; /* ISO 3166 alpha-2, or NULL */
         const Zone *zone;         /* of zone-less times; NULL = UTC */
         const uint8_t *secret;    /* DIGEST_SIZE bytes: for keys */
-        /* May this spool directory claim that source and type family? NULL = the default of record.md section 2. */
+        /* May this spool directory send what none may by default: outcome.* (FAMILY_OUTCOME), owner.* (FAMILY_OWNER), lead.erased
+         * (FAMILY_LEAD)? Asked for these only. NULL = none may. */
         bool (*may)(const char *directory, const char *source, RecordFamily family, void *userdata);
         void *userdata;
 } IntakeSettings;
@@ -138,18 +146,19 @@ void intake_freep(Intake **intake);
 /* ---- reading a file ---- */
 
 typedef struct Refusal {
-        const char *reason; /* static token: json_syntax, json_duplicate_key, utf8, too_large, too_deep, no_identity, bad_email, unknown_type,
-                               not_allowed, csv_columns, ... */
-        const char *field;  /* field path or column, or NULL */
+        const char *reason; /* static token: json_syntax, json_duplicate_key, utf8, too_large, too_deep, no_identity, bad_email,
+                               unknown_type, not_allowed, csv_columns, ... */
+        const char *field;  /* field path or column, or NULL; malloc'ed */
         char *text;         /* a sentence that names the place (line, column, byte), without lead data; malloc'ed */
-        char *raw;          /* the record as delivered, secrets blanked, cut to INTAKE_RECORD_SIZE_MAX; malloc'ed, NUL terminated */
+        char *raw; /* the record as delivered (a row or form: a JSON object of its texts), secrets blanked, cut to INTAKE_RECORD_SIZE_MAX;
+                      bytes that are not UTF-8 as \xNN; malloc'ed, NUL terminated */
         size_t raw_size;
 } Refusal;
 void refusal_done(Refusal *refusal); /* frees what it holds */
 
 typedef struct IntakeItem {
-        uint64_t index;  /* of the record in its file, from 1 (file.ndjson#3) */
-        Record *record;  /* NULL when refused or dropped by the adapter */
+        uint64_t index;   /* of the record in its file, from 1 (file.ndjson#3) */
+        Record *record;   /* NULL when refused or dropped by the adapter */
         Refusal *refusal; /* NULL unless refused */
         bool dropped;     /* the adapter said so (a test webhook, a ping) */
 } IntakeItem;
@@ -171,15 +180,20 @@ enum {
 typedef struct IntakeReader IntakeReader;
 /* fd is borrowed. name gives the format (ANYTHING.EXT[.gz|.zst]); directory is the spool source; offset and index are where an
  * earlier run stopped (0 and 1 at first): CSV reads its header again, compressed files are decoded up to it. now_us: arrival. */
-int intake_open(Intake *intake, int fd, const char *directory, const char *name, int64_t now_us, uint64_t offset, uint64_t index, IntakeReader **ret);
-/* The next records, at most max_records and about max_size decoded bytes. INTAKE_E_UNUSABLE: what came before stays valid. */
+int intake_open(Intake *intake, int fd, const char *directory, const char *name, int64_t now_us, uint64_t offset, uint64_t index,
+        IntakeReader **ret);
+/* The next records, at most max_records (more when one payload holds many) and about max_size decoded bytes; may be none before the
+ * end. INTAKE_E_UNUSABLE: *ret is set as well, to what came before, which stays valid, and with end = true. */
 int intake_read(IntakeReader *reader, size_t max_records, size_t max_size, IntakeBatch **ret);
 /* Reason token and sentence of INTAKE_E_UNUSABLE. */
 void intake_reader_problem(const IntakeReader *reader, const char **ret_reason, const char **ret_text);
 IntakeReader *intake_reader_free(IntakeReader *reader);
 void intake_reader_freep(IntakeReader **reader);
-/* json, csv, ndjson, form from a file name, without compression; NULL when unknown. */
+/* json, csv, ndjson, form, xml (known, but its files are unusable in this version) from a file name, without compression; NULL when
+ * unknown. Upper and lower case do not matter. */
 const char *intake_format(const char *name);
 
-/* One payload that is already in memory (offline checks, the socket): format as in intake_format. */
-int intake_parse(Intake *intake, const char *directory, const char *format, const char *data, size_t size, int64_t now_us, IntakeBatch **ret);
+/* A file's content that is already in memory (offline checks, the socket): format as in intake_format, INTAKE_E_NAME when unknown.
+ * What would make a file unusable is one more refused item here. */
+int intake_parse(
+        Intake *intake, const char *directory, const char *format, const char *data, size_t size, int64_t now_us, IntakeBatch **ret);
