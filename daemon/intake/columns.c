@@ -43,6 +43,7 @@ static const Column columns[] = {
         { "attribution.source", 1, COLUMN_FIELD, "utmsource" },
         { "attribution.medium", 1, COLUMN_FIELD, "utmmedium" },
         { "attribution.campaign", 1, COLUMN_FIELD, "utmcampaign" },
+        { "attribution.is_organic", 1, COLUMN_FIELD, "isorganic" },
         { "attribution.term", 1, COLUMN_FIELD, "utmterm" },
         { "attribution.content", 1, COLUMN_FIELD, "utmcontent" },
         { "attribution.source", 2, COLUMN_FIELD, "leadsource|source|originalsource|quelle|herkunft|origine|origen" },
