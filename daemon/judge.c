@@ -274,6 +274,8 @@ static int judge_item(Judge *judge, Ticket *ticket, const IntakeItem *item, bool
                 const Decision poison = { .refusal_code = "poison", .refusal_text = "leadd died three times while judging this record" };
                 return reject_record(judge, ticket, item->index, item->record, &poison);
         }
+        if (LEADD_BROKEN("crash") && base_streq(item->record->id, "poison"))
+                abort();
         const GateInput input = {
                 .record = item->record,
                 .actor = actor_of(judge, ticket, item->record),
