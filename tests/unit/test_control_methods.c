@@ -1,0 +1,747 @@
+/* SPD[\"person.address.country\"] = \"DE\"-License-Identifier: MIT */
+/* What the methods answer: a real Control before a real gate, store and rule set on a virtual clock. Only the daemon's wiring is the
+ * test's. */
+#include "control_harness.h"
+#include "leadd/gate.h"
+
+static const char rules_text[] =
+        "settings \"site\" { zone = \"Europe/Berlin\" }\n"
+        "calendar \"berlin\" { zone = \"Europe/Berlin\", open = { mon_fri = \"09:00-18:00\" } }\n"
+        "team \"marketing\" { doc = \"owns prospects\" }\n"
+        "team \"inside_sales\" { calendar = \"berlin\", head = \"petra\", members = {\n"
+        "  anna = { user = \"root\", email = \"anna@example.com\" }, ben = { email = \"ben@example.com\" }, petra = { weight = 0 } } }\n"
+        "status \"inquiry\" { team = \"marketing\", kind = \"open\", initial = true, meaning = \"raised a hand\" }\n"
+        "status \"mql\" { team = \"inside_sales\", kind = \"sla\", meaning = \"waits to be accepted\" }\n"
+        "status \"sal\" { team = \"inside_sales\", kind = \"open\", meaning = \"accepted\" }\n"
+        "status \"disqualified\" { team = \"marketing\", kind = \"final\", meaning = \"never a fit\" }\n"
+        "move \"qualify\" { from = \"inquiry\", to = \"mql\", by = \"rules\", when = { fit = ge(20) } }\n"
+        "move \"accept\" { from = \"mql\", to = \"sal\", by = \"owner\", alias = { \"accepted\" } }\n"
+        "move \"reject\" { from = { \"mql\", \"sal\" }, by = \"owner\", reasons = { \"not_a_fit\", \"no_response\" } }\n"
+        "move \"promote\" { from = \"inquiry\", to = \"mql\", by = \"inside_sales\" }\n"
+        "move \"drop\" { from = \"inquiry\", by = \"inside_sales\", reasons = { \"not_a_fit\" } }\n"
+        "reason \"not_a_fit\" { to = \"disqualified\", note = \"required\" }\n"
+        "reason \"no_response\" { to = \"disqualified\" }\n"
+        "segment \"german\" { when = { [\"person.address.country\"] = \"DE\" } }\n"
+        "segment \"french\" { when = { [\"person.address.country\"] = \"FR\" } }\n"
+        "group \"fit\" { min = 0, max = 100 }\n"
+        "group \"engagement\" { min = 0, max = 100 }\n"
+        "score \"SENIOR\" { group = \"fit\", field = \"person.seniority\", map = { director = 20, vp = 25 } }\n"
+        "score \"QUARTER\" { group = \"fit\", when = { [\"company.employees\"] = ge(100) }, points = 7.5 }\n"
+        "route \"REST\" { team = \"inside_sales\" }\n"
+        "sla \"ACCEPT\" { status = \"mql\", within = \"1wd\", clock = \"owner\", steps = { { at = \"4h\", remind = { \"owner\" } },\n"
+        "  { at = \"2wd\", move = \"reject\", reason = \"no_response\" } } }\n";
+
+#define START_US INT64_C(1772701200000000) /* 2026-03-05T09:00:00Z, a Thursday, 10:00 in Berlin */
+
+typedef struct Fixture {
+        Harness h;
+        char rules_directory[128], spool_directory[128];
+        Store *store;
+        Gate *gate;
+        RuleSet *rules;
+        Clock *clock;
+        ControlDesk desk;
+        int fd;
+        unsigned n_judged;
+} Fixture;
+
+static int desk_judge(void *userdata, Record *taken, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret) {
+        Fixture *f = userdata;
+        _cleanup_(record_freep) Record *record = taken;
+        const GateInput input = {
+                .record = record, .lead = lead, .actor = actor, .actor_is_operator = actor_is_operator, .now_us = clock_now_us(f->clock)
+        };
+        GateOutcome outcome;
+        *ret = (ControlJudged){ 0 };
+        f->n_judged++;
+        assert_int_equal(store_begin(f->store), 0);
+        assert_int_equal(gate_judge(f->gate, &input, &outcome), 0);
+        ret->event = outcome.event;
+        ret->lead = outcome.lead;
+        ret->duplicate = outcome.duplicate;
+        ret->refused = !outcome.duplicate && outcome.decision->refused;
+        if (ret->refused) {
+                (void) snprintf(ret->code, sizeof(ret->code), "%s", outcome.decision->refusal_code);
+                (void) snprintf(ret->text, sizeof(ret->text), "%s", outcome.decision->refusal_text);
+                return store_rollback(f->store);
+        }
+        if (!outcome.duplicate && outcome.decision->summary)
+                (void) snprintf(ret->summary, sizeof(ret->summary), "%s", outcome.decision->summary);
+        return store_commit(f->store);
+}
+
+static int desk_reload(void *userdata, bool check_only, json_t **ret) {
+        Fixture *f = userdata;
+        RuleSet *rules = NULL;
+        PolicyReport report = { 0 };
+        int r = policy_load(f->rules_directory, 0, &rules, &report);
+        assert_true(r >= 0);
+        *ret = json_pack("{s:b, s:s?, s:o}", "loaded", r == 0 && !check_only, "hash", rules ? rules->hash_text : NULL, "problems",
+                control_report_json(&report));
+        policy_report_done(&report);
+        policy_free(rules);
+        return 0;
+}
+
+static int desk_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
+        Fixture *f = userdata;
+        *ret_n_fired = 3;
+        return clock_is_virtual(f->clock) ? clock_set_us(f->clock, time_us) : -EPERM;
+}
+
+static int desk_status(_unused_ void *userdata, json_t *into) { return json_object_set_new(into, "files_waiting", json_integer(0)); }
+
+static int desk_retry(_unused_ void *userdata, const char *name, json_t **ret) {
+        if (!base_streq(name, "web/a.json"))
+                return -ENOENT;
+        *ret = json_pack("{s:i}", "again", 1);
+        return 0;
+}
+
+static void on_call(ControlCall *call, _unused_ ControlWhere where, void *userdata) {
+        Fixture *f = userdata;
+        control_execute(&f->desk, call);
+        control_finish(call);
+}
+
+static void fixture_start(Fixture *f) {
+        *f = (Fixture){ .fd = -1 };
+        harness_start_with(&f->h, on_call, f, NULL);
+        (void) snprintf(f->rules_directory, sizeof(f->rules_directory), "%s/rules", f->h.directory);
+        (void) snprintf(f->spool_directory, sizeof(f->spool_directory), "%s/spool", f->h.directory);
+        assert_int_equal(mkdir(f->rules_directory, 0755), 0);
+        assert_int_equal(mkdir(f->spool_directory, 0755), 0);
+        char path[256];
+        (void) snprintf(path, sizeof(path), "%s/10-all.lua", f->rules_directory);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_true(fputs(rules_text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+        PolicyReport report = { 0 };
+        int r = policy_load(f->rules_directory, 0, &f->rules, &report);
+        if (r != 0) {
+                Text text = { 0 };
+                (void) policy_report_format(&report, &text);
+                fail_msg("the rules do not load: %s", text.data);
+        }
+        policy_report_done(&report);
+        assert_int_equal(store_open(NULL, STORE_MEMORY, &f->store), 0);
+        assert_int_equal(gate_new(f->store, &f->gate), 0);
+        gate_set_rules(f->gate, f->rules);
+        f->clock = clock_new_virtual(START_US);
+        assert_int_equal(store_begin(f->store), 0);
+        assert_int_equal(store_rules_activate(f->store, f->rules, START_US), 0);
+        assert_int_equal(store_commit(f->store), 0);
+        f->desk = (ControlDesk){ .store = f->store,
+                .rules = f->rules,
+                .clock = f->clock,
+                .spool_directory = f->spool_directory,
+                .rules_directory = f->rules_directory,
+                .userdata = f,
+                .judge = desk_judge,
+                .reload = desk_reload,
+                .advance = desk_advance,
+                .status = desk_status,
+                .retry = desk_retry };
+        f->fd = harness_connect(&f->h);
+}
+
+static void fixture_stop(Fixture *f) {
+        char command[300];
+        (void) close(f->fd);
+        harness_run(&f->h);
+        (void) gate_free(f->gate);
+        (void) store_close(f->store);
+        (void) policy_free(f->rules);
+        (void) clock_free(f->clock);
+        (void) snprintf(command, sizeof(command), "rm -rf '%s' '%s'", f->rules_directory, f->spool_directory);
+        assert_int_equal(system(command), 0);
+        harness_stop(&f->h);
+}
+
+/* A lead, as a form would make it. */
+static void submit(Fixture *f, const char *email, const char *seniority, const char *country) {
+        Record *record = record_new();
+        assert_non_null(record);
+        record->source = "web";
+        record->type = "lead.submitted";
+        record->event = "submitted";
+        record->family = FAMILY_LEAD;
+        record->time_us = clock_now_us(f->clock);
+        record->id = arena_printf(record->arena, "form-%s", email);
+        const DigestPart parts[] = { { record->id, strlen(record->id) } };
+        assert_int_equal(digest_keyed(store_secret(f->store), parts, 1, &record->key), 0);
+        const struct {
+                FieldId field;
+                const char *text;
+        } fields[] = { { FIELD_PERSON_EMAIL, email }, { FIELD_PERSON_SENIORITY, seniority }, { FIELD_PERSON_ADDRESS_COUNTRY, country },
+                { FIELD_PERSON_NAME, "Jo \xc3\x84mter" }, { FIELD_COMPANY_NAME, "Keller AG" } };
+        for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+                if (fields[i].text)
+                        assert_int_equal(facts_set(&record->facts, record->arena, fields[i].field, NULL, value_text(fields[i].text),
+                                                 record->time_us),
+                                0);
+        assert_int_equal(record_identify(record, store_secret(f->store)), 0);
+        ControlJudged judged;
+        assert_int_equal(desk_judge(f, record, 0, "integration:web", false, &judged), 0);
+        assert_false(judged.refused);
+        f->n_judged = 0;
+}
+
+/* The reply's parameters (freed by the caller); *ret_error its error, "" = none. */
+static json_t *ask(Fixture *f, const char *method, const char *parameters, char ret_error[static 128]) {
+        Text request = { 0 };
+        text_printf(&request, "{\"method\":\"%s\",\"parameters\":%s}", method, parameters);
+        char *got = harness_ask(&f->h, f->fd, request.data);
+        json_auto_t *message = json_loads(got, 0, NULL);
+        if (!message)
+                fail_msg("%s %s: got %s", method, parameters, got);
+        const char *error = json_string_value(json_object_get(message, "error"));
+        (void) snprintf(ret_error, 128, "%s", error ? error : "");
+        json_t *reply = json_incref(json_object_get(message, "parameters"));
+        free(got);
+        text_free(&request);
+        return reply;
+}
+
+/* A member of an object as text: "null", "L-1", "7.5", "[...]". */
+static void expect(const json_t *object, const char *path, const char *want) {
+        char copy[256], *save = NULL;
+        const json_t *value = object;
+        (void) snprintf(copy, sizeof(copy), "%s", path);
+        for (char *part = strtok_r(copy, ".", &save); part && value; part = strtok_r(NULL, ".", &save))
+                value = json_is_array(value) ? json_array_get(value, (size_t) atoi(part)) : json_object_get(value, part);
+        char *dump = json_is_string(value) ? strdup(json_string_value(value))
+                     : value               ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15))
+                                           : strdup("(missing)");
+        if (!base_streq(dump, want)) {
+                char *all = json_dumps(object, JSON_INDENT(1));
+                fail_msg("%s: got %s, want %s in %s", path, dump, want, all);
+        }
+        free(dump);
+}
+
+/* ---- looking ---- */
+
+static void list__of_leads__has_the_promised_fields_and_pages(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        submit(&f, "b@keller.example", "entry", "FR");
+        submit(&f, "c@keller.example", NULL, NULL);
+        json_auto_t *reply = ask(&f, "org.leadd.Leads.List", "{}", error);
+        assert_string_equal(error, "");
+        expect(reply, "items.0.lead", "L-3");
+        expect(reply, "items.2.lead", "L-1");
+        expect(reply, "items.2.email", "a@keller.example");
+        expect(reply, "items.2.status", "mql");
+        expect(reply, "items.2.team", "inside_sales");
+        expect(reply, "items.2.fit", "20");
+        expect(reply, "items.2.engagement", "0");
+        expect(reply, "items.2.grade", "null");
+        expect(reply, "items.2.segments", "[\"german\"]");
+        expect(reply, "items.2.since", "2026-03-05T09:00:00Z");
+        expect(reply, "items.2.held", "null");
+        expect(reply, "items.2.version", "1");
+        expect(reply, "items.0.owner", "null");
+        expect(reply, "items.0.due", "null");
+        expect(reply, "now", "2026-03-05T09:00:00Z");
+        expect(reply, "next", "null");
+        static const struct {
+                const char *parameters, *leads, *next;
+        } cases[] = {
+                { "{\"limit\":2}", "L-3 L-2", "2" },
+                { "{\"limit\":2,\"before\":2}", "L-1", "null" },
+                { "{\"limit\":3}", "L-3 L-2 L-1", "null" },
+                { "{\"limit\":100000}", "L-3 L-2 L-1", "null" },
+                { "{\"status\":\"mql\"}", "L-1", "null" },
+                { "{\"status\":\"nothing\"}", "", "null" },
+                { "{\"owner\":\"-\"}", "L-3 L-2", "null" },
+                { "{\"segment\":\"french\"}", "L-2", "null" },
+                { "{\"status\":\"inquiry\",\"segment\":\"french\"}", "L-2", "null" },
+                { "{\"held\":true}", "", "null" },
+                { "{\"grade\":\"A1\"}", "", "null" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                json_auto_t *page = ask(&f, "org.leadd.Leads.List", cases[i].parameters, error);
+                Text leads = { 0 };
+                size_t k;
+                json_t *item;
+                text_append(&leads, "");
+                json_array_foreach(json_object_get(page, "items"), k, item)
+                        text_printf(&leads, "%s%s", k ? " " : "", json_string_value(json_object_get(item, "lead")));
+                if (!base_streq(leads.data, cases[i].leads))
+                        fail_msg("%s: got %s, want %s", cases[i].parameters, leads.data, cases[i].leads);
+                expect(page, "next", cases[i].next);
+                text_free(&leads);
+        }
+        json_auto_t *bad = ask(&f, "org.leadd.Leads.List", "{\"limit\":0}", error);
+        assert_string_equal(error, "org.leadd.Leads.BadValue");
+        expect(bad, "parameter", "limit");
+        fixture_stop(&f);
+}
+
+static void show__of_a_lead__adds_person_company_and_what_it_waits_for(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        submit(&f, "b@keller.example", NULL, NULL);
+        static const char *const names[] = { "{\"lead\":\"1\"}", "{\"lead\":\"L-1\"}", "{\"lead\":\"a@keller.example\"}",
+                "{\"lead\":\"A@KELLER.example\"}" };
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                json_auto_t *reply = ask(&f, "org.leadd.Leads.Show", names[i], error);
+                assert_string_equal(error, "");
+                expect(reply, "item.lead", "L-1");
+                expect(reply, "item.email", "a@keller.example");
+                expect(reply, "item.status", "mql");
+                expect(reply, "item.person.name", "Jo \xc3\x84mter");
+                expect(reply, "item.person.address.country", "DE");
+                expect(reply, "item.company.name", "Keller AG");
+                expect(reply, "item.consent", "null");
+                expect(reply, "item.due", "2026-03-06T09:00:00Z");
+                const json_t *item = json_object_get(reply, "item");
+                char want[200];
+                (void) snprintf(want, sizeof(want), "%s to accept or reject by 2026-03-06T09:00:00Z (ACCEPT)",
+                        json_string_value(json_object_get(item, "owner")));
+                expect(item, "waiting_for", want);
+        }
+        json_auto_t *queue = ask(&f, "org.leadd.Leads.Show", "{\"lead\":\"L-2\"}", error);
+        expect(queue, "item.waiting_for", "null");
+        expect(queue, "item.status", "inquiry");
+        static const char *const unknown[] = { "{\"lead\":\"L-99\"}", "{\"lead\":\"nobody@example.com\"}", "{\"lead\":\"crm:7\"}",
+                "{\"lead\":\"L-\"}", "{\"lead\":\"-1\"}", "{\"lead\":\"0\"}", "{\"lead\":\"99999999999999999999999\"}",
+                "{\"lead\":\"' OR 1=1\"}" };
+        for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+                json_auto_t *none = ask(&f, "org.leadd.Leads.Show", unknown[i], error);
+                if (!base_streq(error, "org.leadd.Leads.NoSuchLead"))
+                        fail_msg("%s: got %s", unknown[i], error);
+        }
+        fixture_stop(&f);
+}
+
+static void explain__of_a_lead__has_a_receipt_for_every_rule(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        json_auto_t *reply = ask(&f, "org.leadd.Leads.Explain", "{\"lead\":\"1\"}", error);
+        assert_string_equal(error, "");
+        expect(reply, "lead", "L-1");
+        expect(reply, "recorded", "false");
+        expect(reply, "fit", "20");
+        expect(reply, "moves.0.move", "qualify");
+        expect(reply, "moves.0.from", "inquiry");
+        expect(reply, "moves.0.to", "mql");
+        expect(reply, "assignments.0.route", "REST");
+        static const struct {
+                const char *rule, *kind, *at, *matched, *points;
+        } cases[] = { { "SENIOR", "score", "10-all.lua:21", "true", "20" }, { "QUARTER", "score", "10-all.lua:22", "false", "0" },
+                { "german", "segment", "10-all.lua:17", "true", "0" }, { "french", "segment", "10-all.lua:18", "false", "0" } };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                size_t k;
+                json_t *receipt;
+                const json_t *found = NULL;
+                json_array_foreach(json_object_get(reply, "receipts"), k,
+                        receipt) if (base_streq(json_string_value(json_object_get(receipt, "rule")), cases[i].rule)) found = receipt;
+                if (!found)
+                        fail_msg("no receipt of %s", cases[i].rule);
+                expect(found, "kind", cases[i].kind);
+                expect(found, "at", cases[i].at);
+                expect(found, "matched", cases[i].matched);
+                expect(found, "points", cases[i].points);
+                assert_non_null(json_object_get(found, "before"));
+                assert_non_null(json_object_get(found, "after"));
+                assert_non_null(json_object_get(found, "event"));
+                assert_non_null(json_object_get(found, "note"));
+                assert_true(json_is_object(json_object_get(found, "fields")));
+        }
+        /* the past is what was recorded: before the lead there is nothing, at its event there are the stored receipts */
+        assert_int_equal(clock_set_us(f.clock, START_US + US_PER_HOUR), 0);
+        json_auto_t *past = ask(&f, "org.leadd.Leads.Explain", "{\"lead\":\"1\",\"at\":\"2026-03-05T09:30:00Z\"}", error);
+        expect(past, "recorded", "true");
+        expect(past, "status", "mql");
+        assert_true(json_array_size(json_object_get(past, "receipts")) > 0);
+        json_auto_t *before = ask(&f, "org.leadd.Leads.Explain", "{\"lead\":\"1\",\"at\":\"2026-03-05T08:00:00Z\"}", error);
+        expect(before, "event", "null");
+        expect(before, "status", "null");
+        expect(before, "receipts", "[]");
+        json_auto_t *bad = ask(&f, "org.leadd.Leads.Explain", "{\"lead\":\"1\",\"at\":\"tomorrow\"}", error);
+        assert_string_equal(error, "org.leadd.Leads.BadValue");
+        expect(bad, "parameter", "at");
+        fixture_stop(&f);
+}
+
+static void log__of_a_lead__pages_through_its_events(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "other@keller.example", NULL, NULL);
+        submit(&f, "a@keller.example", "director", "DE");
+        for (unsigned i = 0; i < 4; i++) {
+                json_auto_t *noted = ask(&f, "org.leadd.Leads.Note", "{\"lead\":\"2\",\"text\":\"called\"}", error);
+                assert_string_equal(error, "");
+                expect(noted, "lead", "L-2");
+        }
+        json_int_t after = 0;
+        unsigned n = 0;
+        for (bool more = true; more; n++) {
+                char parameters[128];
+                (void) snprintf(parameters, sizeof(parameters),
+                        "{\"lead\":\"a@keller.example\",\"limit\":2,\"after\":%" JSON_INTEGER_FORMAT "}", after);
+                json_auto_t *page = ask(&f, "org.leadd.Leads.Log", parameters, error);
+                expect(page, "lead", "L-2");
+                if (n == 0) {
+                        expect(page, "items.0.type", "lead.submitted");
+                        expect(page, "items.0.source", "web");
+                        expect(page, "items.0.id", "form-a@keller.example");
+                        expect(page, "items.0.time", "2026-03-05T09:00:00Z");
+                        expect(page, "items.1.type", "outcome.note");
+                        expect(page, "items.1.source", "leadctl");
+                }
+                size_t i;
+                json_t *item;
+                json_array_foreach(json_object_get(page, "items"), i, item) {
+                        assert_true(json_integer_value(json_object_get(item, "event")) > after);
+                        after = json_integer_value(json_object_get(item, "event"));
+                }
+                more = json_is_true(json_object_get(page, "more"));
+        }
+        assert_int_equal(n, 3); /* five events, two a page */
+        fixture_stop(&f);
+}
+
+/* ---- acting ---- */
+
+typedef struct Act {
+        const char *method, *parameters, *error, *code;
+} Act;
+
+static const Act acts[] = {
+        { "Move", "{\"move\":\"accept\",\"lead\":\"99\",\"as\":\"anna\"}", "org.leadd.Leads.NoSuchLead", NULL },
+        { "Move", "{\"move\":\"acept\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.Refused", "unknown_move" },
+        { "Move", "{\"move\":\"note\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.Refused", "unknown_move" },
+        { "Move", "{\"move\":\"assign\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.Refused", "unknown_move" },
+        { "Move", "{\"move\":\"Accept me!\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.Refused", "unknown_move" },
+        { "Move", "{\"move\":\"accept\",\"lead\":\"1\",\"as\":\"ana\"}", "org.leadd.Leads.Refused", "unknown_owner" },
+        { "Move", "{\"move\":\"accept\",\"lead\":\"1\",\"as\":\"ben\"}", "org.leadd.Leads.Refused", "not_allowed" },
+        { "Move", "{\"move\":\"promote\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.Refused", "wrong_status" },
+        { "Move", "{\"move\":\"reject\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.Refused", "reason_required" },
+        { "Move", "{\"move\":\"reject\",\"lead\":\"1\",\"as\":\"anna\",\"reason\":\"bored\"}", "org.leadd.Leads.Refused",
+                "unknown_reason" },
+        { "Move", "{\"move\":\"reject\",\"lead\":\"1\",\"as\":\"anna\",\"reason\":\"not_a_fit\"}", "org.leadd.Leads.Refused",
+                "note_required" },
+        { "Did", "{\"activity\":\"Call Made\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.BadValue", NULL },
+        { "Assign", "{\"lead\":\"1\",\"owner\":\"nobody\"}", "org.leadd.Leads.Refused", "unknown_owner" },
+        { "Did", "{\"activity\":\"call_made\",\"lead\":\"1\",\"as\":\"anna\"}", "", NULL },
+        { "Note", "{\"text\":\"wants a demo\",\"lead\":\"1\",\"as\":\"ben\"}", "", NULL },
+        { "Assign", "{\"lead\":\"1\",\"owner\":\"ben\",\"as\":\"petra\"}", "", NULL },
+        { "Move", "{\"move\":\"accept\",\"lead\":\"1\",\"as\":\"anna\"}", "org.leadd.Leads.Refused", "not_allowed" },
+        { "Move", "{\"move\":\"accepted\",\"lead\":\"1\",\"as\":\"ben\"}", "", NULL },
+        { "Move", "{\"move\":\"accept\",\"lead\":\"1\",\"as\":\"ben\"}", "org.leadd.Leads.Refused", "wrong_status" },
+        { "Move", "{\"move\":\"reject\",\"lead\":\"1\",\"as\":\"ben\",\"reason\":\"not_a_fit\",\"note\":\"a student\"}", "", NULL },
+};
+
+static void verbs__of_a_table__are_done_or_refused_with_their_code(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        json_auto_t *assigned = ask(&f, "org.leadd.Leads.Assign", "{\"lead\":\"1\",\"owner\":\"anna\",\"as\":\"petra\"}", error);
+        for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
+                char method[64];
+                (void) snprintf(method, sizeof(method), "org.leadd.Leads.%s", acts[i].method);
+                json_auto_t *reply = ask(&f, method, acts[i].parameters, error);
+                if (!base_streq(error, acts[i].error))
+                        fail_msg("%s %s: got %s %s", acts[i].method, acts[i].parameters, error, json_dumps(reply, 0));
+                if (acts[i].code)
+                        expect(reply, "code", acts[i].code);
+                if (!*error) {
+                        expect(reply, "lead", "L-1");
+                        expect(reply, "duplicate", "false");
+                }
+        }
+        json_auto_t *shown = ask(&f, "org.leadd.Leads.Show", "{\"lead\":\"1\"}", error);
+        expect(shown, "item.status", "disqualified");
+        json_auto_t *explained = ask(&f, "org.leadd.Leads.Explain", "{\"lead\":\"1\"}", error);
+        size_t n = json_array_size(json_object_get(explained, "moves"));
+        const json_t *last = json_array_get(json_object_get(explained, "moves"), n - 1);
+        expect(last, "move", "reject");
+        expect(last, "by", "rep:ben");
+        expect(last, "reason", "not_a_fit");
+        expect(last, "note", "a student");
+        json_decref(assigned);
+        assigned = NULL;
+        fixture_stop(&f);
+}
+
+static void person__of_a_verb__is_the_caller_or_whom_an_operator_names(void **state) {
+        (void) state;
+        if (geteuid() != 0)
+                skip();
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        json_auto_t *given = ask(&f, "org.leadd.Leads.Assign", "{\"lead\":\"1\",\"owner\":\"ben\",\"as\":\"petra\"}", error);
+        /* anna's user is root here: she is herself without --as, and no operator then */
+        json_auto_t *own = ask(&f, "org.leadd.Leads.Move", "{\"move\":\"accept\",\"lead\":\"1\"}", error);
+        expect(own, "code", "not_allowed");
+        assert_non_null(strstr(json_string_value(json_object_get(own, "text")), "anna is not"));
+        json_auto_t *assign = ask(&f, "org.leadd.Leads.Assign", "{\"lead\":\"1\",\"owner\":\"anna\"}", error);
+        expect(assign, "code", "not_allowed");
+
+        /* a member of the group whom the rules do not know has to say for whom */
+        struct group *group = getgrnam("games");
+        assert_non_null(group);
+        (void) close(f.fd);
+        harness_run(&f.h);
+        Harness h;
+        harness_start_with(&h, on_call, &f, "games");
+        Harness own_harness = f.h;
+        f.h = h;
+        f.fd = harness_connect_as(&h, 65534, group->gr_gid, NULL, 0);
+        static const Act cases[] = {
+                { "Move", "{\"move\":\"accept\",\"lead\":\"1\"}", "org.leadd.Leads.Refused", "actor_required" },
+                { "Did", "{\"activity\":\"call_made\",\"lead\":\"1\"}", "org.leadd.Leads.Refused", "actor_required" },
+                { "Note", "{\"text\":\"by the night shift\",\"lead\":\"1\"}", "", NULL },
+                { "Assign", "{\"lead\":\"1\",\"owner\":\"anna\"}", "", NULL },
+                { "Move", "{\"move\":\"accept\",\"lead\":\"1\",\"as\":\"anna\"}", "", NULL },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char method[64];
+                (void) snprintf(method, sizeof(method), "org.leadd.Leads.%s", cases[i].method);
+                json_auto_t *reply = ask(&f, method, cases[i].parameters, error);
+                if (!base_streq(error, cases[i].error))
+                        fail_msg("%s: got %s %s", cases[i].parameters, error, json_dumps(reply, 0));
+                if (cases[i].code)
+                        expect(reply, "code", cases[i].code);
+        }
+        (void) close(f.fd);
+        harness_run(&f.h);
+        harness_stop(&f.h);
+        f.h = own_harness;
+        f.fd = harness_connect(&f.h);
+        fixture_stop(&f);
+}
+
+static void request__sent_again_after_a_restart__is_a_duplicate(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        static const char note[] = "{\"text\":\"once\",\"lead\":\"1\",\"as\":\"ben\",\"request_id\":\"r-1\"}";
+        json_auto_t *first = ask(&f, "org.leadd.Leads.Note", note, error);
+        expect(first, "duplicate", "false");
+        assert_int_equal(f.n_judged, 1);
+        json_auto_t *second = ask(&f, "org.leadd.Leads.Note", note, error);
+        assert_true(json_equal(first, second)); /* the first answer, word for word */
+        assert_int_equal(f.n_judged, 1);
+
+        /* another daemon over the same store remembers nothing but the log */
+        (void) close(f.fd);
+        f.h.control = control_free(f.h.control);
+        const ControlConfig config = { .path = f.h.path, .listen_fd = -1, .on_call = on_call, .userdata = &f };
+        assert_int_equal(control_new(f.h.event, &config, &f.h.control), 0);
+        f.fd = harness_connect(&f.h);
+        json_auto_t *third = ask(&f, "org.leadd.Leads.Note", note, error);
+        expect(third, "duplicate", "true");
+        assert_true(json_equal(json_object_get(first, "event"), json_object_get(third, "event")));
+        json_auto_t *shown = ask(&f, "org.leadd.Leads.Show", "{\"lead\":\"1\"}", error);
+        expect(shown, "item.version", "2");
+        fixture_stop(&f);
+}
+
+/* ---- the daemon itself ---- */
+
+static void status__of_the_daemon__joins_the_book_and_what_the_daemon_adds(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        json_auto_t *reply = ask(&f, "org.leadd.Control.Status", "{}", error);
+        expect(reply, "status.version", LEADD_VERSION);
+        expect(reply, "status.now", "2026-03-05T09:00:00Z");
+        expect(reply, "status.clock", "virtual");
+        expect(reply, "status.leads", "1");
+        expect(reply, "status.files_waiting", "0");
+        expect(reply, "status.rules.hash", f.rules->hash_text);
+        fixture_stop(&f);
+}
+
+static void rules__and_dead__count_what_applied(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        json_auto_t *all = ask(&f, "org.leadd.Control.Rules", "{}", error);
+        assert_int_equal(json_array_size(json_object_get(all, "rules")), f.rules->n_rules);
+        json_auto_t *dead = ask(&f, "org.leadd.Control.Rules", "{\"dead\":true}", error);
+        bool senior = false, quarter = false, status = false;
+        size_t i;
+        json_t *rule;
+        json_array_foreach(json_object_get(dead, "rules"), i, rule) {
+                const char *name = json_string_value(json_object_get(rule, "rule"));
+                senior = senior || base_streq(name, "SENIOR");
+                quarter = quarter || base_streq(name, "QUARTER");
+                status = status || base_streq(name, "inquiry");
+        }
+        assert_false(senior);
+        assert_true(quarter);
+        assert_false(status); /* a status does not apply, it is spoken of */
+        json_array_foreach(
+                json_object_get(all, "rules"), i, rule) if (base_streq(json_string_value(json_object_get(rule, "rule")), "SENIOR")) {
+                expect(rule, "hits", "1");
+                expect(rule, "kind", "score");
+                expect(rule, "last", "2026-03-05T09:00:00Z");
+        }
+        json_auto_t *bad = ask(&f, "org.leadd.Control.Rules", "{\"since\":\"last week\"}", error);
+        assert_string_equal(error, "org.leadd.Control.BadValue");
+        json_auto_t *glossary = ask(&f, "org.leadd.Control.Glossary", "{}", error);
+        assert_non_null(strstr(json_string_value(json_object_get(glossary, "text")), "waits to be accepted"));
+        json_auto_t *reload = ask(&f, "org.leadd.Control.Reload", "{\"check\":true}", error);
+        expect(reload, "problems", "[]");
+        json_decref(bad);
+        bad = NULL;
+        fixture_stop(&f);
+}
+
+static void clock__of_a_table__moves_forward_only_and_only_when_virtual(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        static const struct {
+                const char *parameters, *error, *time;
+        } cases[] = {
+                { "{}", "", "2026-03-05T09:00:00Z" },
+                { "{\"advance\":\"4h\"}", "", "2026-03-05T13:00:00Z" },
+                { "{\"to\":\"2026-03-06T10:00:00+01:00\"}", "", "2026-03-06T09:00:00Z" },
+                { "{\"to\":\"2026-03-05T09:00:00Z\"}", "org.leadd.Control.BadValue", NULL },
+                { "{\"advance\":\"2wd\"}", "org.leadd.Control.BadValue", NULL },
+                { "{\"advance\":\"soon\"}", "org.leadd.Control.BadValue", NULL },
+                { "{\"advance\":\"1h\",\"to\":\"2026-03-07T09:00:00Z\"}", "org.leadd.Control.BadValue", NULL },
+                { "{\"to\":\"yesterday\"}", "org.leadd.Control.BadValue", NULL },
+                { "{}", "", "2026-03-06T09:00:00Z" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                json_auto_t *reply = ask(&f, "org.leadd.Control.Clock", cases[i].parameters, error);
+                if (!base_streq(error, cases[i].error))
+                        fail_msg("%s: got %s", cases[i].parameters, error);
+                if (cases[i].time)
+                        expect(reply, "time", cases[i].time);
+        }
+        (void) clock_free(f.clock);
+        f.desk.clock = f.clock = clock_new_real();
+        json_auto_t *real = ask(&f, "org.leadd.Control.Clock", "{\"advance\":\"1h\"}", error);
+        assert_string_equal(error, "org.leadd.Control.ClockIsReal");
+        fixture_stop(&f);
+}
+
+static void spool__of_a_table__acts_or_says_what_is_wrong(void **state) {
+        (void) state;
+        Fixture f;
+        char error[128];
+        fixture_start(&f);
+        static const struct {
+                const char *parameters, *error;
+        } cases[] = {
+                { "{\"action\":\"retry\",\"name\":\"web/a.json\"}", "" },
+                { "{\"action\":\"retry\",\"name\":\"web/b.json\"}", "org.leadd.Control.NoSuchEntry" },
+                { "{\"action\":\"release\",\"name\":\"web/b.json\"}", "org.leadd.Control.NoSuchEntry" },
+                { "{\"action\":\"release\",\"name\":\"../../etc/passwd\"}", "org.leadd.Control.NoSuchEntry" },
+                { "{\"action\":\"discard\",\"name\":\"web/b.json\"}", "org.leadd.Control.BadValue" },
+                { "{\"action\":\"discard\",\"name\":\"web/b.json\",\"reason\":\"old\"}", "org.leadd.Control.NoSuchEntry" },
+                { "{\"action\":\"burn\",\"name\":\"web/b.json\"}", "org.leadd.Control.BadValue" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                json_auto_t *reply = ask(&f, "org.leadd.Control.SpoolAct", cases[i].parameters, error);
+                if (!base_streq(error, cases[i].error))
+                        fail_msg("%s: got %s", cases[i].parameters, error);
+        }
+        json_auto_t *list = ask(&f, "org.leadd.Control.Spool", "{}", error);
+        expect(list, "truncated", "false");
+        fixture_stop(&f);
+}
+
+/* ---- forms of values ---- */
+
+static void trace__of_a_table__becomes_an_object_of_fields(void **state) {
+        (void) state;
+        static const struct {
+                const char *trace, *want;
+        } cases[] = {
+                { NULL, "null" },
+                { "", "null" },
+                { "person.seniority = \"director\"", "{\"person.seniority\":\"director\"}" },
+                { "person.seniority = \"director\"; company.employees absent",
+                        "{\"person.seniority\":\"director\",\"company.employees\":null}" },
+                { "a = 1; b = 2.5; c = true", "{\"a\":1,\"b\":2.5,\"c\":true}" },
+                { "a = \"x; y\"; b = \"say \\\"hi\\\"; now\"", "{\"a\":\"x; y\",\"b\":\"say \\\"hi\\\"; now\"}" },
+                { "a = 30d", "{\"a\":\"30d\"}" },
+                { "did page_viewed: 3 found", "{\"did page_viewed: 3 found\":true}" },
+                { "; ;a absent;", "{\"a\":null}" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                json_auto_t *json = json_trace(cases[i].trace);
+                char *got = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+                if (!got || !base_streq(got, cases[i].want))
+                        fail_msg("%s: got %s, want %s", cases[i].trace, got, cases[i].want);
+                free(got);
+        }
+}
+
+static void text__with_bad_utf8__is_repaired_and_points_are_decimal(void **state) {
+        (void) state;
+        static const struct {
+                const char *text, *want;
+        } cases[] = { { "plain", "plain" }, { "\xc3\x84", "\xc3\x84" },
+                { "a\xff"
+                  "b",
+                        "a\xef\xbf\xbd"
+                        "b" },
+                { "\xc3", "\xef\xbf\xbd" }, { "x\xf0\x9f\x98\x80y\xed\xa0\x80", "x\xf0\x9f\x98\x80y\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+                { "", "" } };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                json_auto_t *json = json_text(cases[i].text);
+                assert_string_equal(json_string_value(json), cases[i].want);
+        }
+        static const struct {
+                int64_t mp;
+                const char *want;
+        } points[] = { { 0, "0" }, { 40000, "40" }, { 7500, "7.5" }, { -250, "-0.25" }, { 77123, "77.123" }, { 100, "0.1" } };
+        for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+                json_auto_t *json = json_points(points[i].mp);
+                char *got = json_dumps(json, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+                assert_string_equal(got, points[i].want);
+                free(got);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(list__of_leads__has_the_promised_fields_and_pages),
+                cmocka_unit_test(show__of_a_lead__adds_person_company_and_what_it_waits_for),
+                cmocka_unit_test(explain__of_a_lead__has_a_receipt_for_every_rule),
+                cmocka_unit_test(log__of_a_lead__pages_through_its_events),
+                cmocka_unit_test(verbs__of_a_table__are_done_or_refused_with_their_code),
+                cmocka_unit_test(person__of_a_verb__is_the_caller_or_whom_an_operator_names),
+                cmocka_unit_test(request__sent_again_after_a_restart__is_a_duplicate),
+                cmocka_unit_test(status__of_the_daemon__joins_the_book_and_what_the_daemon_adds),
+                cmocka_unit_test(rules__and_dead__count_what_applied),
+                cmocka_unit_test(clock__of_a_table__moves_forward_only_and_only_when_virtual),
+                cmocka_unit_test(spool__of_a_table__acts_or_says_what_is_wrong),
+                cmocka_unit_test(trace__of_a_table__becomes_an_object_of_fields),
+                cmocka_unit_test(text__with_bad_utf8__is_repaired_and_points_are_decimal),
+        };
+        return cmocka_run_group_tests_name("control: methods", tests, NULL, NULL);
+}
