@@ -251,6 +251,7 @@ static int read_map(Run *run) {
 
 typedef struct PairItem {
         json_t *item;
+        size_t position;
         const char *name; /* NULL: has none */
         bool *taken;
 } PairItem;
@@ -317,7 +318,7 @@ static int pairs_rest(Run *run, const AdapterPairs *pairs, PairItem *items, size
                 if (!value)
                         continue;
                 /* An item without a name is called by its position. */
-                const char *name = items[i].name ? items[i].name : arena_printf(run_arena(run), "%zu", i);
+                const char *name = items[i].name ? items[i].name : arena_printf(run_arena(run), "%zu", items[i].position);
                 if (!name)
                         return -ENOMEM;
                 int r = rest_set(run, pairs->rest, name, value);
@@ -349,7 +350,7 @@ static int read_pairs(Run *run, const AdapterPairs *pairs) {
                         continue;
                 PairItem *it = &items[n_items++];
                 Place name;
-                *it = (PairItem){ .item = item, .taken = &taken[i] };
+                *it = (PairItem){ .item = item, .position = i, .taken = &taken[i] };
                 if (place_find_given(run->adapter, item, pairs->name, &name)) {
                         r = run_text_of(run, name.value, &it->name);
                         if (r < 0)
