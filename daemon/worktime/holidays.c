@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #define HOLIDAYS_LAST_YEAR 2128 /* rules without an end are unrolled to here */
-#define HOLIDAYS_RULES_MAX 500  /* recurring events in a file */
+#define HOLIDAYS_RULES_MAX 500  /* what the recurring events of a file may cost together, see rule_cost() */
 #define HOLIDAYS_SPAN_MAX 366   /* days that one event may last */
 
 /* ---- reading ---- */
@@ -55,7 +55,7 @@ typedef struct Reading {
         const char *name; /* of the file, for error texts */
         Holidays *holidays;
         char **ret_text;
-        size_t n_rules;
+        int cost;                  /* of the rules so far */
         Holidays excluded;         /* the current event's days on which it does not happen */
         icalcomponent **overrides; /* events that replace one occurrence of another */
         size_t n_overrides;
@@ -138,20 +138,38 @@ static int event_find_excluded(Reading *reading, icalcomponent *event) {
         return r;
 }
 
+/* A rule that never matches ("30 February") keeps libical looking, step by step, until the year 2582: 0.4 s when the steps are
+ * days, for ever when they are seconds. 0: not accepted. */
+static int rule_cost(icalrecurrencetype_frequency frequency) {
+        switch (frequency) {
+        case ICAL_YEARLY_RECURRENCE:
+                return 1;
+        case ICAL_MONTHLY_RECURRENCE:
+                return 2;
+        case ICAL_WEEKLY_RECURRENCE:
+                return 16;
+        case ICAL_DAILY_RECURRENCE:
+                return 100;
+        default:
+                return 0;
+        }
+}
+
 static int event_unroll(Reading *reading, icalcomponent *event, icalproperty *property, struct icaltimetype start, int64_t n_days) {
         struct icalrecurrencetype rule = icalproperty_get_rrule(property);
-        if (++reading->n_rules > HOLIDAYS_RULES_MAX)
-                return worktime_problem(reading->ret_text, WORKTIME_E_HOLIDAYS, "holidays: %s: more than %d recurring events",
-                        reading->name, HOLIDAYS_RULES_MAX);
-        /* An hourly rule that never matches would keep libical busy for six centuries of hours. */
-        if (rule.freq != ICAL_DAILY_RECURRENCE && rule.freq != ICAL_WEEKLY_RECURRENCE && rule.freq != ICAL_MONTHLY_RECURRENCE &&
-                rule.freq != ICAL_YEARLY_RECURRENCE)
+        int cost = rule_cost(rule.freq);
+        if (cost == 0)
                 return event_problem(reading, event, "its RRULE must be daily, weekly, monthly or yearly");
+        reading->cost += cost;
+        if (reading->cost > HOLIDAYS_RULES_MAX)
+                return worktime_problem(reading->ret_text, WORKTIME_E_HOLIDAYS,
+                        "holidays: %s: more recurring events than %d yearly or %d daily ones", reading->name, HOLIDAYS_RULES_MAX,
+                        HOLIDAYS_RULES_MAX / rule_cost(ICAL_DAILY_RECURRENCE));
         if (rule.rscale)
                 return event_problem(reading, event, "an RRULE with RSCALE is not supported");
         icalrecur_iterator *iterator = icalrecur_iterator_new(rule, start);
         if (!iterator)
-                return event_problem(reading, event, "its RRULE makes no sense");
+                return event_problem(reading, event, "its RRULE never comes true");
         int r = 0;
         for (struct icaltimetype t = icalrecur_iterator_next(iterator); r == 0 && date_is_sane(t) && t.year <= HOLIDAYS_LAST_YEAR;
                 t = icalrecur_iterator_next(iterator))
@@ -210,6 +228,56 @@ static int event_find_lost(Reading *reading, icalcomponent *event) {
 
 /* ---- the file ---- */
 
+/* "20261225", "20261225T100000Z", several with commas, periods with a slash. */
+static bool dates_are_sane(const char *value, size_t size) {
+        size_t n = 0; /* characters of the current date */
+        bool is_period = false;
+        for (size_t i = 0; i <= size; i++) {
+                char c = i < size ? value[i] : ',';
+                if (c == ',') {
+                        if (!is_period && n != 8 && n != 15 && n != 16)
+                                return false;
+                        n = 0;
+                        is_period = false;
+                } else if (c == '/')
+                        is_period = true;
+                else if (!is_period && (n == 8 ? c != 'T' : n == 15 ? c != 'Z' : n > 15 || c < '0' || c > '9'))
+                        return false;
+                else
+                        n++;
+        }
+        return true;
+}
+
+/* libical makes some date of "2026-12-25" or "Dec 25", but another one; so the dates are looked at before it sees them. */
+static int file_check_dates(Reading *reading, const char *data) {
+        static const char *const dated[] = { "DTSTART", "DTEND", "RDATE", "EXDATE", "RECURRENCE-ID" };
+        _cleanup_(text_free) Text line = { 0 };
+        for (const char *p = data; *p;) {
+                text_clear(&line);
+                /* A line goes on where the next one begins with a blank. */
+                do {
+                        if (line.size > 0)
+                                p++;
+                        size_t n = strcspn(p, "\r\n");
+                        text_append_size(&line, p, n);
+                        p += n;
+                        p += *p == '\r';
+                        p += *p == '\n';
+                } while (line.size > 0 && (*p == ' ' || *p == '\t'));
+                if (line.error < 0)
+                        return line.error;
+                size_t n_name = strcspn(line.data, ":;");
+                const char *value = strchr(line.data, ':');
+                for (size_t i = 0; value && i < ARRAY_SIZE(dated); i++)
+                        if (strlen(dated[i]) == n_name && strncasecmp(line.data, dated[i], n_name) == 0 &&
+                                !dates_are_sane(value + 1, strlen(value + 1)))
+                                return worktime_problem(reading->ret_text, WORKTIME_E_HOLIDAYS, "holidays: %s: \"%.80s\" is not a date",
+                                        reading->name, line.data);
+        }
+        return 0;
+}
+
 static int calendar_object_read(Reading *reading, icalcomponent *object) {
         int r = 0;
         size_t n_events = (size_t) icalcomponent_count_components(object, ICAL_VEVENT_COMPONENT);
@@ -238,10 +306,12 @@ static int file_read(Reading *reading, const char *data, size_t size) {
         if (memchr(data, '\0', size) || !strstr(data, "END:VCALENDAR"))
                 return worktime_problem(reading->ret_text, WORKTIME_E_HOLIDAYS,
                         "holidays: %s: not an iCalendar file, or one that was cut off", reading->name);
+        int r = file_check_dates(reading, data);
+        if (r != 0)
+                return r;
         icalcomponent *root = icalparser_parse_string(data);
         if (!root)
                 return worktime_problem(reading->ret_text, WORKTIME_E_HOLIDAYS, "holidays: %s: not an iCalendar file", reading->name);
-        int r = 0;
         bool is_calendar = icalcomponent_isa(root) == ICAL_VCALENDAR_COMPONENT;
         if (is_calendar)
                 r = calendar_object_read(reading, root);
