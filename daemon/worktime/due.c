@@ -101,9 +101,9 @@ int calendar_next_open(const Calendar *calendar, int64_t time_us, int64_t *ret_u
 static int add_time(const Calendar *calendar, int64_t from_us, int64_t budget_us, int64_t *ret_us) {
         while (from_us < WORKTIME_MAX_US) {
                 /* One microsecond is always left over: a budget that is used up at closing time is due there and then, not a
-                 * week's end later. */
+                 * week's end later. The last ordinary week is walked, so that the horizon counts from a real closing. */
                 int64_t n_needed = (budget_us - 1) / calendar->week_open_us;
-                int64_t n_weeks = n_needed > 0 ? ordinary_weeks(calendar, from_us) : 0;
+                int64_t n_weeks = n_needed > 0 ? ordinary_weeks(calendar, from_us) - 1 : 0;
                 if (n_weeks > n_needed)
                         n_weeks = n_needed;
                 if (n_weeks > 0) {
@@ -147,6 +147,9 @@ static int64_t last_closing(const Calendar *calendar, int64_t time_us, int64_t f
                 for (size_t i = 0; i < plan->n; i++) {
                         int64_t end_us = edge_us(calendar, day, plan->intervals[i].end);
                         if (end_us > time_us || end_us <= closing_us)
+                                continue;
+                        /* An interval that fell into a gap never opened, so it does not close. */
+                        if (edge_us(calendar, day, plan->intervals[i].start) == end_us)
                                 continue;
                         closing_us = end_us;
                         if (last < day - 2)

@@ -303,13 +303,15 @@ static int file_read(Reading *reading, const char *data, size_t size) {
         if (size > HOLIDAYS_SIZE_MAX)
                 return worktime_problem(
                         reading->ret_text, WORKTIME_E_HOLIDAYS, "holidays: %s: larger than %d bytes", reading->name, HOLIDAYS_SIZE_MAX);
-        if (memchr(data, '\0', size) || !strstr(data, "END:VCALENDAR"))
+        const char *begin = memchr(data, '\0', size) ? NULL : strstr(data, "BEGIN:VCALENDAR");
+        /* What stands before it can only be a byte order mark or blanks; libical would complain of it on stderr. */
+        if (!begin || begin - data > 16 || !strstr(begin, "END:VCALENDAR"))
                 return worktime_problem(reading->ret_text, WORKTIME_E_HOLIDAYS,
                         "holidays: %s: not an iCalendar file, or one that was cut off", reading->name);
-        int r = file_check_dates(reading, data);
+        int r = file_check_dates(reading, begin);
         if (r != 0)
                 return r;
-        icalcomponent *root = icalparser_parse_string(data);
+        icalcomponent *root = icalparser_parse_string(begin);
         if (!root)
                 return worktime_problem(reading->ret_text, WORKTIME_E_HOLIDAYS, "holidays: %s: not an iCalendar file", reading->name);
         bool is_calendar = icalcomponent_isa(root) == ICAL_VCALENDAR_COMPONENT;

@@ -173,6 +173,14 @@ static void calendar_add__nothing_opens_for_too_long__h7_none(void **state) {
         assert_int_equal(calendar_next_open(calendar, opening_us - WORKTIME_HORIZON_DAYS * US_PER_DAY, &got_us), WORKTIME_E_NONE);
         assert_int_equal(calendar_next_open(calendar, opening_us - WORKTIME_HORIZON_DAYS * US_PER_DAY + 1, &got_us), 0);
         assert_true(got_us == opening_us);
+        /* It counts from the last closing, also after weeks that were taken at once. */
+        static const Plan weekly = { "UTC", .open = { { "sat", "00:00-06:00" } },
+                .except = { { "2018-03-27..2018-10-10", "closed" }, { "2018-10-11", "00:00-01:00" } } };
+        static const AddCase after_weeks[] = {
+                { "2018-01-07 12:00", "66h", "2018-03-24 06:00" },
+                { "2018-01-07 12:00", "67h", NULL }, /* closed from Saturday 2018-03-24 06:00 on for 200 days and 18 hours */
+        };
+        CHECK_ADD("weeks", &weekly, after_weeks);
         /* What lies between can be measured all the same. */
         static const BetweenCase elapsed[] = {
                 { "2025-12-31 16:00", "2027-01-01 10:00", 7200 },
@@ -328,7 +336,12 @@ static void calendar__a_day_that_was_skipped__has_no_working_time(void **state) 
                 { "2011-12-29 16:00", "2h", "2012-01-02 10:00" },
                 { "2011-12-29 16:00", "1wd", "2012-01-02 16:00" },
         };
+        static const Plan nights = { "Pacific/Apia", .open = { { "thu_fri", "01:00-04:00" }, { "sat", "09:00-12:00" } } };
+        static const AddCase back_over_it[] = {
+                { "2011-12-29 01:30", "1wd", "2011-12-29 04:00" }, /* Saturday 01:30 is closed; Friday never closed, it never was */
+        };
         CHECK_ADD("Apia", &plan, cases);
+        CHECK_ADD("Apia, nights", &nights, back_over_it);
 }
 
 /* ---- working days ---- */

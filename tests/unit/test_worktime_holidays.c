@@ -64,6 +64,8 @@ static void holidays__table__close_their_days(void **state) {
                 { "no end", FILE_OF("DTSTART;VALUE=DATE:20261225\r\n"), "2026-01-01", "2027-12-31", "2026-12-25 " },
                 { "plain newlines", "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261225\nEND:VEVENT\nEND:VCALENDAR\n",
                         "2026-01-01", "2027-12-31", "2026-12-25 " },
+                { "a byte order mark", "\xef\xbb\xbf" FILE_OF("DTSTART;VALUE=DATE:20261225\r\n"), "2026-01-01", "2027-12-31",
+                        "2026-12-25 " },
                 { "end before start", FILE_OF("DTSTART;VALUE=DATE:20261225\r\nDTEND;VALUE=DATE:20261224\r\n"), "2026-01-01", "2027-12-31",
                         "2026-12-25 " },
                 { "three days", FILE_OF("DTSTART;VALUE=DATE:20261230\r\nDTEND;VALUE=DATE:20270102\r\n"), "2026-01-01", "2027-12-31",
