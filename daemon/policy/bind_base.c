@@ -313,7 +313,7 @@ static lua_Integer bind_push_sorted_keys(lua_State *L, int table) {
                 lua_pushvalue(L, -1);
                 lua_rawseti(L, keys, ++n);
                 if (n % 64 == 0)
-                        sandbox_charge(L, 64 * 16);
+                        sandbox_charge(L, 64 * 8);
         }
         for (lua_Integer root = n / 2; root >= 1; root--)
                 keys_sift(L, keys, root, n);

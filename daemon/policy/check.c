@@ -118,6 +118,8 @@ static void check_slas(Load *load) {
                 const Sla *sla = &rules->slas[i];
                 const SlaStep *last = sla->n_steps > 0 ? &sla->steps[sla->n_steps - 1] : NULL;
                 load->loader.rule = &sla->rule;
+                if (load->broken[sla->rule.index])
+                        continue;
                 if (last && !last->move && last->every.us == 0 && last->every.workdays == 0)
                         loader_error(&load->loader,
                                 "its last step neither moves the lead nor repeats (\"every\"): after it there would be silence");

@@ -110,8 +110,8 @@ static int on_declaration_body(lua_State *L) {
         if (lua_type(L, 1) != LUA_TTABLE || lua_gettop(L) != 1) {
                 load_problem(load, true, declaration->file, declaration->line, "%s \"%s\": a table must follow: %s \"%s\" { ... }, not %s",
                         kind, declaration->name, kind, declaration->name, lua_gettop(L) == 0 ? "nothing" : keys_type_name(L, 1));
-                lua_newtable(L);
-                lua_replace(L, 1);
+                declaration->table = LUA_REFNIL;
+                return 0;
         }
         if (declaration->table != LUA_NOREF) {
                 load_problem(load, true, declaration->file, declaration->line, "%s \"%s\": has two tables", kind, declaration->name);
@@ -246,8 +246,13 @@ int declare_run(Load *load) {
                 if (file->class != FILE_RULES && file->class != FILE_ADAPTERS)
                         continue;
                 char error[512];
-                if (sandbox_run(load->body->sandbox, run_file, load, error, sizeof(error)) != 0)
+                if (sandbox_run(load->body->sandbox, run_file, load, error, sizeof(error)) != 0) {
                         report_lua_error(load, error);
+                        /* If it was memory it ran out of, the other files are not to suffer for it. */
+                        int r = sandbox_collect(load->body->sandbox);
+                        if (r < 0)
+                                return r;
+                }
         }
         load->file = NULL;
         for (size_t i = 0; i < load->n_declarations; i++) {

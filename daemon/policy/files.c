@@ -59,20 +59,20 @@ static int files_add(Load *load, const char *name, FileClass class, const char *
         return 0;
 }
 
-/* Reads one file; *ret_data stays NULL when a problem was reported. */
-static int file_read(Load *load, const char *name, const char **ret_data, size_t *ret_size) {
+/* Reads one file; *ret_data stays NULL when it cannot be read, and problem says why. */
+static int file_read(Load *load, const char *name, const char **ret_data, size_t *ret_size, char problem[static 160]) {
         _cleanup_(base_closep) int fd = openat(load->files.directory_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         struct stat st;
         if (fd < 0 || fstat(fd, &st) < 0) {
-                load_problem(load, true, name, 0, "cannot be read: %s", strerror(errno));
+                snprintf(problem, 160, "cannot be read: %s", strerror(errno));
                 return 0;
         }
         if (!S_ISREG(st.st_mode)) {
-                load_problem(load, true, name, 0, "is not a file");
+                snprintf(problem, 160, "is not a file");
                 return 0;
         }
         if (st.st_size > POLICY_FILE_SIZE_MAX) {
-                load_problem(load, true, name, 0, "is larger than %d KiB", POLICY_FILE_SIZE_MAX / 1024);
+                snprintf(problem, 160, "is larger than %d KiB", POLICY_FILE_SIZE_MAX / 1024);
                 return 0;
         }
         size_t capacity = (size_t) st.st_size, size = 0;
@@ -84,7 +84,7 @@ static int file_read(Load *load, const char *name, const char **ret_data, size_t
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0) {
-                        load_problem(load, true, name, 0, "cannot be read: %s", strerror(errno));
+                        snprintf(problem, 160, "cannot be read: %s", strerror(errno));
                         return 0;
                 }
                 if (n == 0)
@@ -118,9 +118,14 @@ static int files_read_folder(Load *load, const char *folder) {
                         continue;
                 const char *data = NULL;
                 size_t size = 0;
-                r = file_read(load, name, &data, &size);
+                char problem[160];
+                r = file_read(load, name, &data, &size, problem);
                 if (r == 0 && data)
                         r = files_add(load, name, class, data, size);
+                else if (r == 0) {
+                        load_problem(load, true, name, 0, "%s", problem);
+                        load->incomplete = true;
+                }
         }
         closedir(directory);
         return r;
@@ -230,7 +235,10 @@ int files_find_holidays(Load *load, const char *name, const RuleFile **ret) {
                 loader_error(&load->loader, "the holiday file \"%s\" is not in the archive", name);
                 return 0;
         }
-        int r = file_read(load, name, &data, &size);
+        char problem[160];
+        int r = file_read(load, name, &data, &size, problem);
+        if (r == 0 && !data)
+                loader_error(&load->loader, "the holiday file \"%s\" %s", name, problem);
         if (r < 0 || !data)
                 return r;
         size_t n_before = load->files.n_items;

@@ -45,6 +45,8 @@ static void key_expects(Load *load, int index, const char *name, const char *wan
         lua_State *L = load->loader.L;
         if (lua_type(L, index) == LUA_TSTRING)
                 loader_error(&load->loader, "\"%s\" must be %s, not \"%.60s\"", name, wanted, lua_tostring(L, index));
+        else if (lua_type(L, index) == LUA_TNUMBER)
+                loader_error(&load->loader, "\"%s\" must be %s, not %.12g", name, wanted, lua_tonumber(L, index));
         else
                 loader_error(&load->loader, "\"%s\" must be %s, not %s", name, wanted, keys_type_name(L, index));
 }
@@ -254,14 +256,11 @@ static void key_compile_choice(Load *load, int index, const char *name, const ch
                         return;
                 }
         const char *closest = text_closest(lua_tostring(L, index), choices, n);
-        if (closest) {
-                loader_error(&load->loader, "\"%s\" cannot be \"%.60s\"; did you mean \"%s\"?", name, lua_tostring(L, index), closest);
-                return;
-        }
         Text list = {};
         for (size_t i = 0; i < n; i++)
                 text_printf(&list, "%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", choices[i]);
-        loader_error(&load->loader, "\"%s\" must be %s, not \"%.60s\"", name, list.data ? list.data : "", lua_tostring(L, index));
+        loader_error(&load->loader, "\"%s\" must be %s, not \"%.60s\"%s%s%s", name, list.data ? list.data : "", lua_tostring(L, index),
+                closest ? "; did you mean \"" : "", closest ? closest : "", closest ? "\"?" : "");
         text_free(&list);
 }
 
@@ -422,7 +421,8 @@ int keys_compile_value(Load *load, int index, const char *name, const BodyKey *k
         return 0;
 }
 
-static int keys_report_unknown(Load *load, int index, const char *where, const BodyKey *keys, size_t n_keys, bool positional) {
+/* meant[i]: key i is not there, but a misspelling of it is. */
+static int keys_report_unknown(Load *load, int index, const char *where, const BodyKey *keys, size_t n_keys, bool positional, bool *meant) {
         lua_State *L = load->loader.L;
         const char **known = ARENA_ARRAY(load->scratch, const char *, n_keys + 1);
         if (!known)
@@ -454,8 +454,12 @@ static int keys_report_unknown(Load *load, int index, const char *where, const B
                 qsort(unknown, n_unknown, sizeof(*unknown), text_compare);
         char what[160];
         snprintf(what, sizeof(what), where[0] ? "key in \"%.120s\":" : "key", where);
-        for (size_t i = 0; i < n_unknown; i++)
+        for (size_t i = 0; i < n_unknown; i++) {
+                const char *closest = text_closest(unknown[i], known, n_known);
                 loader_unknown(&load->loader, what, unknown[i], known, n_known);
+                for (size_t k = 0; closest && k < n_keys; k++)
+                        meant[k] = meant[k] || base_streq(keys[k].name, closest);
+        }
         if (odd && !positional && where[0])
                 loader_error(&load->loader, "\"%s\" has a value without a key", where);
         else if (odd && !positional)
@@ -468,7 +472,10 @@ int keys_compile(Load *load, int index, const char *where, const BodyKey *keys, 
         bool positional = false;
         for (size_t i = 0; i < n_keys; i++)
                 positional = positional || keys[i].type == KEY_ITEMS;
-        int r = keys_report_unknown(load, index, where, keys, n_keys, positional);
+        bool *meant = ARENA_ARRAY(load->scratch, bool, n_keys + 1);
+        if (!meant)
+                return load_exhausted(load);
+        int r = keys_report_unknown(load, index, where, keys, n_keys, positional, meant);
         for (size_t i = 0; i < n_keys && r == 0; i++) {
                 const BodyKey *key = &keys[i];
                 if (key->type == KEY_ITEMS)
@@ -477,7 +484,7 @@ int keys_compile(Load *load, int index, const char *where, const BodyKey *keys, 
                 lua_pushstring(L, key->name);
                 if (lua_rawget(L, index) == LUA_TNIL) {
                         lua_pop(L, 1);
-                        if (key->required)
+                        if (key->required && !meant[i])
                                 loader_error(&load->loader, "\"%s\" is missing", name);
                         continue;
                 }

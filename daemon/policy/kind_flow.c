@@ -241,8 +241,10 @@ static int check_skills(Load *load, const Route *route) {
                                         return -ENOMEM;
                                 skills[n++] = skill;
                         }
+                const char *closest = found ? NULL : text_closest(route->match[i].skill, skills, n);
                 if (!found)
-                        loader_unknown(&load->loader, "skill (nobody in the team has it)", route->match[i].skill, skills, n);
+                        loader_error(&load->loader, "nobody in the team \"%s\" has the skill \"%s\"%s%s%s", route->team->rule.name,
+                                route->match[i].skill, closest ? "; did you mean \"" : "", closest ? closest : "", closest ? "\"?" : "");
         }
         return 0;
 }

@@ -11,9 +11,11 @@
 int kind_compile_principle(Load *load, int index, void *head) {
         Principle *principle = head;
         lua_State *L = load->loader.L;
-        if (keys_list_count(load, index, "principle") == SIZE_MAX)
-                return 0;
-        if (lua_rawlen(L, index) != 1 || lua_rawgeti(L, index, 1) != LUA_TSTRING) {
+        size_t n = 0;
+        lua_pushnil(L);
+        for (; lua_next(L, index); n++)
+                lua_pop(L, 1);
+        if (n != 1 || lua_rawlen(L, index) != 1 || lua_rawgeti(L, index, 1) != LUA_TSTRING) {
                 loader_error(&load->loader, "must hold one sentence: { \"...\" }");
                 return 0;
         }

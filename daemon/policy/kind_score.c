@@ -168,8 +168,9 @@ static int compile_bands(
                 loader_error(&load->loader, "\"%s\" must be a table of bands, not %s", where, keys_type_name(L, index));
                 return 0;
         }
+        size_t n_before = load->loader.report->n_errors;
         int r = keys_names(load, index, where, &names, &n);
-        if (r < 0)
+        if (r < 0 || load->loader.report->n_errors > n_before)
                 return r;
         if (n == 0 || n > GRADE_BANDS_MAX) {
                 loader_error(&load->loader, "\"%s\" must have 1 to %d bands", where, GRADE_BANDS_MAX);

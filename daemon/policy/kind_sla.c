@@ -108,9 +108,10 @@ static int compile_step(Load *load, int index, const char *where, const Sla *sla
                         keys_type_name(L, index));
                 return 0;
         }
+        size_t n_before = load->loader.report->n_errors;
         int r = keys_compile(load, index, where, keys, ARRAY_SIZE(keys), step);
-        if (r < 0)
-                return r;
+        if (r < 0 || load->loader.report->n_errors > n_before)
+                return r; /* what else it lacks may only look so */
         if (!keys_has(L, index, "remind") && !keys_has(L, index, "move") && !step->reassign)
                 loader_error(&load->loader, "%s does nothing: it needs \"remind\", \"reassign\" or \"move\"", where);
         if (keys_has(L, index, "message") && !keys_has(L, index, "remind"))
@@ -141,6 +142,8 @@ static int compile_steps(Load *load, int index, const char *name, void *target) 
         size_t n = keys_list_count(load, index, name);
         if (n == SIZE_MAX)
                 return 0;
+        if (n == 0)
+                loader_error(&load->loader, "\"%s\" is empty: nothing would ever happen", name);
         if (n > POLICY_STEPS_MAX) {
                 loader_error(&load->loader, "\"%s\" has more than %d entries", name, POLICY_STEPS_MAX);
                 return 0;

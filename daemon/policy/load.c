@@ -91,6 +91,19 @@ void *load_grow(Load *load, void *items, size_t n, size_t *capacity, size_t item
         return fresh;
 }
 
+/* Names and texts of rule files end up in lines, tables and JSON: no control characters, nothing that is not UTF-8 (also where
+ * a long text was cut in the middle of a character). */
+static void problem_clean(char *text) {
+        for (size_t size; *text; text += size) {
+                for (size = 1; size < 4 && text[size] && !utf8_is_valid(text, size); size++)
+                        ;
+                if (utf8_is_valid(text, size) && (unsigned char) *text >= 0x20 && *text != 0x7f)
+                        continue;
+                *text = (unsigned char) *text < 0x20 ? ' ' : '?';
+                size = 1;
+        }
+}
+
 static void problem_add(Load *load, bool is_error, const char *file, int line, const char *prefix, const char *format, va_list args) {
         PolicyReport *report = load->loader.report;
         report->n_errors += is_error ? 1 : 0;
@@ -122,6 +135,7 @@ static void problem_add(Load *load, bool is_error, const char *file, int line, c
                 (void) load_exhausted(load);
                 return;
         }
+        problem_clean(text.data);
         report->problems[report->n_problems++] =
                 (PolicyProblem){ .is_error = is_error, .file = file_copy, .line = line, .text = text.data };
 }
@@ -137,7 +151,10 @@ static void loader_problem(Loader *loader, bool is_error, const char *format, va
         char prefix[2 * POLICY_NAME_SIZE_MAX];
         const Rule *rule = loader->rule;
         snprintf(prefix, sizeof(prefix), "%s \"%s\": ", rule_kind_name(rule->kind), rule->name);
-        problem_add(load_of(loader), is_error, rule->file, rule->line, prefix, format, args);
+        Load *load = load_of(loader);
+        if (is_error && load->broken && rule->index < loader->rules->n_rules)
+                load->broken[rule->index] = true;
+        problem_add(load, is_error, rule->file, rule->line, prefix, format, args);
 }
 
 void loader_error(Loader *loader, const char *format, ...) {
@@ -371,7 +388,8 @@ static int load_make_heads(Load *load) {
         bool *struck = ARENA_ARRAY(load->scratch, bool, n + 1);
         const Rule **all = ARENA_ARRAY(arena, const Rule *, n + 1), **by_name = ARENA_ARRAY(arena, const Rule *, n + 1);
         const Score **scores = ARENA_ARRAY(arena, const Score *, n + 1);
-        if (!struck || !all || !by_name || !scores)
+        load->broken = ARENA_ARRAY(load->scratch, bool, n + 1);
+        if (!struck || !all || !by_name || !scores || !load->broken)
                 return load_exhausted(load);
         int r = load_strike_doubles(load, struck);
         if (r < 0)

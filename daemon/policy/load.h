@@ -63,6 +63,7 @@ struct Load {
         const char **lost; /* names declared with a misspelt kind: not unknown, whoever refers to them */
         size_t n_lost, lost_capacity;
         bool incomplete; /* a file did not run to its end: what seems to be missing may stand there */
+        bool *broken;    /* by Rule.index: it has errors of its own */
         bool too_many;
         bool calendars_suffice; /* POLICY_LOAD_CALENDARS */
 };

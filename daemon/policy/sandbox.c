@@ -337,29 +337,61 @@ static void image_add(Sandbox *sandbox, size_t from, size_t to) {
                 sandbox->extents[sandbox->n_extents++] = (Extent){ .offset = from, .size = to - from };
 }
 
-int sandbox_seal(Sandbox *sandbox) {
-        assert(!sandbox->running && !sandbox->sealed);
-        Heap *heap = (Heap *) (void *) sandbox->block;
-        /* What the files left behind (their declarations) goes; what a function still refers to stays. */
-        lua_settop(sandbox->L, 0);
-        lua_sethook(sandbox->L, NULL, 0, 0);
-        lua_gc(sandbox->L, LUA_GCCOLLECT);
-        lua_gc(sandbox->L, LUA_GCSTOP);
-
-        size_t n_holes = 0;
+/* All free blocks, by address. The caller frees them. */
+static int heap_holes(const Sandbox *sandbox, Hole **ret, size_t *ret_n) {
+        const Heap *heap = (const Heap *) (const void *) sandbox->block;
+        size_t n = 0, at = 0;
         for (size_t i = 0; i < HEAP_CLASSES; i++)
                 for (const FreeBlock *block = heap->free[i]; block; block = block->next)
-                        n_holes++;
-        _cleanup_(base_freep) Hole *holes = calloc(n_holes + 1, sizeof(Hole));
-        sandbox->extents = calloc(n_holes + 1, sizeof(Extent));
-        if (!holes || !sandbox->extents)
+                        n++;
+        Hole *holes = calloc(n + 1, sizeof(Hole));
+        if (!holes)
                 return -ENOMEM;
-        size_t at = 0;
         for (size_t i = 0; i < HEAP_CLASSES; i++)
                 for (const FreeBlock *block = heap->free[i]; block; block = block->next)
                         holes[at++] =
                                 (Hole){ .offset = (size_t) ((const uint8_t *) block - sandbox->block), .size = heap_class_capacity(i) };
-        qsort(holes, n_holes, sizeof(Hole), hole_compare);
+        qsort(holes, n, sizeof(Hole), hole_compare);
+        *ret = holes;
+        *ret_n = n;
+        return 0;
+}
+
+int sandbox_collect(Sandbox *sandbox) {
+        assert(!sandbox->running && !sandbox->sealed);
+        Heap *heap = (Heap *) (void *) sandbox->block;
+        _cleanup_(base_freep) Hole *holes = NULL;
+        size_t n;
+        lua_settop(sandbox->L, 0);
+        sandbox->spent = SPENT_NOTHING;
+        lua_gc(sandbox->L, LUA_GCCOLLECT);
+        lua_gc(sandbox->L, LUA_GCSTOP);
+        int r = heap_holes(sandbox, &holes, &n);
+        if (r < 0)
+                return r;
+        /* What a file has left behind lies at the end, in blocks of its own sizes: one stretch again for the next. */
+        for (; n > 0 && holes[n - 1].offset + holes[n - 1].size == heap->used; n--)
+                heap->used = holes[n - 1].offset;
+        memset(heap->free, 0, sizeof(heap->free));
+        for (size_t i = n; i-- > 0;)
+                heap_give(sandbox, sandbox->block + holes[i].offset, holes[i].size);
+        return 0;
+}
+
+int sandbox_seal(Sandbox *sandbox) {
+        Heap *heap = (Heap *) (void *) sandbox->block;
+        _cleanup_(base_freep) Hole *holes = NULL;
+        size_t n_holes;
+        lua_sethook(sandbox->L, NULL, 0, 0);
+        /* The declarations go; what a function still refers to stays. */
+        int r = sandbox_collect(sandbox);
+        if (r == 0)
+                r = heap_holes(sandbox, &holes, &n_holes);
+        if (r < 0)
+                return r;
+        sandbox->extents = calloc(n_holes + 1, sizeof(Extent));
+        if (!sandbox->extents)
+                return -ENOMEM;
 
         /* The holes are given up for good: memory that is never handed out again needs no restoring. */
         memset(heap->free, 0, sizeof(heap->free));
@@ -383,6 +415,7 @@ int sandbox_seal(Sandbox *sandbox) {
                 to += sandbox->extents[i].size;
         }
         sandbox->sealed = true;
+        sandbox->dirty = false;
         sandbox->user = NULL;
         return 0;
 }
@@ -416,6 +449,16 @@ static int on_call(lua_State *L) {
         return 0;
 }
 
+/* Where an error that is no text was raised is lost once the stack is unwound. */
+static int on_error(lua_State *L) {
+        if (lua_type(L, 1) == LUA_TSTRING)
+                return 1;
+        sandbox_push_where(L);
+        lua_pushfstring(L, "raised an error that is no text but a %s", luaL_typename(L, 1));
+        lua_concat(L, 2);
+        return 1;
+}
+
 int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void *userdata, char *error, size_t error_size) {
         assert(!sandbox->running);
         lua_State *L = sandbox->L;
@@ -429,21 +472,22 @@ int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void 
         lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
 
         Call call = { .f = f, .userdata = userdata };
+        lua_pushcfunction(L, on_error);
         lua_pushcfunction(L, on_call);
         lua_pushlightuserdata(L, &call);
-        int status = lua_pcall(L, 1, 0, 0);
+        int status = lua_pcall(L, 1, 0, top + 1);
         sandbox->running = false;
         lua_sethook(L, NULL, 0, 0);
         if (status != LUA_OK) {
                 char text[96];
-                if (status == LUA_ERRMEM)
-                        snprintf(error, error_size, "%s", sandbox_spent_text(sandbox, text));
-                else if (lua_type(L, -1) == LUA_TSTRING)
+                /* A memory error that a pcall passed on is an ordinary error by now, with Lua's own words. */
+                bool is_memory = status == LUA_ERRMEM || sandbox->spent == SPENT_MEMORY || sandbox->spent == SPENT_STRING;
+                if (!is_memory && lua_type(L, -1) == LUA_TSTRING)
                         snprintf(error, error_size, "%s", lua_tostring(L, -1));
                 else
-                        snprintf(error, error_size, "raised an error that is no text but a %s", luaL_typename(L, -1));
-                lua_pop(L, 1);
+                        snprintf(error, error_size, "%s", sandbox->spent != SPENT_NOTHING ? sandbox_spent_text(sandbox, text) : "failed");
         }
+        lua_settop(L, top);
         assert(lua_gettop(L) == top);
         return status == LUA_OK ? 0 : POLICY_E_FAILED;
 }

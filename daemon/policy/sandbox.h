@@ -20,6 +20,8 @@ bool sandbox_is_rule_text(lua_State *L, const char *text);
 /* What the loader's functions find their context by; NULL once sealed. */
 void sandbox_set_user(Sandbox *sandbox, void *user);
 void *sandbox_user(lua_State *L);
+/* Before sealing: throws away what nothing refers to, so that the next file finds its memory. */
+int sandbox_collect(Sandbox *sandbox);
 /* Bytes that sandbox_begin copies. */
 size_t sandbox_image_size(const Sandbox *sandbox);
 
