@@ -527,8 +527,8 @@ static const char *const expressions[] = {
         "(function() local t = { 'b', 'a', 'C', '' } table.sort(t) return table.concat(t, ',') end)()",
         "(function() local t = { 5, 2, 8, 1 } table.sort(t, function(a, b) return a > b end) return table.concat(t, ',') end)()",
         "(function() local r = {} for w in ('one two  three'):gmatch('%a+') do r[#r + 1] = w end return table.concat(r, '|') end)()",
-        "(function() local r = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do r[#r + 1] = k .. v end return table.concat(r, '|') "
-        "end)()",
+        ("(function() local r = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do r[#r + 1] = k .. v end return table.concat(r, '|') "
+         "end)()"),
         "(function() local r = {} for p in ('abc'):gmatch('()') do r[#r + 1] = p end return table.concat(r, '|') end)()",
         "(function() local r = {} for w in ('hello'):gmatch('l*') do r[#r + 1] = '<' .. w .. '>' end return table.concat(r) end)()",
         "(function() local r = {} for i, v in ipairs({ 'a', 'b', nil, 'd' }) do r[#r + 1] = i .. v end return table.concat(r) end)()",
