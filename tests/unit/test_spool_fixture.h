@@ -110,6 +110,15 @@ static inline void fixture_copy(const Fixture *fixture, const char *source, cons
         fixture_write(fixture_path(fixture, "incoming/%s/new/%s", source, name), content);
 }
 
+static inline void fixture_drop_many(const Fixture *fixture, const char *source, int n) {
+        char name[32];
+        for (int i = 0; i < n; i++) {
+                /* Made in an order that is not the names'. */
+                (void) snprintf(name, sizeof(name), "%06d.json", (int) ((int64_t) i * 7919 % n));
+                fixture_drop(fixture, source, name, LEAD);
+        }
+}
+
 static inline bool fixture_exists(const Fixture *fixture, const char *room, const char *source, const char *name) {
         struct stat st;
         return lstat(fixture_path(fixture, "%s/%s/%s", room, source, name), &st) == 0;
@@ -187,8 +196,7 @@ static inline void fixture_expect_nothing(const Fixture *fixture, int64_t within
 #define SETTLED_US (10 * US_PER_SECOND)
 
 typedef struct Told {
-        char *name;
-        char *reason;
+        char *source, *name, *reason;
         bool moved;
 } Told;
 
@@ -202,7 +210,8 @@ typedef struct Harvest {
 static inline void take_notices(const Fixture *fixture, Harvest *harvest) {
         for (SpoolNotice *notice; (notice = spool_next_notice(fixture->spool));) {
                 assert_true(harvest->n_told < ARRAY_SIZE(harvest->told));
-                harvest->told[harvest->n_told++] = (Told){ strdup(notice->name), strdup(notice->reason), notice->moved };
+                harvest->told[harvest->n_told++] =
+                        (Told){ strdup(notice->source), strdup(notice->name), strdup(notice->reason), notice->moved };
                 (void) spool_notice_free(notice);
         }
 }
@@ -222,6 +231,7 @@ static inline void harvest_done(Harvest *harvest) {
         for (size_t i = 0; i < harvest->n_read; i++)
                 free(harvest->read[i]);
         for (size_t i = 0; i < harvest->n_told; i++) {
+                free(harvest->told[i].source);
                 free(harvest->told[i].name);
                 free(harvest->told[i].reason);
         }
