@@ -7,7 +7,6 @@
  * hold refuses the record, because its sender knows our fields.
  */
 #include <errno.h>
-#include <stdio.h>
 
 #include "flat.h"
 
@@ -60,12 +59,16 @@ static int apply_member(Draft *draft, const char *path, const json_t *value, uns
 static int apply_members(Draft *draft, const char *prefix, const json_t *object, unsigned depth) {
         const char *name;
         json_t *value;
+        char path[PATH_SIZE_MAX];
+        size_t start = strlen(prefix) + 1;
+        memcpy(path, prefix, start - 1);
+        path[start - 1] = '.';
         json_object_foreach((json_t *) object, name, value) {
-                char path[PATH_SIZE_MAX];
-                int n = snprintf(path, sizeof path, "%s.%s", prefix, name);
-                if (n < 0 || (size_t) n >= sizeof path)
+                size_t size = strlen(name);
+                if (start + size >= sizeof path)
                         return draft_refuse(draft, "key_too_long", prefix, "a member of %s has a name of more than %d characters", prefix,
                                 INTAKE_KEY_MAX);
+                memcpy(path + start, name, size + 1);
                 int r = apply_member(draft, path, value, depth + 1);
                 if (r != 0)
                         return r;

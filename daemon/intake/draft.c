@@ -13,6 +13,7 @@
 #include "internal.h"
 
 #define LIST_DEPTH_MAX INTAKE_DEPTH_MAX
+#define FACTS_EXPECTED 40
 
 /* ---- life ---- */
 
@@ -25,6 +26,13 @@ int draft_new(IntakeContext *context, const json_t *delivered, Draft **ret) {
                 free(draft);
                 return -ENOMEM;
         }
+        /* Room for an ordinary lead at once; growing would leave the smaller arrays in the arena. */
+        draft->record->facts.items = ARENA_ARRAY(draft->record->arena, Fact, FACTS_EXPECTED);
+        if (!draft->record->facts.items) {
+                draft_free(draft);
+                return -ENOMEM;
+        }
+        draft->record->facts.capacity = FACTS_EXPECTED;
         *ret = draft;
         return 0;
 }

@@ -37,6 +37,15 @@ static bool is_label(const char *s, size_t size) {
         return true;
 }
 
+/* Is the event one of "|a|b|"? */
+static bool has_event(const char *events, const char *event) {
+        size_t size = strlen(event);
+        for (const char *at = events; (at = strstr(at, event)); at++)
+                if (at[-1] == '|' && at[size] == '|')
+                        return true;
+        return false;
+}
+
 bool record_type_parse(const char *text, RecordFamily *ret_family, const char **ret_family_name, size_t *ret_event_at) {
         size_t size = strlen(text);
         const char *event = memrchr(text, '.', size);
@@ -55,12 +64,8 @@ bool record_type_parse(const char *text, RecordFamily *ret_family, const char **
         for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
                 if (strlen(families[i].name) != family_size || memcmp(families[i].name, family, family_size) != 0)
                         continue;
-                if (families[i].events) {
-                        char needle[INTAKE_KEY_MAX + 3];
-                        (void) snprintf(needle, sizeof needle, "|%s|", event + 1);
-                        if (!strstr(families[i].events, needle))
-                                return false;
-                }
+                if (families[i].events && !has_event(families[i].events, event + 1))
+                        return false;
                 *ret_family = families[i].family;
                 *ret_family_name = families[i].name;
                 *ret_event_at = (size_t) (event + 1 - text);
@@ -77,23 +82,15 @@ static int finish_type(Draft *draft) {
                 record->family = FAMILY_LEAD;
                 return 0;
         }
-        if (strlen(draft->type) > INTAKE_KEY_MAX)
-                return draft_refuse(draft, "unknown_type", "type", "type has more than %d characters", INTAKE_KEY_MAX);
-        char *lower = arena_strdup(record->arena, draft->type);
-        if (!lower)
-                return -ENOMEM;
-        for (char *c = lower; *c; c++)
-                *c = g_ascii_tolower(*c);
         const char *family;
         size_t event_at;
-        if (!record_type_parse(lower, &record->family, &family, &event_at))
+        if (!record_type_parse(draft->type, &record->family, &family, &event_at))
                 return draft_refuse(draft, "unknown_type", "type",
                         "type is not one of lead.submitted|updated|erased, activity.NAME, outcome.MOVE, consent.granted|withdrawn, "
                         "company.updated, "
                         "owner.away|back");
-        record->type = arena_printf(record->arena, "%s.%s", family, lower + event_at);
-        if (!record->type)
-                return -ENOMEM;
+        /* Without the prefix: FAMILY.EVENT is the end of the text. */
+        record->type = draft->type + event_at - strlen(family) - 1;
         record->event = record->type + strlen(family) + 1;
         return 0;
 }
