@@ -302,6 +302,7 @@ static json_t *receipt_json(const Receipt *receipt) {
         put(json, "after", json_points(receipt->after_mp), &failed);
         put(json, "event", receipt->event ? json_integer((json_int_t) receipt->event) : json_null(), &failed);
         put(json, "fields", json_trace(receipt->trace), &failed);
+        put(json, "because", json_text(receipt->trace && *receipt->trace ? receipt->trace : NULL), &failed);
         put(json, "note", json_text(receipt->note), &failed);
         if (failed) {
                 json_decref(json);

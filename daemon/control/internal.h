@@ -137,7 +137,9 @@ json_t *json_lead(uint64_t lead);                                       /* "L-42
 json_t *json_place(const Rule *rule);                                   /* "scores.lua:12" */
 /* The object that list, show and explain share. team NULL: unknown. */
 json_t *json_state(const LeadState *state, const char *email, const char *team);
-/* "person.seniority = \"director\"; company.employees absent" -> {"person.seniority": "director", "company.employees": null} */
+/* What policy writes about a condition, as fields: `person.seniority = "vp"; company.employees absent` ->
+ * {"person.seniority": "vp", "company.employees": null}. A text inside it is not escaped, so a hostile value can only spoil its own
+ * receipt. */
 json_t *json_trace(const char *trace);
 
 /* ---- methods (in the table) ---- */

@@ -110,24 +110,58 @@ json_t *json_state(const LeadState *state, const char *email, const char *team) 
         return json;
 }
 
-/* One piece of a trace: `path = value`, `path absent`, or anything else, which is kept as a name with true. */
+/* What a matcher saw: `"director"`, `300`, `true`, `12d`; what it wanted instead (", not at least 1000") is cut. */
+static json_t *trace_value(char *text) {
+        char *not = strstr(text, *text == '"' ? "\", not " : ", not ");
+        if (not )
+                not [*text == '"'] = '\0';
+        size_t size = strlen(text);
+        if (size >= 2 && text[0] == '"' && text[size - 1] == '"') {
+                text[size - 1] = '\0';
+                return json_text(text + 1);
+        }
+        json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+        return value ? value : json_text(text);
+}
+
+/* One piece of a trace: `path = value`, `path absent`, `segment "x"`, `did page_viewed: 3`, or anything else, which is kept as a name with
+ * true. Not matching is told by ", not ..." behind it. */
 static void add_piece(json_t *object, const char *piece, size_t size, bool *failed) {
+        static const char *const nothing[] = { " absent", " unknown" };
         _cleanup_(base_freep) char *copy = strndup(piece, size);
         if (!copy) {
                 *failed = true;
                 return;
         }
         char *equals = strstr(copy, " = ");
-        static const char absent[] = " absent";
         if (equals) {
                 *equals = '\0';
-                json_t *value = json_loads(equals + 3, JSON_DECODE_ANY, NULL);
-                put(object, copy, value ? value : json_text(equals + 3), failed);
-        } else if (size > strlen(absent) && base_streq(copy + size - strlen(absent), absent)) {
-                copy[size - strlen(absent)] = '\0';
-                put(object, copy, json_null(), failed);
-        } else
-                put(object, copy, json_true(), failed);
+                put(object, copy, trace_value(equals + 3), failed);
+                return;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
+                if (size > strlen(nothing[i]) && base_streq(copy + size - strlen(nothing[i]), nothing[i])) {
+                        copy[size - strlen(nothing[i])] = '\0';
+                        put(object, copy, json_null(), failed);
+                        return;
+                }
+        if (strncmp(copy, "segment", 7) == 0 && (copy[7] == ' ' || copy[7] == ',')) {
+                put(object, "segment", copy[7] == ' ' ? trace_value(copy + 8) : json_null(), failed);
+                return;
+        }
+        char *not = strstr(copy, ", not ");
+        if (not )
+                *not = '\0';
+        char *colon = strrchr(copy, ':');
+        if (colon && colon[1] == ' ') {
+                const char *number = strrchr(colon, ' ') + 1; /* "3", "newest event 2" */
+                if (*number && strspn(number, "0123456789") == strlen(number)) {
+                        *colon = '\0';
+                        put(object, copy, json_integer(strtoll(number, NULL, 10)), failed);
+                        return;
+                }
+        }
+        put(object, copy, json_true(), failed);
 }
 
 json_t *json_trace(const char *trace) {
@@ -137,9 +171,7 @@ json_t *json_trace(const char *trace) {
         bool failed = !object, quoted = false;
         const char *start = trace;
         for (const char *s = trace; !failed; s++) {
-                if (*s == '\\' && quoted && s[1])
-                        s++;
-                else if (*s == '"')
+                if (*s == '"')
                         quoted = !quoted;
                 else if (*s == '\0' || (*s == ';' && !quoted)) {
                         while (*start == ' ')

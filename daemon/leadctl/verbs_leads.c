@@ -31,7 +31,10 @@ static void add_list_row(Table *table, const Output *output, const json_t *item)
         table_add(table, STYLE_PLAIN, text_at(item, "lead"));
         table_addf(table, held ? STYLE_WARN : STYLE_PLAIN, "%s%s", text_at(item, "status") ? text_at(item, "status") : "-",
                 held ? " (held)" : "");
-        table_add(table, STYLE_PLAIN, text_at(item, "owner") ? text_at(item, "owner") : text_at(item, "team"));
+        if (text_at(item, "owner"))
+                table_add(table, STYLE_PLAIN, text_at(item, "owner"));
+        else /* nobody: it is in the team's queue */
+                table_addf(table, STYLE_DIM, "(%s)", text_at(item, "team") ? text_at(item, "team") : "nobody");
         table_add(table, STYLE_PLAIN, text_at(item, "grade"));
         text_append_points(&text, json_object_get(item, "fit"));
         table_add(table, STYLE_PLAIN, text.data);
@@ -399,25 +402,10 @@ static const Column receipt_columns[] = {
 };
 
 static void append_because(Text *out, const json_t *receipt) {
-        const json_t *fields = json_object_get(receipt, "fields"), *event = json_object_get(receipt, "event");
-        const char *note = text_at(receipt, "note"), *key;
-        json_t *value;
-        size_t n = 0;
-        if (note)
-                text_printf(out, "%s%s", note, json_is_object(fields) ? "; " : "");
-        if (json_is_object(fields))
-                json_object_foreach((json_t *) fields, key, value) {
-                        _cleanup_(base_freep) char *dump =
-                                json_is_null(value) || json_is_true(value)
-                                        ? NULL
-                                        : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
-                        text_printf(out, "%s%s%s%s", n++ ? "; " : "", key,
-                                json_is_null(value) ? " absent"
-                                : dump              ? " = "
-                                                    : "",
-                                dump ? dump : "");
-                }
-        if (json_is_integer(event))
+        const char *note = text_at(receipt, "note"), *because = text_at(receipt, "because");
+        const json_t *event = json_object_get(receipt, "event");
+        text_printf(out, "%s%s%s", note ? note : "", note && because ? "; " : "", because ? because : "");
+        if (json_is_integer(event) && !(because && strstr(because, "event")))
                 text_printf(out, "%s(event %" JSON_INTEGER_FORMAT ")", out->size ? " " : "", json_integer_value(event));
 }
 
