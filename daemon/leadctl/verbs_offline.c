@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #define SITE_RULES "/etc/leadd/rules"
 #define SHIPPED_RULES LEADD_PREFIX "/share/leadd/rules"
@@ -26,7 +27,8 @@ static const char *default_rules(void) {
 }
 
 static int load(const char *directory, unsigned flags, RuleSet **ret, PolicyReport *report) {
-        int r = policy_load(directory, flags, ret, report);
+        struct stat st;
+        int r = stat(directory, &st) < 0 ? -errno : !S_ISDIR(st.st_mode) ? -ENOTDIR : policy_load(directory, flags, ret, report);
         if (r < 0) {
                 say_error("cannot read the rules in %s: %s", directory, strerror(-r));
                 return r == -ENOENT || r == -ENOTDIR ? EXIT_NO_SUCH_THING : r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
