@@ -107,6 +107,19 @@ static void add_decision_lines(Judge *judge, const GateOutcome *outcome, bool bu
                         arena, "L-%" PRIu64 ": %s -> %s (%s by %s)", outcome->lead, move->from, move->to, move->move, move->by);
                 add_line(judge, line);
         }
+        bool in_journal = false; /* a channel of the rules says it there already */
+        for (size_t i = 0; i < decision->n_effects; i++)
+                in_journal |= decision->effects[i].kind == EFFECT_REMINDED && decision->effects[i].via == VIA_JOURNAL;
+        if (decision->reminded_roles && !in_journal) {
+                Line line = { .level = level, .message_id = MESSAGE_REMINDED, .n_fields = 4 };
+                line.fields[0] = (LogField){ "LEAD_ID", lead_text(judge, outcome->lead) };
+                line.fields[1] = (LogField){ "LEAD_OWNER", decision->after.owner ? arena_strdup(arena, decision->after.owner) : NULL };
+                line.fields[2] = (LogField){ "LEAD_RULE", arena_strdup(arena, decision->effects[0].rule) };
+                line.fields[3] = (LogField){ "LEAD_RULESET", arena_strdup(arena, hash) };
+                line.text = arena_printf(
+                        arena, "L-%" PRIu64 ": %s reminds %s", outcome->lead, decision->effects[0].rule, decision->reminded_roles);
+                add_line(judge, line);
+        }
         if (decision->assignment.changed && decision->assignment.owner) {
                 Line line = { .level = level, .message_id = MESSAGE_ASSIGNED, .n_fields = 4 };
                 line.fields[0] = (LogField){ "LEAD_ID", lead_text(judge, outcome->lead) };
@@ -1098,6 +1111,8 @@ static void step(Judge *judge) {
                                 judge->n_settled = 0;
                 }
                 (void) store_checkpoint(judge->store, true);
+                if (judge->spool_empty)
+                        return; /* --once: this was the last there is to do */
                 work = queue_pop(leadd->to_judge, -1);
         }
         if (!work)

@@ -261,5 +261,5 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
                 }
         }
         deciding->out->reminded_roles = roles;
-        return deciding_summarise(deciding, "%s step %u: reminded %s", sla->rule.name, number, roles ? roles : "nobody");
+        return deciding_summarise(deciding, "%s step %u: reminded %s", sla->rule.name, number + 1, roles ? roles : "nobody");
 }

@@ -117,12 +117,12 @@ static void tell_journal(const OutboxRow *row) {
         };
 
         (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);
-        (void) snprintf(step, sizeof step, "%u", row->step);
+        (void) snprintf(step, sizeof step, "%u", row->step + 1); /* people count from 1 */
         if (row->kind == EFFECT_HELD)
                 log_event(LOG_LEVEL_WARNING, MESSAGE_HELD, fields, ARRAY_SIZE(fields), "%s is held by %s", lead, row->rule);
         else
                 log_event(LOG_LEVEL_NOTICE, MESSAGE_REMINDED, fields, ARRAY_SIZE(fields), "%s: %s step %u reminds %s (%s)", lead, row->rule,
-                        row->step, row->recipient, row->role ? row->role : "");
+                        row->step + 1, row->recipient, row->role ? row->role : "");
 }
 
 static const char *via_name(Via via) {

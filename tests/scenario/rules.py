@@ -14,15 +14,15 @@ def a_new_rule_counts_from_the_next_event_on():
         d.drop("web", "a.json", lead("a@example.com", id="a", person={"phone_number": "+4930123456"}))
         d.settle()
         before = d.show("L-1")["fit"]
-        (d.rules / "45-mine.lua").write_text('score "PHONE" { group = "fit", when = { ["person.phone_number"] = present }, points = 7 }\n')
+        (d.rules / "45-mine.lua").write_text('score "MY_PHONE" { group = "fit", when = { ["person.phone_number"] = present }, points = 7 }\n')
         old = d.json("status")["rules"]["hash"]
         d.ctl("reload")
         check(d.json("status")["rules"]["hash"] != old, True, "another set")
         d.drop("web", "b.json", lead("b@example.com", id="b", person={"phone_number": "+4930123457"}))
         d.settle()
         check(d.show("b@example.com")["fit"], before + 7)
-        check("PHONE" in d.ctl("rules").stdout, True)
-        check("PHONE" in d.ctl("explain", "b@example.com").stdout, True)
+        check("MY_PHONE" in d.ctl("rules").stdout, True)
+        check("MY_PHONE" in d.ctl("explain", "b@example.com").stdout, True)
 
 
 def a_broken_rule_is_refused_with_its_place_and_the_running_ones_stay():
