@@ -37,7 +37,7 @@ score "CLICK"    { group = "engagement", on = { type = "email_clicked" }, each =
 score "VISIT"    { group = "engagement", on = { type = "page_viewed" }, each = 1, cap = 10 }
 score "TRIAL"    { group = "engagement", on = { type = "tracked", name = "Trial Started" }, points = 40 }
 -- Looking for a job is not looking for a product.
-score "CAREERS"  { group = "engagement", on = { type = "page_viewed", url = has("/careers") }, each = -10, cap = -20 }
+score "CAREERS"  { group = "engagement", on = { type = "page_viewed", url = has("/careers") }, each = -10 }
 
 -- The letter is fit, the number is engagement: A1 is called first. A band that was entered is left only 10 points lower,
 -- so that a lead at the edge does not change hands every day.

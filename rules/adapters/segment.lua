@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Segment (and what speaks its spec: RudderStack, Jitsu): identify says who somebody is, page and track what they did.
+-- Segment (and what speaks its spec: RudderStack, Jitsu): identify and group say who somebody is, page and track what they did.
 -- userId and anonymousId are both kept as ids of the person, so that what was done before the name was known is found again.
 -- https://segment.com/docs/connections/spec/
 
@@ -33,6 +33,24 @@ adapter "segment-identify" {
     ["context.timezone"]  = "person.zoneinfo",
   },
   rest = { ["traits"] = "answers" },
+}
+
+adapter "segment-group" {
+  match = { "messageId", "groupId", type = "group" },
+  format = "json",
+  id = "messageId",
+  type = "lead.updated",
+  time = "timestamp|originalTimestamp",
+  map = {
+    ["userId"]      = "person.external_ids.segment",
+    ["anonymousId"] = "person.external_ids.segment_anonymous",
+    ["groupId"]     = "company.external_ids.segment",
+    ["traits.name"]     = "company.name",
+    ["traits.industry"] = "company.industry",
+    ["traits.employees|traits.employee_count"] = "company.employees",
+    ["traits.address.country"] = "company.country",
+  },
+  rest = { ["traits"] = "answers.company" },
 }
 
 adapter "segment-page" {

@@ -305,7 +305,7 @@ static void salesforce_web_to_lead__form_without_id_and_time__keeps_both_lines(v
                                                      "answers.fleet_size \"51-200\"\n");
 }
 
-static void segment_calls__are_an_update_and_two_activities(void **state) {
+static void segment_calls__are_updates_and_activities(void **state) {
         (void) state;
         expect_sample("segment-identify.json", "type lead.updated\n"
                                                "id 022bb90c-bbac-11e4-8dfc-aa07a5b093db\n"
@@ -328,6 +328,16 @@ static void segment_calls__are_an_update_and_two_activities(void **state) {
                                                "company.employees 180\n"
                                                "company.external_ids.segment \"kel-1\"\n"
                                                "answers.company.plan \"trial\"\n");
+        expect_sample("segment-group.json", "type lead.updated\n"
+                                            "id 5f0f3c1e-8f4f-4e40-b6b1-2f2f9d1f2a77\n"
+                                            "time 2026-03-05T14:30:02Z\n"
+                                            "person.external_ids.segment \"97980cfea0067\"\n"
+                                            "company.name \"Keller Spedition GmbH\"\n"
+                                            "company.industry \"Transportation\"\n"
+                                            "company.employees 180\n"
+                                            "company.external_ids.segment \"kel-1\"\n"
+                                            "answers.company.plan \"trial\"\n"
+                                            "answers.company.website \"https://spedition-keller.example\"\n");
         expect_sample("segment-page.json", "type activity.page_viewed\n"
                                            "id 0b0c9a7e-3b7a-4f7c-9d40-3ac9d8f4e111\n"
                                            "time 2026-03-05T14:12:01.249Z\n"
@@ -391,7 +401,7 @@ int main(void) {
                 cmocka_unit_test(hubspot_form__company_name_and_time_as_text__are_read),
                 cmocka_unit_test(typeform_response__answers_of_each_type__keep_their_type),
                 cmocka_unit_test(salesforce_web_to_lead__form_without_id_and_time__keeps_both_lines),
-                cmocka_unit_test(segment_calls__are_an_update_and_two_activities),
+                cmocka_unit_test(segment_calls__are_updates_and_activities),
                 cmocka_unit_test(zapier_json__goes_the_way_of_flat_records),
         };
         return cmocka_run_group_tests_name("vendors' samples", tests, load_rules, free_rules);

@@ -133,6 +133,34 @@ static void ladder__each_step__loads_beside_the_shipped_rules(void **state) {
         assert_true(check_blocks("rules/adapters/README.md", "adapters/00-step.lua") >= 1);
 }
 
+/* The table of fields for rule writers is the field table: nothing new is missing, nothing is left that went. */
+static void field_table_of_the_ladder__names_every_field(void **state) {
+        (void) state;
+        _cleanup_(text_free) Text text = { 0 };
+        read_file("rules/README.md", &text);
+        size_t n;
+        const FieldInfo *fields = field_all(&n);
+        for (size_t i = 0; i < n; i++) {
+                static const char *const own[] = { "timer.", "owner_absence.", "raw." };
+                bool is_own = false;
+                for (size_t j = 0; j < ARRAY_SIZE(own); j++)
+                        is_own |= strncmp(fields[i].path, own[j], strlen(own[j])) == 0;
+                if (is_own)
+                        continue;
+                _cleanup_(text_free) Text row = { 0 }, cell = { 0 };
+                const char *dot = strchr(fields[i].path, '.');
+                const char *tail = fields[i].kind == FIELD_KIND_MAP ? ".KEY" : "";
+                bool has_rest = dot || *tail;
+                text_printf(&row, "\n| `%.*s%s` |", (int) (dot ? dot - fields[i].path : (ptrdiff_t) strlen(fields[i].path)), fields[i].path,
+                        has_rest ? "." : "");
+                text_printf(&cell, " `%s%s` ", dot ? dot + 1 : "", dot ? tail : *tail ? tail + 1 : "");
+                const char *line = strstr(text.data, row.data);
+                const char *found = line && has_rest ? strstr(line, cell.data) : line;
+                if (!line || !found || found > strchrnul(line + 1, '\n'))
+                        fail_msg("rules/README.md does not name %s", fields[i].path);
+        }
+}
+
 /* ---- what it makes of some leads ---- */
 
 typedef struct Did {
@@ -312,6 +340,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(shipped_rules__load__without_a_word),
                 cmocka_unit_test(ladder__each_step__loads_beside_the_shipped_rules),
+                cmocka_unit_test(field_table_of_the_ladder__names_every_field),
                 cmocka_unit_test(shipped_rules__typical_leads__are_judged_as_the_comments_say),
         };
         return cmocka_run_group_tests_name("shipped rules", tests, NULL, NULL);
