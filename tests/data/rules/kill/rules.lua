@@ -21,7 +21,7 @@ score "NAMED" { group = "fit", points = function(lead) if lead.person.name then 
 grade "GRADE" { fit = { A = 30, B = 0 }, engagement = { ["1"] = 20, ["2"] = 0 } }
 route "ALL" { team = "desk" }
 sla "ANSWER" { status = "mql", within = "3s", clock = "wall", steps = {
-  { at = "1s", remind = { "owner" } }, { at = "2s", remind = { "owner", "head" } }, { at = "3s", remind = { "head" } } } }
+  { at = "1s", remind = { "owner" } }, { at = "2s", remind = { "owner", "head" } }, { at = "3s", move = "reject", reason = "bad_data" } } }
 channel "told" { via = "drop" }
 message "reminder" { channel = "told", subject = "Lead ${lead.id}", body = "Answer by ${due}." }
 feed "crm" { via = "drop", types = { "assigned", "moved" } }
