@@ -198,36 +198,32 @@ static bool match_node(Eval *eval, const Condition *node) {
         return matched;
 }
 
+int64_t eval_did_leaves(const Did *did, const Activity *activity) {
+        /* Both ends of `within` count, so it is gone one microsecond later. */
+        return did->within_us > 0 ? eval_time_add(eval_time_add(activity->time_us, did->within_us), 1) : INT64_MAX;
+}
+
 bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity) {
         if (did->since_move && !activity->after_move)
                 return false;
         if (did->type && !base_streq(did->type, activity->type))
                 return false;
-        int64_t leaves_us = 0;
-        if (did->within_us > 0) {
-                leaves_us = eval_time_add(activity->time_us, did->within_us);
-                if (leaves_us < eval->subject->now_us)
-                        return false;
-        }
-        if (did->n_matchers > 0) {
-                /* What one activity shows is noise in a trace: eval_trace_did says how many there were. */
-                const Activity *outer = eval->activity;
-                Text *trace = eval->trace;
-                size_t i = 0;
+        if (did->within_us > 0 && eval_did_leaves(did, activity) <= eval->subject->now_us)
+                return false;
+        if (did->n_matchers == 0)
+                return true;
+        /* What one activity shows is noise in a trace: eval_trace_did says how many there were. */
+        const Activity *outer = eval->activity;
+        Text *trace = eval->trace;
+        size_t i = 0;
 
-                eval->activity = activity;
-                eval->trace = NULL;
-                while (i < did->n_matchers && match_node(eval, &did->matchers[i]))
-                        i++;
-                eval->activity = outer;
-                eval->trace = trace;
-                if (i < did->n_matchers)
-                        return false;
-        }
-        /* Both ends of `within` count, so it is gone one microsecond later. */
-        if (did->within_us > 0)
-                eval_wake(eval, eval_time_add(leaves_us, 1));
-        return true;
+        eval->activity = activity;
+        eval->trace = NULL;
+        while (i < did->n_matchers && match_node(eval, &did->matchers[i]))
+                i++;
+        eval->activity = outer;
+        eval->trace = trace;
+        return i == did->n_matchers;
 }
 
 int64_t eval_activity_count(const Activity *activity) {
@@ -241,53 +237,116 @@ int64_t eval_activity_count(const Activity *activity) {
         return count >= CONDITION_COUNT_MAX ? CONDITION_COUNT_MAX : (int64_t) count;
 }
 
-static int64_t count_distinct(Eval *eval, const Did *did) {
-        Met met = { 0 };
+/* What counts towards a did{}: one matching activity, or one distinct value with the last of its activities. */
+typedef struct Hit {
+        int64_t count;
+        int64_t leaves_us;
+} Hit;
 
-        for (size_t i = 0; i < eval->subject->n_history; i++) {
-                const Activity *activity = &eval->subject->history[i];
-                Value *storage;
-                const Value *value;
-                size_t *item;
-                bool is_new;
+/* The value by which activities must differ; NULL when it does not say, or eval->error. The set of values met keeps what it is shown. */
+static const Value *read_distinct(Eval *eval, const Did *did, const Activity *activity) {
+        Value *storage = ARENA_NEW(eval->arena, Value);
+
+        if (!storage)
+                eval->error = -ENOMEM;
+        return storage ? read_activity(activity, did->distinct, storage) : NULL;
+}
+
+/* The hits in the arena; *ret_count what they count together. */
+static size_t find_hits(Eval *eval, const Did *did, Hit **ret, int64_t *ret_count) {
+        const Subject *subject = eval->subject;
+        size_t n = 0, *item;
+        Met met = { 0 };
+        Hit *hits = NULL;
+
+        *ret_count = 0;
+        for (size_t i = 0; i < subject->n_history && eval->error == 0; i++) {
+                const Activity *activity = &subject->history[i];
+                int64_t leaves_us;
+                bool is_new = true;
 
                 if (!eval_did_matches(eval, did, activity))
                         continue;
-                storage = ARENA_NEW(eval->arena, Value); /* the set keeps what it was shown */
-                if (!storage) {
-                        eval->error = -ENOMEM;
-                        break;
+                if (!hits) {
+                        hits = ARENA_ARRAY(eval->arena, Hit, subject->n_history);
+                        if (!hits) {
+                                eval->error = -ENOMEM;
+                                break;
+                        }
                 }
-                value = read_activity(activity, did->distinct, storage);
+                leaves_us = eval_did_leaves(did, activity);
+                if (!did->distinct) {
+                        hits[n] = (Hit){ .count = eval_activity_count(activity), .leaves_us = leaves_us };
+                        *ret_count += hits[n++].count;
+                        continue;
+                }
+                const Value *value = read_distinct(eval, did, activity);
                 if (!value)
                         continue; /* nothing known is not one more of a kind */
                 int r = eval_met(eval->arena, &met, value, &is_new, &item);
-                if (r < 0) {
+                if (r < 0)
                         eval->error = r;
-                        break;
+                else if (is_new) {
+                        *item = n;
+                        hits[n++] = (Hit){ .count = 1, .leaves_us = leaves_us };
+                        *ret_count += 1;
+                } else if (leaves_us > hits[*item].leaves_us)
+                        hits[*item].leaves_us = leaves_us;
+        }
+        *ret = hits;
+        return n;
+}
+
+static int compare_hits(const void *a, const void *b) {
+        const Hit *x = a, *y = b;
+
+        return (x->leaves_us < y->leaves_us) - (x->leaves_us > y->leaves_us);
+}
+
+/* By itself the count only falls, hit by hit. It matters when it falls below at_least, or away from (or down to) exactly. */
+static void wake_hits(Eval *eval, const Did *did, Hit *hits, size_t n, int64_t count) {
+        int64_t wanted = did->exactly >= 0 ? did->exactly : did->at_least;
+
+        if (did->within_us == 0 || n == 0 || count < wanted)
+                return;
+        qsort(hits, n, sizeof(*hits), compare_hits);
+        if (did->exactly >= 0) {
+                eval_wake(eval, hits[n - 1].leaves_us);
+                return;
+        }
+        for (size_t i = 0; i < n; i++) {
+                wanted -= hits[i].count;
+                if (wanted <= 0) {
+                        eval_wake(eval, hits[i].leaves_us);
+                        return;
                 }
         }
-        return (int64_t) met.n_items;
 }
 
 static bool did_holds(Eval *eval, const Did *did) {
-        int64_t n = 0;
+        int64_t count = 0;
+        bool matched;
 
         if (eval->phase == PHASE_ACTIVITY) {
-                bool matched = eval->activity && eval_did_matches(eval, did, eval->activity);
+                matched = eval->activity && eval_did_matches(eval, did, eval->activity);
+                if (matched && did->within_us > 0)
+                        eval_wake(eval, eval_did_leaves(did, eval->activity));
                 if (eval->trace)
                         eval_trace_did(eval, did, matched, matched);
                 return matched;
         }
-        if (did->distinct)
-                n = count_distinct(eval, did);
-        else
+        if (did->distinct || did->within_us > 0) {
+                Hit *hits;
+                size_t n = find_hits(eval, did, &hits, &count);
+
+                wake_hits(eval, did, hits, n, count);
+        } else
                 for (size_t i = 0; i < eval->subject->n_history; i++)
                         if (eval_did_matches(eval, did, &eval->subject->history[i]))
-                                n += eval_activity_count(&eval->subject->history[i]);
-        bool matched = did->exactly >= 0 ? n == did->exactly : n >= did->at_least;
+                                count += eval_activity_count(&eval->subject->history[i]);
+        matched = did->exactly >= 0 ? count == did->exactly : count >= did->at_least;
         if (eval->trace)
-                eval_trace_did(eval, did, n, matched);
+                eval_trace_did(eval, did, count, matched);
         return matched;
 }
 

@@ -210,7 +210,9 @@ static inline int64_t eval_time_add(int64_t time_us, int64_t delta_us) {
 
 /* NULL holds. Check failed and error afterwards. */
 bool eval_condition(Eval *eval, const Condition *condition);
-/* Does the activity satisfy did's own words (type, matchers, within, since)? Tells eval_wake when it leaves `within`. */
+/* The instant from which the activity is outside did's `within`; INT64_MAX = never. */
+int64_t eval_did_leaves(const Did *did, const Activity *activity);
+/* Does the activity satisfy did's own words (type, matchers, within, since)? */
 bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity);
 /* True when any of the profile's fields that the condition reads is present (segments: what they read). */
 bool eval_any_field_present(Eval *eval, const Condition *condition);
@@ -270,6 +272,7 @@ int64_t decay_apply(const Decay *decay, int64_t weight_mp, int64_t age_s);
 typedef struct DecayEvent {
         int64_t time_s;
         int64_t weight_mp;
+        int64_t leaves_us; /* counts before this instant only (`within`); INT64_MAX = for ever */
 } DecayEvent;
 
 /* The events behind one score. */

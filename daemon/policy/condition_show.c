@@ -66,11 +66,14 @@ static void show_elapsed(Text *out, int64_t us) {
 static void show_choices(Text *out, const Ref *ref, const Matcher *matcher) {
         const char *between = "";
 
-        for (size_t i = 0; i < matcher->n_words; i++, between = " or ") {
+        /* With "or" between them a reader could not tell where the choices end inside a longer condition. */
+        if (matcher->n_words + matcher->n_numbers + matcher->with_true + matcher->with_false > 1)
+                text_append(out, matcher->op == MATCH_EQUALS && !matcher->negate ? "one of " : "any of ");
+        for (size_t i = 0; i < matcher->n_words; i++, between = ", ") {
                 text_append(out, between);
                 show_text(out, matcher->words[i].written, strlen(matcher->words[i].written));
         }
-        for (size_t i = 0; i < matcher->n_numbers; i++, between = " or ") {
+        for (size_t i = 0; i < matcher->n_numbers; i++, between = ", ") {
                 text_append(out, between);
                 if (ref->type == TYPE_POINTS)
                         show_typed(out, TYPE_POINTS, matcher->numbers[i].integer);
@@ -78,7 +81,7 @@ static void show_choices(Text *out, const Ref *ref, const Matcher *matcher) {
                         eval_show_value(out, &matcher->numbers[i]);
         }
         if (matcher->with_true || matcher->with_false)
-                text_printf(out, "%s%s", between, matcher->with_true ? "true" : "false");
+                text_printf(out, "%s%s", between, !matcher->with_true ? "false" : matcher->with_false ? "true, false" : "true");
 }
 
 /* An open bound on whole units was moved by one unit at load. */

@@ -20,7 +20,10 @@ static Decay decay_of(const ScoreBody *score) {
         return (Decay){ .half_life_s = score->public.group->half_life.us / US_PER_SECOND };
 }
 
-static bool decays(const Decay *decay) { return decay->fade_every_s > 0 || decay->half_life_s > 0; }
+/* Do its points change by themselves? */
+static bool falls(const ScoreBody *score, const Decay *decay) {
+        return decay->fade_every_s > 0 || decay->half_life_s > 0 || score->on->within_us > 0;
+}
 
 static bool is_newer(const Activity *a, const Activity *b) {
         return !b || (a->time_us != b->time_us ? a->time_us > b->time_us : a->event > b->event);
@@ -38,6 +41,7 @@ typedef struct Award {
         const Activity *newest;
         __int128 before, after;
         int64_t now_s;
+        const Did *on;
         Decay decay;
         bool collect;
         DecayEvent *events;
@@ -64,7 +68,8 @@ static int award_add(Eval *eval, Award *award, const Activity *activity, int64_t
                 award->events = events;
                 award->capacity = capacity;
         }
-        award->events[award->n_events++] = (DecayEvent){ .time_s = time_s, .weight_mp = weight_mp };
+        award->events[award->n_events++] =
+                (DecayEvent){ .time_s = time_s, .weight_mp = weight_mp, .leaves_us = eval_did_leaves(award->on, activity) };
         return 0;
 }
 
@@ -167,16 +172,19 @@ static int award_all(Eval *eval, const ScoreBody *score, Award *award) {
 }
 
 static int evaluate_on(Eval *eval, const ScoreBody *score, bool collect, ScoreResult *ret) {
-        Award award = { .now_s = whole_seconds(eval->subject->now_us), .decay = decay_of(score) };
+        Award award = { .now_s = whole_seconds(eval->subject->now_us), .on = score->on, .decay = decay_of(score) };
         int r;
 
-        award.collect = collect && decays(&award.decay);
+        award.collect = collect && falls(score, &award.decay);
         r = score->per != PER_EVENT ? award_per(eval, score, &award) : award_all(eval, score, &award);
         if (r < 0)
                 return r;
         if (!award.newest)
                 return 0;
         ret->matched = true;
+        /* Points that leave are foretold by decay_next_crossing; that nothing matches any more matters to some besides. */
+        if (score->is_watched && score->on->within_us > 0)
+                eval_wake(eval, eval_did_leaves(score->on, award.newest));
         ret->event = award.newest->event;
         ret->before_mp = clamp_sum(award.before, 0);
         ret->after_mp = clamp_sum(award.after, score->cap_mp);
@@ -328,7 +336,7 @@ int score_collect_group(Eval *eval, uint32_t group, DecayGroup *ret) {
                 if (score->kind != SCORE_ON || score->public.group != &rules->groups[group])
                         continue;
                 decay = decay_of(score);
-                if (!decays(&decay))
+                if (!falls(score, &decay))
                         continue;
                 Text *trace = eval->trace;
                 eval->trace = NULL;

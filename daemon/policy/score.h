@@ -58,6 +58,7 @@ struct ScoreBody {
         const ScoreBody *unless;
         uint32_t place;    /* in RuleSet.scores */
         uint32_t level;    /* 0: waits for nobody; else one more than the score it waits for */
+        bool is_watched;   /* whether it matches at all counts: another waits for it, or it makes fit known */
         int64_t weight_mp; /* of a weighted group, in thousandths; 0 = none */
         const ScoreBest *best;
         size_t n_best;

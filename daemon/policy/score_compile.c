@@ -481,8 +481,14 @@ int score_check(Loader *loader) {
                 check_unless(loader, score);
         }
         for (size_t i = 0; i < rules->n_scores; i++) {
-                loader->rule = &rules->scores[i]->rule;
-                check_level(loader, (ScoreBody *) rules->scores[i]);
+                ScoreBody *score = (ScoreBody *) rules->scores[i];
+
+                loader->rule = &score->public.rule;
+                check_level(loader, score);
+                if (score->unless)
+                        ((ScoreBody *) score->unless)->is_watched = true;
+                if (score->public.group && base_streq(score->public.group->rule.name, "fit"))
+                        score->is_watched = true;
         }
         for (size_t i = 0; i < rules->n_groups; i++)
                 check_weights(loader, &rules->groups[i]);

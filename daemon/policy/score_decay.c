@@ -136,80 +136,101 @@ int64_t decay_sum(const DecayScore *score, int64_t time_s) {
         __int128 sum = 0, limit = score->cap_mp > 0 ? score->cap_mp : DECAY_SUM_MAX;
 
         for (size_t i = 0; i < score->n_events; i++)
-                sum += decay_apply(&score->decay, score->events[i].weight_mp, time_s - score->events[i].time_s);
+                if (score->events[i].leaves_us > time_s * US_PER_SECOND)
+                        sum += decay_apply(&score->decay, score->events[i].weight_mp, time_s - score->events[i].time_s);
         return (int64_t) (sum > limit ? limit : sum < -limit ? -limit : sum);
 }
 
 /* ---- crossings ----------------------------------------------------------
- * What is above zero only falls and what is below only rises. So with all negative scores held still the group is at least what
- * it will be, and with all positive ones held still at most: bounds that move one way, exact while only one sign is falling. */
+ * Points of an event only go towards zero: by age, or all at once when they leave their window. So with all negative scores held still
+ * the group is at least what it will be, and with all positive ones held still at most: bounds that move one way, exact while only one
+ * sign is falling. When both are, the bounds would be reached in many small steps; then the sum itself is followed as far as it can be
+ * trusted to move one way. */
 
-/* The group at time_s when only the scores of one sign go on falling. */
-static int64_t group_at(const DecayGroup *group, int64_t time_s, bool positive) {
+typedef enum Signs { SIGNS_POSITIVE = 1, SIGNS_NEGATIVE = 2, SIGNS_BOTH = 3 } Signs;
+
+static bool has_sign(const DecayScore *score, Signs signs) {
+        return (score->now_mp > 0 && (signs & SIGNS_POSITIVE)) || (score->now_mp < 0 && (signs & SIGNS_NEGATIVE));
+}
+
+static int64_t clamp_group(const DecayGroup *group, __int128 total) {
+        return (int64_t) (total < group->min_mp ? group->min_mp : total > group->max_mp ? group->max_mp : total);
+}
+
+/* The group at time_s when only the scores of these signs go on. */
+static int64_t group_at(const DecayGroup *group, int64_t time_s, Signs signs) {
         __int128 total = group->total_mp;
 
         for (size_t i = 0; i < group->n_scores; i++)
-                if (group->scores[i].now_mp != 0 && (group->scores[i].now_mp > 0) == positive)
+                if (has_sign(&group->scores[i], signs))
                         total += decay_sum(&group->scores[i], time_s) - group->scores[i].now_mp;
-        return (int64_t) (total < group->min_mp ? group->min_mp : total > group->max_mp ? group->max_mp : total);
+        return clamp_group(group, total);
+}
+
+/* Where it ends when everything of these signs is gone. */
+static int64_t group_at_last(const DecayGroup *group, Signs signs) {
+        __int128 total = group->total_mp;
+
+        for (size_t i = 0; i < group->n_scores; i++)
+                if (has_sign(&group->scores[i], signs))
+                        total -= group->scores[i].now_mp;
+        return clamp_group(group, total);
+}
+
+/* ---- the search ---- */
+
+typedef struct Crossing {
+        const DecayGroup *group;
+        Signs signs;
+        bool falling; /* from bound upwards to below it, else the other way */
+        int64_t bound_mp, now_s;
+} Crossing;
+
+static bool is_across(const Crossing *crossing, int64_t value_mp) {
+        return crossing->falling ? value_mp < crossing->bound_mp : value_mp >= crossing->bound_mp;
+}
+
+static bool has_crossed(const Crossing *crossing, int64_t time_s) {
+        return is_across(crossing, group_at(crossing->group, time_s, crossing->signs));
 }
 
 /* A guess at how many seconds it takes; any guess gives the same answer, a good one sooner. Takes all for uncapped half-lives. */
-static int64_t guess_seconds(const DecayGroup *group, int64_t now_s, bool positive, int64_t bound_mp) {
-        double falling = 0, life = 0;
+static int64_t guess_seconds(const Crossing *crossing) {
+        double going = 0, life = 0;
 
-        for (size_t i = 0; i < group->n_scores; i++) {
-                const DecayScore *score = &group->scores[i];
+        for (size_t i = 0; i < crossing->group->n_scores; i++) {
+                const DecayScore *score = &crossing->group->scores[i];
 
-                if (score->now_mp == 0 || (score->now_mp > 0) != positive || score->decay.half_life_s == 0)
+                if (!has_sign(score, crossing->signs) || score->decay.fade_every_s > 0 || score->decay.half_life_s == 0)
                         continue;
                 life = (double) score->decay.half_life_s;
-                falling += (double) decay_sum(
-                        &(DecayScore){ .decay = score->decay, .events = score->events, .n_events = score->n_events }, now_s);
+                going += (double) decay_sum(
+                        &(DecayScore){ .decay = score->decay, .events = score->events, .n_events = score->n_events }, crossing->now_s);
         }
-        double rest = falling - ((double) group->total_mp - (double) bound_mp);
-        if (life == 0 || falling == 0 || !(rest / falling > 0) || !(rest / falling < 1))
+        double rest = (going - ((double) crossing->group->total_mp - (double) crossing->bound_mp)) / going;
+        if (life == 0 || !(rest > 0) || !(rest < 1))
                 return 1;
-        double seconds = life * log2(falling / rest);
-        return seconds >= 1 && seconds < 4e9 ? (int64_t) seconds : 1;
+        double seconds = life * -log2(rest);
+        return seconds >= 1 && seconds < (double) DECAY_HORIZON_S ? (int64_t) seconds : 1;
 }
 
-/* Has the group gone over to the other side at time_s? */
-static bool has_crossed(const DecayGroup *group, int64_t time_s, bool falling, int64_t bound_mp) {
-        int64_t value_mp = group_at(group, time_s, falling);
+/* The first second after now at which it has crossed; INT64_MAX = never. The value moves one way. */
+static int64_t find_crossing(const Crossing *crossing) {
+        int64_t now_s = crossing->now_s;
 
-        return falling ? value_mp < bound_mp : value_mp >= bound_mp;
-}
-
-/* Where the group ends when everything of that sign is gone. */
-static int64_t group_at_last(const DecayGroup *group, bool positive) {
-        __int128 total = group->total_mp;
-
-        for (size_t i = 0; i < group->n_scores; i++)
-                if ((group->scores[i].now_mp > 0) == positive)
-                        total -= group->scores[i].now_mp;
-        return (int64_t) (total < group->min_mp ? group->min_mp : total > group->max_mp ? group->max_mp : total);
-}
-
-int64_t decay_next_crossing(const DecayGroup *group, int64_t now_us, int64_t bound_mp) {
-        int64_t now_s = now_us / US_PER_SECOND;
-        bool falling = group_at(group, now_s, true) >= bound_mp;
-        int64_t last_mp = group_at_last(group, falling);
-
-        if (falling ? last_mp >= bound_mp : last_mp < bound_mp)
-                return TIME_NONE;
-
+        if (!is_across(crossing, group_at_last(crossing->group, crossing->signs)))
+                return INT64_MAX;
         /* From the guess by doubling steps until the crossing lies between two instants, then by halves. */
-        int64_t before_s = now_s, after_s = now_s + guess_seconds(group, now_s, falling, bound_mp);
-        for (int64_t step_s = 1; !has_crossed(group, after_s, falling, bound_mp); step_s *= 2) {
+        int64_t before_s = now_s, after_s = now_s + guess_seconds(crossing);
+        for (int64_t step_s = 1; !has_crossed(crossing, after_s); step_s *= 2) {
                 if (after_s - now_s > DECAY_HORIZON_S)
-                        return TIME_NONE;
+                        return INT64_MAX;
                 before_s = after_s;
                 after_s += step_s;
         }
         if (before_s == now_s)
                 for (int64_t step_s = 1; after_s - step_s > now_s; step_s *= 2) {
-                        if (!has_crossed(group, after_s - step_s, falling, bound_mp)) {
+                        if (!has_crossed(crossing, after_s - step_s)) {
                                 before_s = after_s - step_s;
                                 break;
                         }
@@ -218,10 +239,69 @@ int64_t decay_next_crossing(const DecayGroup *group, int64_t now_us, int64_t bou
         while (after_s - before_s > 1) {
                 int64_t middle_s = before_s + (after_s - before_s) / 2;
 
-                if (has_crossed(group, middle_s, falling, bound_mp))
+                if (has_crossed(crossing, middle_s))
                         after_s = middle_s;
                 else
                         before_s = middle_s;
         }
-        return after_s * US_PER_SECOND;
+        return after_s;
+}
+
+/* Within the second that ends at time_s, windows close at their own microsecond: the first of them, else time_s. */
+static int64_t first_leave(const DecayGroup *group, int64_t now_us, int64_t time_s) {
+        int64_t first_us = time_s * US_PER_SECOND;
+
+        for (size_t i = 0; i < group->n_scores; i++)
+                for (size_t j = 0; j < group->scores[i].n_events; j++) {
+                        int64_t leaves_us = group->scores[i].events[j].leaves_us;
+
+                        if (leaves_us < first_us && leaves_us > now_us && leaves_us > (time_s - 1) * US_PER_SECOND)
+                                first_us = leaves_us;
+                }
+        return first_us;
+}
+
+/* Points of both signs that all shrink by the same half-life, with no cap in the way, are one sum that shrinks: it moves one way but for
+ * the rounding of each event. *ret_margin_mp: how much that can be. */
+static bool is_one_sum(const DecayGroup *group, int64_t now_s, int64_t *ret_margin_mp) {
+        int64_t n_events = 0, life_s = 0;
+        Signs signs = 0;
+
+        for (size_t i = 0; i < group->n_scores; i++) {
+                const DecayScore *score = &group->scores[i];
+                DecayScore uncapped = { .decay = score->decay, .events = score->events, .n_events = score->n_events };
+
+                signs |= score->now_mp > 0 ? SIGNS_POSITIVE : score->now_mp < 0 ? SIGNS_NEGATIVE : 0;
+                if (score->decay.fade_every_s > 0 || score->decay.half_life_s == 0 || (life_s != 0 && life_s != score->decay.half_life_s) ||
+                        decay_sum(&uncapped, now_s) != score->now_mp)
+                        return false;
+                life_s = score->decay.half_life_s;
+                for (size_t j = 0; j < score->n_events; j++)
+                        if (score->events[j].leaves_us != INT64_MAX || score->events[j].time_s > now_s)
+                                return false;
+                n_events += (int64_t) score->n_events;
+        }
+        *ret_margin_mp = n_events + 1;
+        return signs == SIGNS_BOTH;
+}
+
+int64_t decay_next_crossing(const DecayGroup *group, int64_t now_us, int64_t bound_mp) {
+        Crossing crossing = { .group = group, .bound_mp = bound_mp, .now_s = now_us / US_PER_SECOND };
+        int64_t value_mp = clamp_group(group, group->total_mp), margin_mp, found_s;
+
+        crossing.falling = value_mp >= bound_mp;
+        if (is_one_sum(group, crossing.now_s, &margin_mp)) {
+                Crossing sum = crossing;
+
+                /* Up to where rounding could make the difference. Nearer than that, the bounds decide. */
+                sum.signs = SIGNS_BOTH;
+                sum.bound_mp += sum.falling ? margin_mp : -margin_mp;
+                if (!is_across(&sum, value_mp)) {
+                        found_s = find_crossing(&sum);
+                        return found_s == INT64_MAX ? TIME_NONE : found_s * US_PER_SECOND;
+                }
+        }
+        crossing.signs = crossing.falling ? SIGNS_POSITIVE : SIGNS_NEGATIVE;
+        found_s = find_crossing(&crossing);
+        return found_s == INT64_MAX ? TIME_NONE : first_leave(group, now_us, found_s);
 }

@@ -398,7 +398,7 @@ static void trace__of_a_condition__says_which_field_had_which_value(void **state
                 { "{ ['company.employees'] = between(1, 10) }", "company.employees = 180, not at least 1 and at most 10" },
                 { "{ ['company.employees'] = lt(10) }", "company.employees = 180, not below 10" },
                 { "{ idle = gt('3d') }", "idle = 2d, not above 3d" },
-                { "{ ['person.locale'] = one_of{ 'fr', 'EN' } }", "person.locale = \"de-DE\", not \"EN\" or \"fr\"" },
+                { "{ ['person.locale'] = one_of{ 'fr', 'EN' } }", "person.locale = \"de-DE\", not one of \"EN\", \"fr\"" },
                 { "{ ['person.locale'] = is_not('de-DE') }", "person.locale = \"de-DE\", not other than \"de-DE\"" },
                 { "{ country = in_list 'l' }", "country = \"DE\", not in list \"l\"" },
                 { "{ any{ { country = 'FR' }, { country = 'DE' } } }", "country = \"DE\", not \"FR\"; country = \"DE\"" },

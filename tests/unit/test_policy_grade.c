@@ -353,7 +353,7 @@ static void change__of_points_of_both_signs__is_reached_in_few_looks(void **stat
         }
         /* 90 * 0.5^(t/10 d) sinks below 65 after 4.695 days. */
         assert_int_equal((lead.subject.now_us - NOW_US) / US_PER_HOUR, 112);
-        assert_true(n_looks < 30);
+        assert_true(n_looks < 8);
         lead_end(&lead);
         policy_free(rules);
 }
