@@ -152,6 +152,12 @@ static void check_routes(Load *load) {
                 for (size_t i = 0; i < rules->n_routes; i++)
                         if (rules->routes[i].team == team)
                                 last = &rules->routes[i];
+                bool anybody = false;
+                for (size_t m = 0; m < team->n_members; m++)
+                        anybody = anybody || (team->members[m]->weight > 0 && !team->members[m]->left);
+                load->loader.rule = &team->rule;
+                if (!anybody)
+                        loader_error(&load->loader, "nobody gets its leads: every member has weight 0 or has left");
                 load->loader.rule = last ? &last->rule : &team->rule;
                 if (!last)
                         loader_error(&load->loader, "no route leads to it: route \"NAME\" { team = \"%s\" }", team->rule.name);

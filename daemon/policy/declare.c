@@ -194,6 +194,8 @@ static void run_file(lua_State *L, void *userdata) {
                 data += 3;
                 size -= 3;
         }
+        if (size > 0 && data[0] == LUA_SIGNATURE[0])
+                (void) luaL_error(L, "is compiled Lua; rule files are text");
         if (luaL_loadbufferx(L, data, size, name, "t") != LUA_OK)
                 (void) lua_error(L);
         lua_call(L, 0, 0);
@@ -243,7 +245,7 @@ int declare_run(Load *load) {
                         if (r < 0)
                                 return r;
                 }
-                if (file->class != FILE_RULES && file->class != FILE_ADAPTERS)
+                if ((file->class != FILE_RULES && file->class != FILE_ADAPTERS) || file->broken)
                         continue;
                 char error[512];
                 if (sandbox_run(load->body->sandbox, run_file, load, error, sizeof(error)) != 0) {

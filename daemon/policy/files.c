@@ -153,8 +153,7 @@ static void files_check(Load *load) {
                                 break;
                 }
                 load_problem(load, true, file->name, line, "is not UTF-8 text");
-                file->size = 0;
-                load->incomplete = true;
+                file->broken = load->incomplete = true;
         }
 }
 

@@ -72,6 +72,8 @@ int kind_compile_list(Load *load, int index, void *head) {
 int kind_compile_list_file(Load *load, const RuleFile *file, List *list) {
         const char **items = NULL;
         size_t n = 0, capacity = 0;
+        if (file->broken)
+                return 0;
         const char *end = file->data + file->size;
         for (const char *at = file->data, *next; at < end; at = next + 1) {
                 next = memchr(at, '\n', (size_t) (end - at));

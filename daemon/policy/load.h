@@ -22,6 +22,7 @@ typedef struct RuleFile {
         FileClass class;
         const char *data; /* NUL terminated */
         size_t size;
+        bool broken; /* no text: nothing in it is read */
 } RuleFile;
 
 typedef struct RuleFiles {
