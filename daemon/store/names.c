@@ -53,15 +53,20 @@ void names_free(Names *names) {
 
 int names_load(Store *store) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        uint64_t from = store->names.n > 0 ? store->names.n : 1;
-        int r;
+        Names *names = &store->names;
+        int r = reserve(names, 1);
+        if (r != 0)
+                return r;
+        if (names->n == 0)
+                names->items[names->n++] = (Name){ 0 };
+        uint64_t from = names->n;
         for (r = sql_row(store, SQL_NAME_AFTER, &row, ARG(from)); r == 0; r = sql_next(store, row)) {
                 const char *text = column_text(row, 1);
                 uint64_t id = column_u64(row, 0);
                 if (!text)
                         return -ENOMEM;
                 /* A reader loads while the writer appends: what it already has is not loaded twice. */
-                if (id < store->names.n)
+                if (id < names->n)
                         continue;
                 r = append(store, id, text);
                 if (r != 0)
@@ -94,7 +99,7 @@ uint64_t name_find(Store *store, const char *text) {
 int name_intern(Store *store, const char *text, uint64_t *ret) {
         uint64_t id = name_find(store, text);
         if (id == 0 && text && text[0] != '\0') {
-                id = store->names.n > 0 ? store->names.n : 1;
+                id = store->names.n;
                 int r = sql_run(store, SQL_NAME_ADD, ARG(id), ARG(text));
                 if (r == 0)
                         r = append(store, id, text);

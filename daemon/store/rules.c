@@ -35,53 +35,56 @@ static int ruleset_id(Store *store, const RuleSet *rules, int64_t now_us, uint64
         return r == STORE_E_NONE ? 0 : r;
 }
 
-/* Whether the table already says what the rule set says; *ret_kinds whether some status opened or closed. */
-static int statuses_are_same(Store *store, const RuleSet *rules, bool *ret_same, bool *ret_reopened) {
-        size_t n = 0;
-        *ret_same = true;
-        *ret_reopened = false;
-        for (size_t i = 0; i < store->names.n; i++)
-                n += store->names.items[i].status_kind > 0;
-        if (n != rules->n_statuses)
-                *ret_same = false;
-        /* Statuses that vanish count as open: so compare how every known name reads before and after. */
+/* A status also answers to the name it had: leads keep that one until their next event. */
+static const char *status_name(const Status *status, unsigned i) { return i == 0 ? status->rule.name : status->renamed_from; }
+
+/* Whether the table already says what the rule set says; *ret_moved whether some status opened or closed. */
+static bool statuses_are_same(Store *store, const RuleSet *rules, bool *ret_moved) {
+        size_t n_before = 0, n_found = 0, n_now = 0, n_final_before = 0, n_final_found = 0;
+        *ret_moved = false;
         for (size_t i = 0; i < store->names.n; i++) {
-                const Name *name = &store->names.items[i];
-                if (name->status_kind > 0 && !(name->text && policy_status(rules, name->text)))
-                        *ret_reopened |= name->status_kind == STATUS_FINAL + 1;
+                n_before += store->names.items[i].status_kind > 0;
+                n_final_before += store->names.items[i].status_kind == STATUS_FINAL + 1;
         }
-        for (size_t i = 0; i < rules->n_statuses; i++) {
-                const Status *status = &rules->statuses[i];
-                uint64_t id = name_find(store, status->rule.name);
-                const Name *name = &store->names.items[id];
-                const char *team = status->team ? status->team->rule.name : NULL;
-                bool was_final = id > 0 && name->status_kind == STATUS_FINAL + 1;
-                if (was_final != (status->kind == STATUS_FINAL))
-                        *ret_reopened = true;
-                if (id == 0 || name->status_kind != (uint8_t) status->kind + 1 || name->team != name_find(store, team) ||
-                        (team && name->team == 0) || name->is_staffed != (status->team && status->team->n_members > 0))
-                        *ret_same = false;
-        }
-        return 0;
+        for (size_t i = 0; i < rules->n_statuses; i++)
+                for (unsigned j = 0; j < 2; j++) {
+                        const Status *status = &rules->statuses[i];
+                        if (!status_name(status, j))
+                                continue;
+                        const Name *name = &store->names.items[name_find(store, status_name(status, j))];
+                        const char *team = status->team ? status->team->rule.name : NULL, *team_before = name_text(store, name->team);
+                        bool was_final = name->status_kind == STATUS_FINAL + 1;
+                        n_now++;
+                        n_found += name->status_kind == (uint8_t) status->kind + 1 &&
+                                   (team ? team_before && base_streq(team, team_before) : !team_before) &&
+                                   name->is_staffed == (status->team && status->team->n_members > 0);
+                        n_final_found += was_final && status->kind == STATUS_FINAL;
+                        *ret_moved |= was_final != (status->kind == STATUS_FINAL);
+                }
+        *ret_moved |= n_final_found != n_final_before; /* a final one that vanished counts as open */
+        return n_found == n_now && n_now == n_before;
 }
 
 static int write_statuses(Store *store, const RuleSet *rules) {
         int r = sql_run_plain(store, SQL_STATUS_CLEAR);
-        for (size_t i = 0; r == 0 && i < rules->n_statuses; i++) {
-                const Status *status = &rules->statuses[i];
-                uint64_t id, team = 0;
-                r = name_intern(store, status->rule.name, &id);
-                if (r == 0)
-                        r = name_intern(store, status->team ? status->team->rule.name : NULL, &team);
-                if (r == 0)
-                        r = sql_run(store, SQL_STATUS_ADD, ARG(id), ARG(team), ARG((int) status->kind),
-                                ARG(status->team != NULL && status->team->n_members > 0));
-        }
+        for (size_t i = 0; r == 0 && i < rules->n_statuses; i++)
+                for (unsigned j = 0; r == 0 && j < 2; j++) {
+                        const Status *status = &rules->statuses[i];
+                        uint64_t id, team = 0;
+                        if (!status_name(status, j))
+                                continue;
+                        r = name_intern(store, status_name(status, j), &id);
+                        if (r == 0)
+                                r = name_intern(store, status->team ? status->team->rule.name : NULL, &team);
+                        if (r == 0)
+                                r = sql_run(store, SQL_STATUS_ADD, ARG(id), ARG(team), ARG((int) status->kind),
+                                        ARG(status->team != NULL && status->team->n_members > 0));
+                }
         return r;
 }
 
 int store_rules_activate(Store *store, const RuleSet *rules, int64_t now_us) {
-        bool is_same, is_reopened;
+        bool is_same = true, is_moved = false;
         uint64_t id = 0;
         int r = store_may_write(store);
         if (r != 0)
@@ -90,13 +93,13 @@ int store_rules_activate(Store *store, const RuleSet *rules, int64_t now_us) {
         if (r == 0)
                 r = sql_run(store, SQL_META_SET, ARG("rules"), ARG(id));
         if (r == 0)
-                r = statuses_are_same(store, rules, &is_same, &is_reopened);
+                is_same = statuses_are_same(store, rules, &is_moved);
         if (r == 0 && !is_same) {
                 store->statuses_changed = true;
                 r = write_statuses(store, rules);
                 if (r == 0)
                         r = desk_load_statuses(store);
-                if (r == 0 && is_reopened)
+                if (r == 0 && is_moved)
                         r = desk_load_accounts(store);
         }
         if (r != 0)

@@ -103,7 +103,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_RULESET_BY_ID] = "SELECT archive FROM ruleset WHERE id = ?1",
         [SQL_RULESET_BY_PREFIX] = "SELECT archive FROM ruleset WHERE substr(hash, 1, length(?1)) = ?1 ORDER BY last DESC, id DESC LIMIT 1",
         [SQL_STATUS_ALL] = "SELECT name, team, kind, staffed FROM status",
-        [SQL_STATUS_ADD] = "INSERT INTO status VALUES(?1, ?2, ?3, ?4)",
+        [SQL_STATUS_ADD] = "INSERT INTO status VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         [SQL_STATUS_CLEAR] = "DELETE FROM status",
         [SQL_COMPANY_ADD] = "INSERT INTO company VALUES(?1, ?2)",
         [SQL_COMPANY_GET] = "SELECT domain FROM company WHERE id = ?1",
