@@ -16,6 +16,7 @@ settings "site" {
   keep_done = "7d",
   retain = "3y",
   ops = "ops@example.com",       -- who is told when nobody else answers
+  -- spool = { crm = { "outcome" } },   -- a CRM that drops outcomes into incoming/crm may speak for reps; no other directory can
   roles = { viewer = { "leadd-view" }, operator = { "leadd-ops" }, admin = { "leadd-admin" } },   -- Unix groups
 }
 

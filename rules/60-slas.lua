@@ -2,8 +2,10 @@
 -- The follow-up agreement: how long an answer may take, in the owner's working time, and who hears of it when it takes longer.
 -- The first SLA of a status that applies is the one; the last step repeats, so silence never ends by being forgotten.
 
+-- Who asked to be called is waiting; who scored A1 is worth interrupting somebody for.
 sla "ACCEPT_HOT" {
-  status = "mql", when = { grade = "A1" }, within = "2h", clock = "owner",
+  status = "mql", within = "2h", clock = "owner",
+  when = any{ { grade = "A1" }, { did{ type = "form_submitted", name = has{ "demo", "quote" }, within = "1d" } } },
   steps = {
     { at = "30m", remind = { "owner" } },
     { at = "2h", remind = { "owner", "head" } },

@@ -9,7 +9,10 @@ message "reminder" {
   channel = "crm",
   subject = "Lead ${lead.id} waits for you",
   body = [[
-${lead.person.name}, ${lead.company.name}: status ${status}, grade ${grade}, owner ${owner}.
-Please answer by ${due}: accept it, or send it back with a reason. (${rule})
+Who:     ${lead.person.name} ${lead.person.email} ${lead.person.phone_number}
+Company: ${lead.company.name}
+Wants:   ${lead.interest.message}
+Status ${status}, grade ${grade}, owner ${owner}.
+Please answer by ${due}: go on with it, or send it back with a reason. (${rule})
 ]],
 }
