@@ -52,8 +52,10 @@ Answers *answers_free(Answers *answers) {
         for (Answer *a = answers->newest; a; a = a->older)
                 if (a->running)
                         a->running->answer = NULL;
-        while (answers->newest)
-                answer_free(answers, answers->newest);
+        for (Answer *a = answers->newest, *older; a; a = older) {
+                older = a->older;
+                answer_free(answers, a);
+        }
         free(answers);
         return NULL;
 }

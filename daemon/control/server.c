@@ -106,34 +106,20 @@ static int bind_path(const char *path, int *ret) {
         return 0;
 }
 
-static void control_freep(Control **control) { *control = control_free(*control); }
-
-int control_new_with(sd_event *event, const ControlConfig *config, const Interface *const *interfaces, size_t n_interfaces, Control **ret) {
-        _cleanup_(base_closep) int fd = config->listen_fd;
-        _cleanup_(control_freep) Control *control = calloc(1, sizeof(Control));
-        if (!control)
-                return -ENOMEM;
-        control->listen_fd = -1;
-        control->event = sd_event_ref(event);
-        control->interfaces = interfaces;
-        control->n_interfaces = n_interfaces;
-        control->on_call = config->on_call;
-        control->userdata = config->userdata;
-        control->group = peer_find_group(config->group ? config->group : "leadd");
-        control->answers = answers_new(CONTROL_ANSWERS_MAX);
-        if (!control->answers)
-                return -ENOMEM;
+/* Takes fd (-1 = bind config->path). What was begun when it fails is control_free's. */
+static int listen_on(Control *control, const ControlConfig *config, int fd) {
+        _cleanup_(base_closep) int owned = fd;
         int r;
-        if (fd >= 0) {
-                if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
+        if (owned >= 0) {
+                if (sd_is_socket_unix(owned, SOCK_STREAM, 1, NULL, 0) <= 0)
                         return -EINVAL;
-                int flags = fcntl(fd, F_GETFL);
-                if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                int flags = fcntl(owned, F_GETFL);
+                if (flags < 0 || fcntl(owned, F_SETFL, flags | O_NONBLOCK) < 0)
                         return -errno;
         } else {
                 if (!config->path)
                         return -EINVAL;
-                r = bind_path(config->path, &fd);
+                r = bind_path(config->path, &owned);
                 if (r < 0)
                         return r;
                 struct stat st;
@@ -143,17 +129,39 @@ int control_new_with(sd_event *event, const ControlConfig *config, const Interfa
                         control->path_inode = st.st_ino;
                 }
         }
-        control->listen_fd = TAKE_FD(fd);
-        r = sd_event_add_io(event, &control->listen, control->listen_fd, EPOLLIN, on_listen, control);
+        control->listen_fd = TAKE_FD(owned);
+        r = sd_event_add_io(control->event, &control->listen, control->listen_fd, EPOLLIN, on_listen, control);
         if (r < 0)
                 return r;
-        r = sd_event_add_time_relative(event, &control->pause, CLOCK_MONOTONIC, CONTROL_ACCEPT_PAUSE_US, 0, on_pause_over, control);
+        r = sd_event_add_time_relative(
+                control->event, &control->pause, CLOCK_MONOTONIC, CONTROL_ACCEPT_PAUSE_US, 0, on_pause_over, control);
         if (r < 0)
                 return r;
-        r = sd_event_source_set_enabled(control->pause, SD_EVENT_OFF);
-        if (r < 0)
+        return sd_event_source_set_enabled(control->pause, SD_EVENT_OFF);
+}
+
+int control_new_with(sd_event *event, const ControlConfig *config, const Interface *const *interfaces, size_t n_interfaces, Control **ret) {
+        Control *control = calloc(1, sizeof(Control));
+        if (!control) {
+                base_closep(&(int){ config->listen_fd });
+                return -ENOMEM;
+        }
+        control->listen_fd = -1;
+        control->event = sd_event_ref(event);
+        control->interfaces = interfaces;
+        control->n_interfaces = n_interfaces;
+        control->on_call = config->on_call;
+        control->userdata = config->userdata;
+        control->group = peer_find_group(config->group ? config->group : "leadd");
+        control->answers = answers_new(CONTROL_ANSWERS_MAX);
+        int r = listen_on(control, config, config->listen_fd);
+        if (r >= 0 && !control->answers)
+                r = -ENOMEM;
+        if (r < 0) {
+                (void) control_free(control);
                 return r;
-        *ret = TAKE(control);
+        }
+        *ret = control;
         return 0;
 }
 

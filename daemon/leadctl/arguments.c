@@ -27,7 +27,7 @@ static int usage(Text *problem, const char *format, ...) {
 static int unknown_verb(const Verb *const *verbs, const char *word, Text *problem) {
         const char *names[64];
         size_t n = 0;
-        while (verbs[n] && n < ARRAY_SIZE(names)) {
+        while (n < ARRAY_SIZE(names) && verbs[n]) {
                 names[n] = verbs[n]->name;
                 n++;
         }
@@ -105,13 +105,15 @@ static int take_option(Arguments *arguments, int n_words, char *const *words, in
                         return usage(problem, "%.*s takes no value", (int) (equals - word), word);
                 if (flag)
                         *flag = true;
-                else
+                else if (slot)
                         *slot = "";
                 return 0;
         }
         const char *value = equals ? equals + 1 : *at + 1 < n_words ? words[++*at] : NULL;
         if (!value || !*value)
                 return usage(problem, "%.*s needs a value", (int) (size + 2), word);
+        if (!slot)
+                return unknown_flag(arguments->verb, word, size + 2, problem);
         if (*slot)
                 return usage(problem, "%.*s is given twice", (int) (size + 2), word);
         *slot = value;

@@ -17,19 +17,14 @@
 #define RECONNECT_TRIES 50
 #define RECONNECT_WAIT_US (100 * 1000)
 
-json_t *client_parameters(const char *name, ...) {
+json_t *client_parameters(const Parameter *parameters, size_t n) {
         json_t *object = json_object();
-        va_list args;
-        va_start(args, name);
-        for (const char *key = name; key && object; key = va_arg(args, const char *)) {
-                const char *value = va_arg(args, const char *);
-                if (value && json_object_set_new(object, key, json_string(value)) < 0) {
-                        say_error("%s is no valid UTF-8", key);
+        for (size_t i = 0; i < n && object; i++)
+                if (parameters[i].text && json_object_set_new(object, parameters[i].name, json_string(parameters[i].text)) < 0) {
+                        say_error("%s is no valid UTF-8", parameters[i].name);
                         json_decref(object);
-                        object = NULL;
+                        return NULL;
                 }
-        }
-        va_end(args);
         return object;
 }
 

@@ -90,8 +90,13 @@ int client_call_more(Client *client, const char *method, json_t *parameters, int
         void *userdata, json_t **ret);
 /* Opens, calls, closes: for verbs of one question. */
 int client_ask(const Arguments *arguments, const char *method, json_t *parameters, int timeout_ms, json_t **ret);
-/* A parameter object from pairs (name, text), ended by NULL; NULL texts are left out. */
-json_t *client_parameters(const char *name, ...) __attribute__((sentinel));
+typedef struct Parameter {
+        const char *name, *text;
+} Parameter;
+/* The object of a call's parameters; those without a text are left out. NULL was said on stderr. */
+json_t *client_parameters(const Parameter *parameters, size_t n);
+#define PARAMETERS(...) \
+        client_parameters((const Parameter[]){ __VA_ARGS__ }, sizeof((const Parameter[]){ __VA_ARGS__ }) / sizeof(Parameter))
 
 /* ---- printing ---- */
 

@@ -298,6 +298,8 @@ static void add_cell(const Output *output, const Column *column, const char *tex
 
 void table_format(const Table *table, const Output *output, Text *out) {
         size_t widths[TABLE_COLUMNS_MAX] = { 0 }, n = table->n_columns;
+        if (n == 0)
+                return;
         for (size_t i = 0; i < n; i++)
                 widths[i] = text_columns(table->columns[i].title, strlen(table->columns[i].title));
         for (size_t i = 0; i < table->n_cells; i++) {

@@ -136,7 +136,7 @@ static int run_rules(const Arguments *arguments) {
                 say_error("rules has no \"%s\"; see `leadctl help rules`", arguments->positional[0]);
                 return EXIT_USAGE;
         }
-        json_t *parameters = client_parameters("since", arguments_value(arguments, "since"), NULL);
+        json_t *parameters = PARAMETERS({ "since", arguments_value(arguments, "since") });
         if (parameters && arguments_value(arguments, "dead"))
                 (void) json_object_set_new(parameters, "dead", json_true());
         json_auto_t *reply = NULL;
@@ -291,7 +291,7 @@ static int run_clock(const Arguments *arguments) {
         } else {
                 int64_t time_us;
                 const char *by = arguments->positional[1];
-                parameters = client_parameters(time_parse_rfc3339(by, strlen(by), &time_us) == 0 ? "to" : "advance", by, NULL);
+                parameters = PARAMETERS({ time_parse_rfc3339(by, strlen(by), &time_us) == 0 ? "to" : "advance", by });
         }
         _cleanup_(client_close) Client client;
         int r = client_open(arguments, &client);
@@ -397,8 +397,8 @@ static int run_spool(const Arguments *arguments) {
                 return r;
         json_auto_t *reply = NULL;
         r = client_call_once(&client, "org.leadd.Control.SpoolAct",
-                client_parameters("action", arguments->positional[0], "name", arguments->positional[1], "reason",
-                        arguments_value(arguments, "reason"), NULL),
+                PARAMETERS({ "action", arguments->positional[0] }, { "name", arguments->positional[1] },
+                        { "reason", arguments_value(arguments, "reason") }),
                 LEADCTL_TIMEOUT_LONG_MS, &reply);
         if (r != 0)
                 return r;
@@ -540,7 +540,7 @@ static int run_submit(const Arguments *arguments) {
         r = client_open(arguments, &client);
         if (r != 0)
                 return r;
-        json_t *parameters = client_parameters("format", format, "source", arguments_value(arguments, "source"), NULL);
+        json_t *parameters = PARAMETERS({ "format", format }, { "source", arguments_value(arguments, "source") });
         if (parameters)
                 (void) json_object_set_new(parameters, "wait", json_boolean(wait));
         Submitting submitting = { .json = arguments->json };

@@ -96,8 +96,9 @@ static int explain_empty(Client *client, const Arguments *arguments) {
 }
 
 static json_t *list_parameters(const Arguments *arguments, int64_t limit, int64_t before) {
-        json_t *parameters = client_parameters("status", arguments_value(arguments, "status"), "owner", arguments_value(arguments, "owner"),
-                "segment", arguments_value(arguments, "segment"), "grade", arguments_value(arguments, "grade"), NULL);
+        json_t *parameters =
+                PARAMETERS({ "status", arguments_value(arguments, "status") }, { "owner", arguments_value(arguments, "owner") },
+                        { "segment", arguments_value(arguments, "segment") }, { "grade", arguments_value(arguments, "grade") });
         if (parameters && arguments_value(arguments, "held"))
                 (void) json_object_set_new(parameters, "held", json_true());
         if (parameters)
@@ -297,8 +298,7 @@ static void format_show(Text *out, const Output *output, const json_t *item) {
 
 static int run_show(const Arguments *arguments) {
         json_auto_t *reply = NULL;
-        int r = client_ask(
-                arguments, "org.leadd.Leads.Show", client_parameters("lead", arguments->positional[0], NULL), LEADCTL_TIMEOUT_MS, &reply);
+        int r = client_ask(arguments, "org.leadd.Leads.Show", PARAMETERS({ "lead", arguments->positional[0] }), LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
         json_t *item = json_object_get(reply, "item");
@@ -348,7 +348,7 @@ static int run_log(const Arguments *arguments) {
         table_start(&table, log_columns, ARRAY_SIZE(log_columns));
         json_int_t after = 0;
         for (bool more = true; more;) {
-                json_t *parameters = client_parameters("lead", arguments->positional[0], NULL);
+                json_t *parameters = PARAMETERS({ "lead", arguments->positional[0] });
                 if (parameters) {
                         (void) json_object_set_new(parameters, "limit", json_integer(PAGE_MAX));
                         (void) json_object_set_new(parameters, "after", json_integer(after));
@@ -547,8 +547,7 @@ static void print_explanation(const Output *output, const json_t *reply) {
 static int run_explain(const Arguments *arguments) {
         json_auto_t *reply = NULL;
         int r = client_ask(arguments, "org.leadd.Leads.Explain",
-                client_parameters("lead", arguments->positional[0], "at", arguments_value(arguments, "at"), NULL), LEADCTL_TIMEOUT_MS,
-                &reply);
+                PARAMETERS({ "lead", arguments->positional[0] }, { "at", arguments_value(arguments, "at") }), LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
         if (arguments->json) {

@@ -33,7 +33,7 @@ static int load(const char *directory, unsigned flags, RuleSet **ret, PolicyRepo
                 say_error("cannot read the rules in %s: %s", directory, strerror(-r));
                 return r == -ENOENT || r == -ENOTDIR ? EXIT_NO_SUCH_THING : r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
         }
-        return r > 0 ? EXIT_BAD_DATA : EXIT_DONE;
+        return r > 0 || !*ret ? EXIT_BAD_DATA : EXIT_DONE;
 }
 
 /* ---- check ---- */
@@ -87,7 +87,7 @@ static int run_check(const Arguments *arguments) {
                         print_text(&text);
                 text_free(&text);
         }
-        if (code == EXIT_DONE && !arguments->json)
+        if (code == EXIT_DONE && rules && !arguments->json)
                 print_summary(rules, report.n_problems - report.n_errors);
         else if (code == EXIT_BAD_DATA && report.n_errors > 0) {
                 (void) fflush(stdout);

@@ -38,8 +38,9 @@ static int act(const Arguments *arguments, const char *method, json_t *parameter
 
 static int run_move(const Arguments *arguments) {
         return act(arguments, "org.leadd.Leads.Move",
-                client_parameters("move", arguments->positional[0], "lead", arguments->positional[1], "reason",
-                        arguments_value(arguments, "reason"), "note", arguments_value(arguments, "note"), "as", arguments->as, NULL));
+                PARAMETERS({ "move", arguments->positional[0] }, { "lead", arguments->positional[1] },
+                        { "reason", arguments_value(arguments, "reason") }, { "note", arguments_value(arguments, "note") },
+                        { "as", arguments->as }));
 }
 
 const Verb verb_move = {
@@ -59,8 +60,8 @@ const Verb verb_move = {
 
 static int run_did(const Arguments *arguments) {
         return act(arguments, "org.leadd.Leads.Did",
-                client_parameters("lead", arguments->positional[0], "activity", arguments->positional[1], "note",
-                        arguments_value(arguments, "note"), "as", arguments->as, NULL));
+                PARAMETERS({ "lead", arguments->positional[0] }, { "activity", arguments->positional[1] },
+                        { "note", arguments_value(arguments, "note") }, { "as", arguments->as }));
 }
 
 const Verb verb_did = {
@@ -82,7 +83,7 @@ static int run_note(const Arguments *arguments) {
                 text_printf(&text, "%s%s", i > 1 ? " " : "", arguments->positional[i]);
         int r = text.error < 0 ? EXIT_NO_DAEMON
                                : act(arguments, "org.leadd.Leads.Note",
-                                         client_parameters("lead", arguments->positional[0], "text", text.data, "as", arguments->as, NULL));
+                                         PARAMETERS({ "lead", arguments->positional[0] }, { "text", text.data }, { "as", arguments->as }));
         text_free(&text);
         return r;
 }
@@ -100,8 +101,8 @@ const Verb verb_note = {
 
 static int run_assign(const Arguments *arguments) {
         return act(arguments, "org.leadd.Leads.Assign",
-                client_parameters("lead", arguments->positional[0], "owner", arguments->positional[1], "note",
-                        arguments_value(arguments, "note"), "as", arguments->as, NULL));
+                PARAMETERS({ "lead", arguments->positional[0] }, { "owner", arguments->positional[1] },
+                        { "note", arguments_value(arguments, "note") }, { "as", arguments->as }));
 }
 
 const Verb verb_assign = {
