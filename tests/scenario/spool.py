@@ -176,7 +176,7 @@ def once_takes_everything_and_exits():
     check(d.once(), 0)
     check(d.waiting(), [])
     d.replay()
-    with d.start():
+    with d:
         check(d.json("status")["accepted"], 50)
 
 

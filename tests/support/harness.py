@@ -15,6 +15,9 @@ BUILD = TOP / os.environ.get("LEADD_BUILD", "build")
 WAIT = 60.0 if os.environ.get("LEADD_SANITIZED") else 30.0
 
 
+SOURCES = ("web", "site", "crm", "sheet", "bulk", "ads", "fair", "partner", "google", "meta", "linkedin", "hubspot", "typeform", "salesforce", "zapier", "segment", "leadd")
+
+
 class Failed(AssertionError):
     pass
 
@@ -71,6 +74,10 @@ class Daemon:
         return [*self.wrapper, str(self.leadd), f"--rules={self.rules}", f"--spool={self.spool}", f"--state={self.state}", f"--socket={self.socket}", *clock, *more]
 
     def start(self, wait=True, environment=None):
+        # Directories of sources are made by an administrator, long before the first file: found by a scan only, that would wait two seconds.
+        for source in SOURCES:
+            for part in ("tmp", "new"):
+                (self.spool / "incoming" / source / part).mkdir(parents=True, exist_ok=True)
         log = open(self.log_path, "ab")
         env = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")}
         self.process = subprocess.Popen(self.arguments(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**env, **(environment or {})})
