@@ -14,8 +14,8 @@
 
 struct CsvHeader {
         char delimiter;
-        bool ends_in_cr; /* lines of old Macintosh exports end in CR alone */
-        char **names;    /* unique; NULL: a column without a name */
+        char line_end; /* LF; CR in old Macintosh exports */
+        char **names;  /* unique; NULL: a column without a name */
         size_t n_names;
         char *row; /* scratch: the fields of one row, unquoted, each with a NUL */
         size_t row_capacity;
@@ -36,12 +36,12 @@ typedef struct RowScan {
 static bool scan_row(RowScan *scan, const CsvHeader *header, const char *data, size_t size) {
         for (; scan->at < size; scan->at++) {
                 char c = data[scan->at];
-                bool is_end = c == (header->ends_in_cr ? '\r' : '\n');
+                bool is_end = c == header->line_end;
                 switch (scan->state) {
                 case IN_QUOTES:
                         if (c == '"')
                                 scan->state = AFTER_QUOTE;
-                        scan->n_newlines += c == '\n';
+                        scan->n_newlines += is_end;
                         break;
                 case AFTER_QUOTE:
                         if (c == '"') {
@@ -114,7 +114,7 @@ static int take_row(Framer *framer, Frame *frame, size_t *ret_size, bool *ret_ba
         *ret_size = scan.at;
         framer->taken = scan.at + ended;
         frame->line = framer->line_known ? framer->n_lines + 1 : frame->line;
-        size_t n_newlines = scan.n_newlines + (ended && !header->ends_in_cr);
+        size_t n_newlines = scan.n_newlines + ended;
         int r = !frame->reason && scan.at > INTAKE_RECORD_SIZE_MAX ? refuse_large_row(framer, frame) : 0;
         framer->n_lines += n_newlines;
         return r;
@@ -174,6 +174,7 @@ static bool is_blank_row(const char *data, size_t size) {
 
 static void look_at_first_line(CsvHeader *header, const char *data, size_t size) {
         size_t commas = 0, semicolons = 0, tabs = 0;
+        header->line_end = '\n';
         bool in_quotes = false;
         for (size_t i = 0; i < size; i++) {
                 char c = data[i];
@@ -187,7 +188,7 @@ static void look_at_first_line(CsvHeader *header, const char *data, size_t size)
                 if (c == '\n')
                         break;
                 if (c == '\r' && i + 1 < size && data[i + 1] != '\n') {
-                        header->ends_in_cr = true;
+                        header->line_end = '\r';
                         break;
                 }
         }
@@ -273,6 +274,7 @@ int csv_open(Framer *framer) {
                 if (r != 0 && r != FRAMER_E_END && r != STREAM_E_FULL)
                         return r;
                 look_at_first_line(header, stream->data, stream->size);
+                framer->line_end = header->line_end;
                 r = take_row(framer, &frame, &size, &bad_quote);
                 if (r == FRAMER_E_END)
                         return framer_unusable(framer, "csv_header", "the file has no header");
@@ -334,7 +336,7 @@ static json_t *row_to_json(const CsvHeader *header, size_t n) {
 static int refuse_row(Framer *framer, Frame *frame, const char *reason, const char *why) {
         if (frame->line == 0) {
                 uint64_t n_lines = 0;
-                int r = stream_count_lines(framer->stream, framer->stream->offset, &n_lines);
+                int r = stream_count_lines(framer->stream, framer->stream->offset, framer->line_end, &n_lines);
                 if (r < 0)
                         return r;
                 frame->line = n_lines + 1;

@@ -29,7 +29,7 @@ int framer_more(Framer *framer) {
 int framer_count_lines(Framer *framer) {
         if (framer->line_known)
                 return 0;
-        int r = stream_count_lines(framer->stream, framer->stream->offset, &framer->n_lines);
+        int r = stream_count_lines(framer->stream, framer->stream->offset, framer->line_end, &framer->n_lines);
         framer->line_known = r == 0;
         return r;
 }
@@ -299,14 +299,14 @@ static int json_open(Framer *framer, uint64_t offset) {
 /* ---- all kinds ---- */
 
 int framer_open(Framer *framer, FramerKind kind, Stream *stream, uint64_t offset) {
-        *framer = (Framer){ .stream = stream, .kind = kind, .line_known = true };
+        *framer = (Framer){ .stream = stream, .kind = kind, .line_end = '\n', .line_known = true };
         int r = kind == FRAMER_JSON ? json_open(framer, offset) : kind == FRAMER_CSV ? csv_open(framer) : 0;
         if (r != 0 || offset == 0)
                 return r;
         uint64_t n_lines = 0;
         stream_consume(stream, framer->taken);
         framer->taken = 0;
-        r = stream_seek(stream, offset, &n_lines);
+        r = stream_seek(stream, offset, framer->line_end, &n_lines);
         framer->line_known = n_lines != UINT64_MAX;
         if (framer->line_known)
                 framer->n_lines += n_lines;

@@ -28,9 +28,10 @@ typedef struct CsvHeader CsvHeader;
 typedef struct Framer {
         Stream *stream;
         FramerKind kind;
-        size_t taken;     /* bytes of the frame handed out last: consumed by the next call */
-        uint64_t n_lines; /* newlines before the window, where line_known */
+        size_t taken; /* bytes of the frame handed out last: consumed by the next call */
+        char line_end;
         bool line_known;
+        uint64_t n_lines;          /* line ends before the window, where line_known */
         int state;                 /* of the JSON framer */
         CsvHeader *header;         /* of the CSV framer */
         char *large;               /* the start of a record that was too large */
@@ -53,7 +54,7 @@ static inline uint64_t framer_offset(const Framer *framer) { return framer->stre
 int framer_unusable(Framer *framer, const char *reason, const char *text);
 /* stream_more(), its outcomes as the framer's: 0, FRAMER_E_END, FRAMER_E_UNUSABLE, -errno; STREAM_E_FULL is passed on. */
 int framer_more(Framer *framer);
-/* Counts the newlines before the window when nobody did. */
+/* Counts the lines before the window when nobody did. */
 int framer_count_lines(Framer *framer);
 /* Refuses what stands at the front of the window as too large: the frame keeps a copy of its start, so that the caller can let the
  * window go on to its end. what: "line 7". */

@@ -256,7 +256,7 @@ static int judge_frame(IntakeReader *reader, BatchBody *batch, const Frame *fram
         if (r == JSON_E_REFUSED && reader->framer.kind == FRAMER_NDJSON && frame->line == 0) {
                 /* The file was entered in the middle: the same refusal as without that. */
                 uint64_t n_lines;
-                r = stream_count_lines(&reader->stream, reader->stream.offset, &n_lines);
+                r = stream_count_lines(&reader->stream, reader->stream.offset, '\n', &n_lines);
                 if (r < 0)
                         return r;
                 r = json_read(frame->data, frame->size, n_lines + 1, offset, &payload, &reason, text);

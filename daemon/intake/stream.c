@@ -382,21 +382,23 @@ int stream_more(Stream *stream) {
 }
 
 void stream_consume(Stream *stream, size_t n) {
+        if (n == 0) /* also while there is no window yet */
+                return;
         stream->size -= n;
         stream->offset += n;
         stream->data += n;
 }
 
-static uint64_t count_newlines(const char *data, size_t size) {
+static uint64_t count_line_ends(const char *data, size_t size, char line_end) {
         uint64_t n = 0;
-        for (const char *at = data, *end = data + size; at < end && (at = memchr(at, '\n', (size_t) (end - at))); at++)
+        for (const char *at = data, *end = data + size; at < end && (at = memchr(at, line_end, (size_t) (end - at))); at++)
                 n++;
         return n;
 }
 
 static bool can_jump(const StreamBody *body) { return body->compression == COMPRESSION_NONE && body->encoding == TEXT_UTF8; }
 
-int stream_seek(Stream *stream, uint64_t offset, uint64_t *ret_n_lines) {
+int stream_seek(Stream *stream, uint64_t offset, char line_end, uint64_t *ret_n_lines) {
         StreamBody *body = stream->body;
         *ret_n_lines = 0;
         while (!body->looked || stream->offset < offset) {
@@ -415,13 +417,13 @@ int stream_seek(Stream *stream, uint64_t offset, uint64_t *ret_n_lines) {
                 }
                 uint64_t left = offset - stream->offset;
                 size_t n = left < stream->size ? (size_t) left : stream->size;
-                *ret_n_lines += count_newlines(stream->data, n);
+                *ret_n_lines += count_line_ends(stream->data, n, line_end);
                 stream_consume(stream, n);
         }
         return 0;
 }
 
-int stream_count_lines(Stream *stream, uint64_t offset, uint64_t *ret) {
+int stream_count_lines(Stream *stream, uint64_t offset, char line_end, uint64_t *ret) {
         char *buf = malloc(STREAM_CHUNK_SIZE);
         if (!buf)
                 return -ENOMEM;
@@ -432,7 +434,7 @@ int stream_count_lines(Stream *stream, uint64_t offset, uint64_t *ret) {
                 r = read_at(stream->body, at, buf, wanted, &n);
                 if (r < 0 || n == 0)
                         break;
-                *ret += count_newlines(buf, n);
+                *ret += count_line_ends(buf, n, line_end);
                 at += n;
         }
         free(buf);

@@ -37,8 +37,8 @@ void stream_close(Stream *stream);
 int stream_more(Stream *stream);
 /* Drops n bytes at the front. */
 void stream_consume(Stream *stream, size_t n);
-/* Goes forward to an offset; one that has been passed changes nothing. *ret_n_lines: the newlines passed over, when they could be
+/* Goes forward to an offset; one that has been passed changes nothing. *ret_n_lines: the line ends passed over, when they could be
  * counted; UINT64_MAX when the bytes between were never looked at. STREAM_E_END when the file ends before offset. */
-int stream_seek(Stream *stream, uint64_t offset, uint64_t *ret_n_lines);
-/* Newlines before `offset` of a file that could be jumped in: reads it again. */
-int stream_count_lines(Stream *stream, uint64_t offset, uint64_t *ret);
+int stream_seek(Stream *stream, uint64_t offset, char line_end, uint64_t *ret_n_lines);
+/* Line ends before `offset` of a file that could be jumped in: reads it again. */
+int stream_count_lines(Stream *stream, uint64_t offset, char line_end, uint64_t *ret);
