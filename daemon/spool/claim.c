@@ -166,6 +166,7 @@ static int claim_open(Source *source, Candidate *candidate, const struct stat *s
                 case EMFILE:
                 case ENFILE:
                 case ENOMEM:
+                        source_close_oldest(source->spool);
                         source_wait(source, candidate, now_us + SPOOL_RETRY_US);
                         return CLAIM_E_NOT_NOW;
                 case EWOULDBLOCK:
@@ -180,17 +181,13 @@ static int claim_open(Source *source, Candidate *candidate, const struct stat *s
                         return claim_refuse(source, candidate, st, "unreadable", now_us);
                 }
         }
-        if (fstat(fd, &open_st) < 0)
-                return -errno;
-        if (open_st.st_ino != st->st_ino || open_st.st_dev != st->st_dev)
+        if (fstat(fd, &open_st) < 0 || open_st.st_ino != st->st_ino || open_st.st_dev != st->st_dev)
                 return claim_try_again(source, candidate, SPOOL_SWAPS_MAX, now_us);
         /* What was looked at and what was opened are the same, but it may have changed in between. */
         int r = claim_judge(source, candidate, &open_st, now_us);
         if (r != 0)
                 return r;
-        if (fcntl(fd, F_SETFL, 0) < 0)
-                return -errno;
-        r = claim_new(source, candidate->name, &fd, &open_st, ret);
+        r = fcntl(fd, F_SETFL, 0) < 0 ? -errno : claim_new(source, candidate->name, &fd, &open_st, ret);
         (void) source_free_candidate(source, candidate);
         return r;
 }
@@ -214,7 +211,12 @@ int claim_take(Source *source, Candidate *candidate, int64_t now_us, SpoolFile *
                 return r;
         }
         if (fstatat(source->fd, candidate->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-                /* Gone, or its directory is closed to us: then there is nothing to say about it before the next scan. */
+                /* Mostly it is gone. A directory that may be listed but not entered, and a failing disk, are told once and tried
+                 * again with each scan. */
+                if (errno != ENOENT) {
+                        st = (struct stat){ 0 };
+                        notice_left(source->spool, notice_key(source, candidate->name, &st), source->name, candidate->name, "unreadable");
+                }
                 (void) source_free_candidate(source, candidate);
                 return CLAIM_E_NOT_NOW;
         }
@@ -239,8 +241,7 @@ static int claim_verify(Claim *claim, struct stat *ret_st) {
         if (r == SOURCE_E_NONE || fstatat(claim->source->fd, identity->name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
                 return CLAIM_E_NOT_NOW;
         bool same = ret_st->st_ino == identity->inode && ret_st->st_dev == identity->device &&
-                    (uint64_t) ret_st->st_size == identity->size && entry_mtime_us(ret_st) == identity->mtime_us &&
-                    S_ISREG(ret_st->st_mode) && ret_st->st_nlink == 1;
+                    (uint64_t) ret_st->st_size == identity->size && entry_mtime_us(ret_st) == identity->mtime_us;
         return same ? 0 : CLAIM_E_NOT_NOW;
 }
 
@@ -257,6 +258,12 @@ static void claim_end(Claim *claim) {
                 (void) claim_end_changed(claim);
         else
                 claim_free(claim);
+}
+
+static void claim_give_back(Claim *claim, int64_t after_us) {
+        if (!claim->source->removed)
+                source_return_name(claim->source, claim->file.identity.name, entry_now_us(CLOCK_MONOTONIC) + after_us);
+        claim_free(claim);
 }
 
 int spool_finish(Spool *spool, SpoolFile *file) {
@@ -306,27 +313,22 @@ int spool_set_aside(Spool *spool, SpoolFile *file, const char *reason, const cha
                 .first_seen_us = file->first_seen_us,
                 .attempts = attempts,
         };
-        /* Its writer may have been careless; from now on it is ours to keep. */
-        if (file->fd >= 0 && fsync(file->fd) < 0 && errno != EINVAL && errno != EROFS)
-                r = -errno;
-        if (r == 0)
-                r = held_take(spool->held_fd, &request);
+        /* Its writer may have been careless; from now on it is ours to keep. What cannot be written out is still better in held/. */
+        if (file->fd >= 0)
+                (void) fsync(file->fd);
+        r = held_take(spool->held_fd, &request);
         if (r == HELD_E_LEFT)
                 notice_left(spool, notice_key(source, file->identity.name, &st), source->name, file->identity.name, reason);
         if (r == HELD_E_GONE)
                 return claim_end_changed(claim);
         if (r < 0)
-                spool_release(spool, file);
+                claim_give_back(claim, r == -ENOSPC || r == -EDQUOT ? SPOOL_DISK_FULL_US : SPOOL_RETRY_US);
         else
                 claim_end(claim);
         return r < 0 ? r : 0;
 }
 
 void spool_release(Spool *spool, SpoolFile *file) {
-        Claim *claim = (Claim *) file;
-        Source *source = claim->source;
         (void) spool;
-        if (!source->removed)
-                (void) source_return_name(source, file->identity.name);
-        claim_free(claim);
+        claim_give_back((Claim *) file, SPOOL_RETRY_US);
 }

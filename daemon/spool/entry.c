@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <strings.h>
 
 bool entry_ends_with(const char *name, const char *suffix) {
         size_t size = strlen(name), suffix_size = strlen(suffix);
@@ -19,13 +20,14 @@ bool entry_ends_with(const char *name, const char *suffix) {
 static const char *const extensions[] = { "json", "ndjson", "csv", "form", "xml" };
 static const char *const compressions[] = { "", ".gz", ".zst" };
 
+/* In any case of letters, as some exports write .CSV. */
 bool entry_extension_is_known(const char *extension) {
         for (size_t i = 0; i < ARRAY_SIZE(extensions); i++) {
                 size_t size = strlen(extensions[i]);
-                if (strncmp(extension, extensions[i], size) != 0)
+                if (strncasecmp(extension, extensions[i], size) != 0)
                         continue;
                 for (size_t k = 0; k < ARRAY_SIZE(compressions); k++)
-                        if (base_streq(extension + size, compressions[k]))
+                        if (strcasecmp(extension + size, compressions[k]) == 0)
                                 return true;
         }
         return false;

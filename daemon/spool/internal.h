@@ -156,6 +156,7 @@ struct Spool {
         NoticeItem *notices, *notices_last;
         size_t n_notices;
         bool incoming_listing;
+        bool events_lost;              /* since the last scan began */
         int64_t rescan_us, scanned_us; /* monotonic: the next scan of everything, the one before */
         int64_t due_us;                /* the earliest of the sources */
         int64_t sync_us, prune_us;     /* the next sync of removed files, the next pass over done/ */
@@ -182,6 +183,7 @@ void source_look_again(Source *source);
 /* Opens new/ (and watches it); SOURCE_E_NONE: there is none, or it may not be read. */
 int source_open(Source *source);
 void source_close(Source *source);
+void source_close_oldest(Spool *spool);
 enum { SOURCE_E_NONE = 1 };
 /* Reads names until the window is full. SOURCE_E_NONE as above. */
 int source_fill(Source *source);
@@ -193,8 +195,10 @@ int source_add_name(Source *source, const char *name, bool announced);
 int source_mark_unfinished(Source *source, const char *name, bool writing, int64_t now_us);
 /* Not before due_us. Takes candidate. */
 void source_wait(Source *source, Candidate *candidate, int64_t due_us);
-/* A file was given back: hands it out again after SPOOL_RETRY_US. */
-int source_return_name(Source *source, const char *name);
+/* A file was given back: it is ready again then. */
+void source_return_name(Source *source, const char *name, int64_t due_us);
+/* Events were lost: whoever was writing may have closed. */
+void source_forget_writers(Source *source, int64_t now_us);
 /* Leaves the ring with what it has, until then. */
 void source_pause(Source *source, int64_t until_us);
 /* Moves what is due from waiting to ready. */

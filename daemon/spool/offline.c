@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+/* Replaces *ret_fd, which may be parent_fd. */
 static int offline_open_directory(int parent_fd, const char *name, int *ret_fd) {
         int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
@@ -23,12 +24,22 @@ static int offline_open_directory(int parent_fd, const char *name, int *ret_fd) 
         return 0;
 }
 
-/* SPOOL/room/source, and /new below it when of_new. */
-static int offline_open_source(const char *directory, const char *room, const char *source, bool of_new, int *ret_fd) {
+/* SPOOL/room; an administrator may have made it a link, as the daemon follows it, too. */
+static int offline_open_room(const char *directory, const char *room, int *ret_fd) {
         _cleanup_(base_closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        int r = offline_open_directory(fd, room, &fd);
+        int room_fd = openat(fd, room, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (room_fd < 0)
+                return -errno;
+        *ret_fd = room_fd;
+        return 0;
+}
+
+/* SPOOL/room/source, and /new below it when of_new. */
+static int offline_open_source(const char *directory, const char *room, const char *source, bool of_new, int *ret_fd) {
+        _cleanup_(base_closep) int fd = -1;
+        int r = offline_open_room(directory, room, &fd);
         if (r == 0)
                 r = offline_open_directory(fd, source, &fd);
         if (r == 0 && of_new)
@@ -99,10 +110,7 @@ int spool_submit(const char *directory, const char *source, const char *extensio
         uint32_t nonce;
         if (!entry_source_is_valid(source) || !entry_extension_is_known(extension))
                 return SPOOL_E_NAME;
-        source_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (source_fd < 0)
-                return -errno;
-        int r = offline_make_directory(source_fd, "incoming", &source_fd);
+        int r = offline_open_room(directory, "incoming", &source_fd);
         if (r == 0)
                 r = offline_make_directory(source_fd, source, &source_fd);
         if (r == 0)
@@ -259,13 +267,10 @@ static int offline_list_directory(const Listing *listing, int fd, int level) {
 
 int spool_list(const char *directory, int (*on_entry)(const SpoolEntry *entry, void *userdata), void *userdata) {
         static const char *const rooms[] = { "incoming", "held" };
-        _cleanup_(base_closep) int root_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (root_fd < 0)
-                return -errno;
         for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
                 _cleanup_(base_closep) int fd = -1;
                 Listing listing = { .on_entry = on_entry, .userdata = userdata, .of_held = i == 1 };
-                int r = offline_open_directory(root_fd, rooms[i], &fd);
+                int r = offline_open_room(directory, rooms[i], &fd);
                 if (r == -ENOENT)
                         continue;
                 if (r == 0)

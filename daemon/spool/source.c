@@ -91,7 +91,6 @@ static int source_new(Spool *spool, const char *name, size_t at) {
         return 0;
 }
 
-/* A scan cannot trust the type that the directory gives (it may be swapped), so the entry is opened; that is rare. */
 int source_admit(Spool *spool, const char *name) {
         size_t at;
         if (!entry_source_is_valid(name))
@@ -229,6 +228,11 @@ void source_close(Source *source) {
         source_unlink_open(source);
 }
 
+void source_close_oldest(Spool *spool) {
+        if (spool->open_newest)
+                source_close(spool->open_newest->open_previous);
+}
+
 static int source_open_directory(Spool *spool, int parent_fd, const char *name, int flags, int *ret_fd) {
         for (;;) {
                 int fd = openat(parent_fd, name, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -238,7 +242,7 @@ static int source_open_directory(Spool *spool, int parent_fd, const char *name, 
                 }
                 if ((errno != EMFILE && errno != ENFILE) || !spool->open_newest)
                         return -errno;
-                source_close(spool->open_newest->open_previous);
+                source_close_oldest(spool);
         }
 }
 
@@ -315,14 +319,16 @@ int source_open(Source *source) {
                 source->listing = false;
                 source->relist = true;
         }
-        if (source->listing && lseek(fd, source->position, SEEK_SET) < 0)
-                source->listing = false, source->relist = true;
+        if (source->listing && lseek(fd, source->position, SEEK_SET) < 0) {
+                source->listing = false;
+                source->relist = true;
+        }
         source->device = st.st_dev;
         source->inode = st.st_ino;
         source->mode = ((uint64_t) st.st_uid << 32 | st.st_gid) * 31 + st.st_mode;
         source->reopen = false;
         if (spool->n_open >= SPOOL_OPEN_MAX)
-                source_close(spool->open_newest->open_previous);
+                source_close_oldest(spool);
         source->fd = TAKE_FD(fd);
         source_link_open(source);
         return 0;
@@ -482,16 +488,25 @@ int source_mark_unfinished(Source *source, const char *name, bool writing, int64
         return 0;
 }
 
-int source_return_name(Source *source, const char *name) {
-        int64_t due_us = entry_now_us(CLOCK_MONOTONIC) + SPOOL_RETRY_US;
+void source_return_name(Source *source, const char *name, int64_t due_us) {
         Candidate *candidate = source_new_candidate(source, name);
         if (!candidate) {
                 source_relist_at(source, due_us);
-                return -ENOMEM;
+                return;
         }
         candidate->announced = true;
         source_wait(source, candidate, due_us);
-        return 0;
+}
+
+void source_forget_writers(Source *source, int64_t now_us) {
+        for (size_t i = 0; i < source->waiting.n_items; i++) {
+                Candidate *candidate = source->waiting.items[i];
+                if (!candidate->writing)
+                        continue;
+                candidate->writing = false;
+                candidate->due_us = now_us;
+                source_set_due(source, now_us);
+        }
 }
 
 int source_wake(Source *source, int64_t now_us) {

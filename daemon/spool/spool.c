@@ -120,8 +120,12 @@ static int spool_start_scan(Spool *spool, int64_t now_us) {
         if (r < 0)
                 return r;
         spool->incoming_listing = true;
-        for (size_t i = 0; i < spool->n_sources; i++)
+        for (size_t i = 0; i < spool->n_sources; i++) {
                 source_look_again(spool->sources[i]);
+                if (spool->events_lost)
+                        source_forget_writers(spool->sources[i], now_us);
+        }
+        spool->events_lost = false;
         return 0;
 }
 

@@ -93,6 +93,7 @@ static int watch_on_event(Spool *spool, const struct inotify_event *event, int64
         if (event->mask & IN_Q_OVERFLOW) {
                 /* At once, but a flood must not make us do nothing but scan. */
                 int64_t at_us = spool->scanned_us + SPOOL_OVERFLOW_US;
+                spool->events_lost = true;
                 if (at_us < spool->rescan_us)
                         spool->rescan_us = at_us;
                 return 0;

@@ -92,7 +92,7 @@ static void spool__writer_that_is_not_done__is_waited_for(void **state) {
         take_notices(fixture, &harvest);
         assert_int_equal(harvest.n_told, 0);
 
-        assert_int_equal(write(stalled_fd, LEAD + 10, strlen(LEAD) - 10), (ssize_t) strlen(LEAD) - 10);
+        assert_int_equal(write(stalled_fd, &LEAD[10], strlen(LEAD) - 10), (ssize_t) strlen(LEAD) - 10);
         assert_int_equal(write(redirected_fd, "email\nann@example.com\n", 22), 22);
         assert_int_equal(
                 rename(fixture_path(fixture, "incoming/web/new/upload.filepart"), fixture_path(fixture, "incoming/web/new/upload.json")),

@@ -76,12 +76,15 @@ static void denied_body(Fixture *fixture) {
         /* A source that is closed to us. */
         told = find_told(&harvest, "new");
         CHILD_CHECK(told && base_streq(told->reason, "unreadable") && !told->moved);
-        CHILD_CHECK(harvest.n_told == 5 && harvest.n_read == 2);
+        /* A directory that may be listed, but not entered. */
+        told = find_told(&harvest, "seen.json");
+        CHILD_CHECK(told && base_streq(told->reason, "unreadable") && !told->moved);
+        CHILD_CHECK(harvest.n_told == 6 && harvest.n_read == 2);
 
         /* Nothing of it is tried or told again. */
         CHILD_CHECK(spool_rescan(fixture->spool) == 0);
         reap(fixture, &harvest, SETTLED_US);
-        CHILD_CHECK(harvest.n_told == 5 && harvest.n_read == 2);
+        CHILD_CHECK(harvest.n_told == 6 && harvest.n_read == 2);
         CHILD_CHECK(spool_is_idle(fixture->spool));
         harvest_done(&harvest);
 }
@@ -99,6 +102,9 @@ static void spool__what_an_unprivileged_daemon_may_not_touch__is_held_or_left_an
         fixture_make_source(fixture, "closed");
         fixture_copy(fixture, "closed", "a.json", LEAD);
         assert_int_equal(chmod(fixture_path(fixture, "incoming/closed/new"), 0700), 0);
+        fixture_make_source(fixture, "listed");
+        fixture_copy(fixture, "listed", "seen.json", LEAD);
+        assert_int_equal(chmod(fixture_path(fixture, "incoming/listed/new"), 0744), 0);
         as_nobody(fixture, denied_body);
         assert_true(fixture_exists(fixture, "held", "web", "secret.json.reason.json"));
         assert_false(fixture_exists(fixture, "held", "web", "directory.json.reason.json"));

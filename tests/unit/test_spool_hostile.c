@@ -113,6 +113,8 @@ static const Case cases[] = {
         ACCEPTED("good.json", REGULAR),
         ACCEPTED("good.xml", REGULAR),
         ACCEPTED("good.form.gz", REGULAR),
+        ACCEPTED("EXPORT.CSV", REGULAR),
+        ACCEPTED("Export.Json.GZ", REGULAR),
         ACCEPTED("good.csv.zst", REGULAR),
         ACCEPTED("dots.in.the.name.ndjson", REGULAR),
         ACCEPTED("a\nb.json", REGULAR),

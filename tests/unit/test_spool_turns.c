@@ -64,24 +64,30 @@ static void spool__lost_events__lead_to_a_scan_of_everything(void **state) {
         fixture_expect_nothing(fixture, 0);
         /* Each rename is an event, whether anybody looks or not. */
         fixture_drop(fixture, "flood", "0.json", LEAD);
+        int writing_fd = open(fixture_path(fixture, "incoming/web/new/w.json"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        assert_int_equal(write(writing_fd, LEAD, strlen(LEAD)), (ssize_t) strlen(LEAD));
+        fixture_expect(fixture, "flood", "0.json", SOON_US); /* and the write is seen */
+        fixture_drop(fixture, "flood", "0.json", LEAD);
         for (int i = 0; i < max_queued + 100; i++)
                 assert_int_equal(rename(fixture_path(fixture, "incoming/flood/new/%d.json", i % 2),
                                          fixture_path(fixture, "incoming/flood/new/%d.json", (i + 1) % 2)),
                         0);
+        assert_int_equal(close(writing_fd), 0); /* and this is not */
         fixture_drop(fixture, "web", "a.json", LEAD);
         fixture_make_source(fixture, "made");
         fixture_drop(fixture, "made", "b.json", LEAD);
         int64_t start_us = fixture_now_us();
-        bool web = false, made = false, flood = false;
-        for (int i = 0; i < 3; i++) {
+        bool web = false, written = false, made = false, flood = false;
+        for (int i = 0; i < 4; i++) {
                 SpoolFile *file = fixture_next(fixture, LIMIT_US);
                 assert_non_null(file);
-                web |= base_streq(file->identity.source, "web");
+                web |= base_streq(file->identity.name, "a.json");
+                written |= base_streq(file->identity.name, "w.json");
                 made |= base_streq(file->identity.source, "made");
                 flood |= base_streq(file->identity.source, "flood");
                 assert_int_equal(spool_finish(fixture->spool, file), 0);
         }
-        assert_true(web && made && flood);
+        assert_true(web && written && made && flood);
         /* The scan came at once, the files settled. */
         assert_true(fixture_now_us() - start_us < SPOOL_SETTLE_US + US_PER_SECOND);
 }
