@@ -113,6 +113,25 @@ static void spool__file_appended_to_while_handed_out__is_read_again_when_closed(
         assert_int_equal(spool_finish(fixture->spool, file), 0);
 }
 
+/* The same size and inode, other content. */
+static void spool__file_overwritten_while_handed_out__is_read_again(void **state) {
+        Fixture *fixture = *state;
+        SpoolFile *file = drop_and_take(fixture, "a.json", "{\"n\":1}");
+        (void) usleep(20000); /* a tick of the file system's clock */
+        int fd = open(fixture_path(fixture, "incoming/web/new/a.json"), O_WRONLY | O_CLOEXEC);
+        assert_int_equal(write(fd, "{\"n\":2}", 7), 7);
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(spool_finish(fixture->spool, file), 0);
+        file = next_of(fixture, "a.json");
+        char content[8] = { 0 };
+        assert_int_equal(read(file->fd, content, 7), 7);
+        assert_string_equal(content, "{\"n\":2}");
+        /* A second name, as a backup by hard links gives, changes nothing. */
+        assert_int_equal(link(fixture_path(fixture, "incoming/web/new/a.json"), fixture_path(fixture, "backup")), 0);
+        assert_int_equal(spool_finish(fixture->spool, file), 0);
+        assert_false(fixture_exists(fixture, "incoming/web", "new", "a.json"));
+}
+
 static void spool__file_removed_while_handed_out__is_no_error(void **state) {
         Fixture *fixture = *state;
         for (int way = 0; way < 3; way++) {
@@ -191,6 +210,30 @@ static void spool__held_that_cannot_be_written__leaves_the_file_and_tells_once(v
         assert_int_equal(spool_set_aside(fixture->spool, file, "undecodable", "It cannot be decoded.", 0), 0);
         assert_true(fixture_exists(fixture, "held", "web", "a.json.reason.json"));
         harvest_done(&harvest);
+}
+
+/* A drop may be called like the reason of another: neither may take the other's place, in whatever order they come. */
+static void spool__file_named_like_a_reason__is_not_overwritten_by_one(void **state) {
+        Fixture *fixture = *state;
+        static const char *const names[] = { "b.json.reason.json", "b.json", "b.json.rejects.ndjson", "b.json.reason.json" };
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                SpoolFile *file = drop_and_take(fixture, names[i], LEAD);
+                assert_int_equal(spool_write_rejects(fixture->spool, &file->identity, "{}\n", 3), 0);
+                assert_int_equal(spool_set_aside(fixture->spool, file, "undecodable", "It cannot be decoded.", 1), 0);
+        }
+        size_t n_leads = 0, n_others = 0;
+        DIR *directory = opendir(fixture_path(fixture, "held/web"));
+        assert_non_null(directory);
+        for (const struct dirent *entry; (entry = readdir(directory));) {
+                if (entry->d_name[0] == '.')
+                        continue;
+                _cleanup_(base_freep) char *content = fixture_read(fixture_path(fixture, "held/web/%s", entry->d_name));
+                n_leads += base_streq(content, LEAD);
+                n_others += !base_streq(content, LEAD);
+        }
+        (void) closedir(directory);
+        assert_int_equal(n_leads, ARRAY_SIZE(names));
+        assert_int_equal(n_others, 2 * ARRAY_SIZE(names));
 }
 
 /* The states that a kill between two steps leaves behind. */
@@ -293,6 +336,8 @@ int main(void) {
                         spool__file_replaced_while_handed_out__is_neither_lost_nor_removed, setup_web, fixture_teardown),
                 cmocka_unit_test_setup_teardown(
                         spool__file_appended_to_while_handed_out__is_read_again_when_closed, setup_web, fixture_teardown),
+                cmocka_unit_test_setup_teardown(spool__file_overwritten_while_handed_out__is_read_again, setup_web, fixture_teardown),
+                cmocka_unit_test_setup_teardown(spool__file_named_like_a_reason__is_not_overwritten_by_one, setup_web, fixture_teardown),
                 cmocka_unit_test_setup_teardown(spool__file_removed_while_handed_out__is_no_error, setup_web, fixture_teardown),
                 cmocka_unit_test_setup_teardown(spool__freed_with_files_in_hand__leaves_them_in_the_spool, setup_web, fixture_teardown),
                 cmocka_unit_test_setup_teardown(spool__file_set_aside__stands_in_held_with_its_reason, setup_web, fixture_teardown),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who has the next turn: round robin over sources of any size, by name within
- * one, also when inotify loses events.
+ * one, also when inotify loses events; and a turn ends soon whatever it finds.
  */
 #include "test_spool_fixture.h"
 
@@ -92,11 +92,42 @@ static void spool__lost_events__lead_to_a_scan_of_everything(void **state) {
         assert_true(fixture_now_us() - start_us < SPOOL_SETTLE_US + US_PER_SECOND);
 }
 
+static void spool__one_call__does_a_bounded_amount_of_work(void **state) {
+        Fixture *fixture = *state;
+        char name[32];
+        fixture_make_source(fixture, "web");
+        fixture_expect_nothing(fixture, 0);
+        for (int i = 0; i < 10000; i++) {
+                (void) snprintf(name, sizeof(name), ".ignored%d", i);
+                fixture_copy(fixture, "web", name, "");
+        }
+        for (int i = 0; i < 1000; i++) {
+                (void) snprintf(name, sizeof(name), "wrong%d.txt", i);
+                fixture_copy(fixture, "web", name, "");
+        }
+        (void) usleep(SPOOL_SETTLE_US);
+        assert_int_equal(spool_rescan(fixture->spool), 0);
+        size_t n_calls = 0, n_most = 0;
+        do {
+                SpoolFile *file = NULL;
+                assert_int_equal(spool_next(fixture->spool, &file), SPOOL_E_EMPTY);
+                size_t n_notices = 0;
+                for (SpoolNotice *notice; (notice = spool_next_notice(fixture->spool)); n_notices++)
+                        (void) spool_notice_free(notice);
+                n_most = n_notices > n_most ? n_notices : n_most;
+                n_calls++;
+        } while (!spool_is_idle(fixture->spool));
+        assert_true(n_calls > 50);
+        assert_true(n_most <= 8);
+        assert_int_equal(fixture_count(fixture_path(fixture, "held/web")), 2000);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(spool__files_of_one_source__come_by_name, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(spool__sources_of_different_size__take_turns, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(spool__lost_events__lead_to_a_scan_of_everything, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(spool__one_call__does_a_bounded_amount_of_work, fixture_setup, fixture_teardown),
         };
         return cmocka_run_group_tests_name("spool: turns", tests, NULL, NULL);
 }
