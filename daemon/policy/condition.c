@@ -22,6 +22,7 @@ void eval_init(Eval *eval, RuleSet *rules, Subject *subject, Arena *arena, Condi
         eval->next_us = TIME_NONE;
         eval->indexed = false;
         eval->folded = NULL;
+        memset(eval->recent, 0, sizeof(eval->recent));
 }
 
 /* ---- reading ---- */
@@ -206,7 +207,7 @@ int64_t eval_did_leaves(const Did *did, const Activity *activity) {
 bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity) {
         if (did->since_move && !activity->after_move)
                 return false;
-        if (did->type && !base_streq(did->type, activity->type))
+        if (did->type && (did->type[0] != activity->type[0] || !base_streq(did->type, activity->type)))
                 return false;
         if (did->within_us > 0 && eval_did_leaves(did, activity) <= eval->subject->now_us)
                 return false;

@@ -11,6 +11,7 @@
 #define CONDITION_ENTRIES_MAX 1000  /* entries of one table, items of one list */
 #define CONDITION_COUNT_MAX 1000000 /* activity.count, at_least, exactly */
 #define CONDITION_NOTE_MAX 200      /* characters of a function's note */
+#define EVAL_RECENT 16              /* texts of activities whose folded form is kept */
 #define CONDITION_SCRATCH_SIZE 512  /* texts up to this are folded on the stack */
 
 /* ---- what a matcher reads ---- */
@@ -193,6 +194,7 @@ typedef struct Eval {
         bool indexed;
         Word *folded;                  /* by index in the facts; text NULL: not folded yet */
         uint32_t at[FIELD_ID_MAX + 1]; /* 1 + index of the field's first fact */
+        Word recent[EVAL_RECENT];      /* folded texts of activities; written: of which text */
         char scratch[CONDITION_SCRATCH_SIZE];
 } Eval;
 

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <glib.h>
 
+#define SHORT_TEXT_MAX 256 /* bytes that are searched without preparation */
+
 /* ---- folding ---- */
 
 typedef enum Shape { SHAPE_FOLDED, SHAPE_ASCII, SHAPE_OTHER } Shape;
@@ -29,48 +31,59 @@ static Shape text_shape(const char *text, size_t size) {
         return shape;
 }
 
-const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size) {
-        const char *folded = value->text;
-        size_t size = value->size;
-        Word *kept = NULL;
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c; }
 
+/* Where the folded form of a text is kept, NULL where it is not. Facts of the profile have a slot each; of the activities' texts, which
+ * have none, the first few are kept by their address, because each is asked by many rules. */
+static Word *fold_place(Eval *eval, const Value *value, uint32_t slot) {
         if (slot != EVAL_NO_SLOT) {
                 if (!eval->folded) {
                         eval->folded = ARENA_ARRAY(eval->arena, Word, eval->subject->facts->n_items);
-                        if (!eval->folded)
-                                goto exhausted;
+                        if (!eval->folded) {
+                                eval->error = -ENOMEM;
+                                return NULL;
+                        }
                 }
-                kept = &eval->folded[slot];
-                if (kept->text) {
-                        *ret_size = kept->size;
-                        return kept->text;
-                }
+                return &eval->folded[slot];
         }
-        switch (text_shape(value->text, value->size)) {
-        case SHAPE_FOLDED:
-                break;
-        case SHAPE_ASCII:
-                /* Activities are many and each is asked once or twice: the stack does for them. */
-                if (!kept && size < sizeof(eval->scratch)) {
-                        for (size_t i = 0; i < size; i++)
-                                eval->scratch[i] = g_ascii_tolower(value->text[i]);
-                        eval->scratch[size] = '\0';
-                        folded = eval->scratch;
-                        break;
-                }
-                /* fall through */
-        case SHAPE_OTHER:
+        size_t at = ((uintptr_t) value->text >> 4) % EVAL_RECENT;
+        Word *recent = &eval->recent[at];
+        if (!recent->written)
+                *recent = (Word){ .written = value->text };
+        return recent->written == value->text ? recent : NULL;
+}
+
+const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size) {
+        Word *kept = fold_place(eval, value, slot);
+        const char *folded = value->text;
+        size_t size = value->size;
+        Shape shape;
+
+        if (eval->error < 0)
+                return NULL;
+        if (kept && kept->text) {
+                *ret_size = kept->size;
+                return kept->text;
+        }
+        shape = text_shape(value->text, value->size);
+        if (shape == SHAPE_ASCII && !kept && size < sizeof(eval->scratch)) {
+                for (size_t i = 0; i < size; i++)
+                        eval->scratch[i] = lower(value->text[i]);
+                eval->scratch[size] = '\0';
+                folded = eval->scratch;
+        } else if (shape != SHAPE_FOLDED) {
                 folded = utf8_casefold(eval->arena, value->text, value->size, &size);
-                if (!folded)
-                        goto exhausted;
+                if (!folded) {
+                        eval->error = -ENOMEM;
+                        return NULL;
+                }
         }
-        if (kept)
-                *kept = (Word){ .text = folded, .size = size };
+        if (kept) {
+                kept->text = folded;
+                kept->size = size;
+        }
         *ret_size = size;
         return folded;
-exhausted:
-        eval->error = -ENOMEM;
-        return NULL;
 }
 
 /* ---- text ---- */
@@ -112,6 +125,21 @@ static bool list_contains(const List *list, const char *text) {
         return false;
 }
 
+/* memmem prepares a table for each call, which costs more than looking through a short text; on a long one it keeps the cost linear. */
+static const char *find_text(const char *text, size_t size, const Word *word) {
+        const char *end;
+
+        if (size > SHORT_TEXT_MAX)
+                return memmem(text, size, word->text, word->size);
+        if (word->size > size)
+                return NULL;
+        end = text + size - word->size + 1;
+        for (const char *at = text; (at = memchr(at, word->text[0], (size_t) (end - at))); at++)
+                if (memcmp(at, word->text, word->size) == 0)
+                        return at;
+        return NULL;
+}
+
 /* A word ends where a letter or digit of any script ends. */
 static bool is_word_before(const char *text, const char *at) {
         if (at == text)
@@ -135,7 +163,7 @@ static bool is_word_at(const char *at, const char *end) {
 static bool has_whole_word(const char *text, size_t size, const Word *word) {
         const char *end = text + size;
 
-        for (const char *at = text; (at = memmem(at, (size_t) (end - at), word->text, word->size)); at++)
+        for (const char *at = text; (at = find_text(at, (size_t) (end - at), word)); at++)
                 if (!is_word_before(text, at) && !is_word_at(at + word->size, end))
                         return true;
         return false;
@@ -172,7 +200,7 @@ static bool text_matches(const Matcher *matcher, const char *text, size_t size) 
 
                 switch (matcher->op) {
                 case MATCH_HAS:
-                        found = memmem(text, size, word->text, word->size);
+                        found = find_text(text, size, word) != NULL;
                         break;
                 case MATCH_WORD:
                         found = has_whole_word(text, size, word);
