@@ -390,8 +390,7 @@ static void wait_for_something(Reader *reader) {
                 { .fd = spool_fd(reader->spool), .events = POLLIN },
         };
 
-        if (reader->leadd->options.once && !reader->said_empty && reader->n_tickets == 0 &&
-                wake_us - now_us > SPOOL_SETTLE_US + US_PER_SECOND) {
+        if (reader->leadd->options.once && !reader->said_empty && reader->n_tickets == 0 && spool_is_idle(reader->spool)) {
                 reader->said_empty = true;
                 Work *work = work_new(WORK_EMPTY);
                 if (work)

@@ -84,6 +84,7 @@ class Daemon:
         log.close()
         if wait:
             wait_for(self.is_ready, "the daemon to answer")
+            time.sleep(0.03)  # only saves time: a file dropped before the first scan is found by that scan, and waits two seconds
         return self
 
     def is_ready(self):
