@@ -366,6 +366,7 @@ static void read_chunk(Reader *reader, size_t at) {
                 ticket->offset = batch->next_offset;
                 ticket->index = batch->next_index;
                 ticket->ended |= batch->end;
+                ticket->file->never_keep |= batch->holds_secret;
         }
         Work *work = work_new(WORK_BATCH);
         if (!work) {

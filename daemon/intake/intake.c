@@ -221,8 +221,10 @@ static int judge_payload(IntakeReader *reader, Judging *judging) {
         if (!canonical_is_envelope(judging->payload)) {
                 const Adapter *adapter =
                         adapter_find(reader->context.settings, reader->context.directory, reader->format, judging->payload);
-                if (adapter)
+                if (adapter) {
+                        judging->batch->holds_secret |= adapter->n_drop > 0 || adapter->secret;
                         return adapter_apply(adapter, &reader->context, judging->payload, on_draft, judging);
+                }
         }
         Draft *draft = NULL;
         int r = draft_new(&reader->context, judging->payload, &draft);

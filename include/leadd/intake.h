@@ -169,6 +169,7 @@ typedef struct IntakeBatch {
         uint64_t next_offset; /* decoded bytes: where to go on */
         uint64_t next_index;  /* index of the next record */
         bool end;             /* nothing is left */
+        bool holds_secret;    /* an adapter drops something of these payloads for good: the file is not to be kept */
 } IntakeBatch;
 IntakeBatch *intake_batch_free(IntakeBatch *batch);
 

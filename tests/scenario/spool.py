@@ -81,6 +81,16 @@ def refused_records_are_judged_again_after_a_rule_was_mended():
         check(d.json("status")["accepted"], 1)
 
 
+def finished_files_are_kept_but_never_those_with_a_secret():
+    with Daemon(clock=CLOCK) as d:
+        d.drop("google", "key.json", (PAYLOADS / "google-ads-lead.json").read_bytes())
+        d.drop("web", "plain.json", lead("k@example.com", id="k"))
+        d.settle()
+        check(sorted(p.name for p in (d.spool / "done").glob("*/*")), ["plain.json"])
+        everything = b"".join(p.read_bytes() for p in d.directory.rglob("*") if p.is_file() and "rules" not in p.parts)
+        check(b"k3y-set-by-the-advertiser" in everything, False, "the key is nowhere")
+
+
 def csv_as_people_export_it():
     rows = "E-Mail;Vorname;Company;Note\r\n" 'a@example.com;Ana;"Firm; ""one""";"two\r\nlines"\r\n' "b@example.com;Ben;Two;\r\n"
     for name, data in {"utf8.csv": rows.encode(), "bom.csv": rows.encode("utf-8-sig"), "utf16.csv": rows.encode("utf-16"), "packed.csv.gz": gzip.compress(rows.encode())}.items():
@@ -181,6 +191,7 @@ def once_takes_everything_and_exits():
 
 
 main(every_vendor_s_payload_becomes_a_lead, meta_s_export_and_segment_s_calls_work_too, a_batch_commits_the_good_and_returns_the_bad,
-     refused_records_are_judged_again_after_a_rule_was_mended, csv_as_people_export_it, a_copy_in_progress_is_left_alone_and_new_sources_are_seen,
+     refused_records_are_judged_again_after_a_rule_was_mended,
+     finished_files_are_kept_but_never_those_with_a_secret, csv_as_people_export_it, a_copy_in_progress_is_left_alone_and_new_sources_are_seen,
      hostile_entries_are_classified_and_nothing_blocks, a_large_file_is_resumed_after_a_kill_and_lets_others_pass, submit_waits_and_says_what_became_of_each_record,
      once_takes_everything_and_exits)
