@@ -13,6 +13,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#define QUEUE_CAPACITY_MAX ((size_t) 1 << 24)
+
 typedef struct Lane {
         void **items;
         size_t capacity;
@@ -28,6 +30,7 @@ struct Queue {
         Lane urgent;
         bool is_closed;
         int fd;
+        void *slots[];
 };
 
 /* ---- lanes ---- */
@@ -73,26 +76,22 @@ static int queue_init_locks(Queue *queue) {
 }
 
 int queue_new(size_t capacity, bool with_fd, Queue **ret) {
-        if (capacity == 0)
+        if (capacity == 0 || capacity > QUEUE_CAPACITY_MAX)
                 return -EINVAL;
-        _cleanup_(base_freep) void **ordinary = calloc(capacity, sizeof *ordinary);
-        _cleanup_(base_freep) void **urgent = calloc(QUEUE_URGENT_MAX, sizeof *urgent);
-        _cleanup_(base_freep) Queue *queue = calloc(1, sizeof *queue);
-        _cleanup_(base_closep) int fd = -1;
-        if (!ordinary || !urgent || !queue)
+        /* Both lanes behind the queue itself: one allocation, so that a failure leaves nothing half built. */
+        Queue *queue = calloc(1, sizeof *queue + (capacity + QUEUE_URGENT_MAX) * sizeof(void *));
+        if (!queue)
                 return -ENOMEM;
-        if (with_fd) {
-                fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-                if (fd < 0)
-                        return -errno;
-        }
-        int r = queue_init_locks(queue);
-        if (r < 0)
+        queue->ordinary = (Lane){ .items = queue->slots, .capacity = capacity };
+        queue->urgent = (Lane){ .items = queue->slots + capacity, .capacity = QUEUE_URGENT_MAX };
+        queue->fd = with_fd ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+        int r = with_fd && queue->fd < 0 ? -errno : queue_init_locks(queue);
+        if (r < 0) {
+                base_closep(&queue->fd);
+                free(queue);
                 return r;
-        queue->ordinary = (Lane){ .items = TAKE(ordinary), .capacity = capacity };
-        queue->urgent = (Lane){ .items = TAKE(urgent), .capacity = QUEUE_URGENT_MAX };
-        queue->fd = TAKE_FD(fd);
-        *ret = TAKE(queue);
+        }
+        *ret = queue;
         return 0;
 }
 
@@ -102,7 +101,6 @@ static void queue_drop(Lane *lane, void (*drop)(void *item)) {
                 if (drop)
                         drop(item);
         }
-        free(lane->items);
 }
 
 Queue *queue_free(Queue *queue, void (*drop)(void *item)) {

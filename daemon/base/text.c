@@ -22,7 +22,7 @@ static bool text_reserve(Text *text, size_t more) {
                 text->error = -ENOMEM;
                 return false;
         }
-        if (needed <= text->capacity)
+        if (text->data && needed <= text->capacity)
                 return true;
         size_t capacity = text->capacity < 64 ? 64 : text->capacity;
         while (capacity < needed)

@@ -60,7 +60,7 @@ static int read_plan(const char *where, const char *value, DayPlan *plan, char *
                 return 0;
         const char *p = value;
         for (;;) {
-                OpenInterval interval;
+                OpenInterval interval = { 0 };
                 while (is_space(*p))
                         p++;
                 if (*p == '\0')
@@ -181,7 +181,7 @@ static int compare_dated(const void *a, const void *b) {
 static int read_dates(const char *key, int64_t *ret_first, int64_t *ret_last, char **ret_text) {
         const char *second = strstr(key, "..");
         size_t size = second ? (size_t) (second - key) : strlen(key);
-        int64_t first, last;
+        int64_t first = 0, last = 0;
         if (time_parse_date(key, size, &first) != 0 || (second && time_parse_date(second + 2, strlen(second + 2), &last) != 0))
                 return worktime_problem(ret_text, WORKTIME_E_SYNTAX,
                         "except[\"%s\"]: must be a date such as \"2026-12-24\" or \"2026-12-24..2026-12-26\"", key);
@@ -198,7 +198,7 @@ static int read_dates(const char *key, int64_t *ret_first, int64_t *ret_last, ch
 
 static int calendar_read_except(Calendar *calendar, const CalendarSpec *spec, char **ret_text) {
         size_t n_days = 0;
-        int64_t first, last;
+        int64_t first = 0, last = 0;
         for (size_t i = 0; i < spec->n_except; i++) {
                 int r = read_dates(spec->except[i].key, &first, &last, ret_text);
                 if (r != 0)

@@ -61,6 +61,19 @@ typedef struct Reading {
         size_t n_overrides;
 } Reading;
 
+static int copy_all(Reading *reading, const char *data, size_t size, char **ret) {
+        if (size > HOLIDAYS_SIZE_MAX)
+                return worktime_problem(
+                        reading->ret_text, WORKTIME_E_HOLIDAYS, "holidays: %s: larger than %d bytes", reading->name, HOLIDAYS_SIZE_MAX);
+        char *copy = malloc(size + 1);
+        if (!copy)
+                return -ENOMEM;
+        memcpy(copy, data, size);
+        copy[size] = '\0';
+        *ret = copy;
+        return 0;
+}
+
 static int days_add(Holidays *days, int64_t day) {
         if (days->n == days->capacity) {
                 size_t capacity = days->capacity == 0 ? 64 : days->capacity * 2;
@@ -300,9 +313,6 @@ static int calendar_object_read(Reading *reading, icalcomponent *object) {
 }
 
 static int file_read(Reading *reading, const char *data, size_t size) {
-        if (size > HOLIDAYS_SIZE_MAX)
-                return worktime_problem(
-                        reading->ret_text, WORKTIME_E_HOLIDAYS, "holidays: %s: larger than %d bytes", reading->name, HOLIDAYS_SIZE_MAX);
         const char *begin = memchr(data, '\0', size) ? NULL : strstr(data, "BEGIN:VCALENDAR");
         /* What stands before it can only be a byte order mark or blanks; libical would complain of it on stderr. */
         if (!begin || begin - data > 16 || !strstr(begin, "END:VCALENDAR"))
@@ -326,18 +336,10 @@ static int file_read(Reading *reading, const char *data, size_t size) {
 }
 
 int holidays_read(const char *path, const char *data, size_t size, Holidays *holidays, char **ret_text) {
-        _cleanup_(base_freep) char *own = NULL;
+        _cleanup_(base_freep) char *own = NULL; /* with a NUL at its end */
         Reading reading = { .name = path ? path : "the calendar file", .holidays = holidays, .ret_text = ret_text };
-        int r = 0;
-        if (data) {
-                own = size < SIZE_MAX ? malloc(size + 1) : NULL;
-                if (!own)
-                        return -ENOMEM;
-                memcpy(own, data, size);
-                own[size] = '\0';
-        } else
-                r = read_all(path, &own, &size, ret_text);
-        if (r == 0)
+        int r = data ? copy_all(&reading, data, size, &own) : path ? read_all(path, &own, &size, ret_text) : -EINVAL;
+        if (r == 0 && own)
                 r = file_read(&reading, own, size);
         free(reading.excluded.days);
         return r;

@@ -135,7 +135,7 @@ int zone_new(const char *name, Zone **ret) {
                 return -ENOMEM;
         atomic_init(&zone->n_refs, 1);
         zone->table_end_us = year_start_us(ZONE_SHAPES_LAST + 1);
-        memcpy(zone->name, name, strlen(name));
+        (void) snprintf(zone->name, sizeof zone->name, "%s", name);
         GTimeZone *tz = g_time_zone_new_identifier(name);
         if (!tz) {
                 zone_unref(zone);
