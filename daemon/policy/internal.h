@@ -34,8 +34,8 @@ void sandbox_charge(lua_State *L, uint64_t steps);
 
 typedef struct Loader {
         lua_State *L;
-        Arena *arena;     /* of the rule set: everything compiled lives here */
-        RuleSet *rules;   /* heads are there from pass 3 on */
+        Arena *arena;   /* of the rule set: everything compiled lives here */
+        RuleSet *rules; /* heads are there from pass 3 on */
         PolicyReport *report;
         const Rule *rule; /* the declaration being compiled: problems are placed here */
         bool out_of_memory;
@@ -54,7 +54,8 @@ const char *const *loader_names(Loader *loader, RuleKind kind, size_t *ret_n);
 /* ---- condition.c ----
  * Compiling keeps everything in loader->arena and nothing elsewhere, so that a Lua memory error may leave it by longjmp: call the passes
  * inside one protected call. Functions are kept as references in the registry (luaL_ref), so they must be compiled before sandbox_seal.
- * Names of lists, segments, statuses, teams, members, groups are resolved through the heads in loader->rules; their bodies are not looked at. */
+ * Names of lists, segments, statuses, teams, members, groups are resolved through the heads in loader->rules; their bodies are not looked
+ * at. */
 
 /* Pass 1: registers any, all, none, did, one_of, is_not, has, word, starts, ends, like, ge, gt, le, lt, between, present, absent,
  * in_list as globals of the sandbox: they build tagged tables. */
@@ -99,7 +100,7 @@ typedef struct RuleSetBody {
         const Rule *const *by_name; /* sorted by kind, then name */
         size_t n_by_name;
         const GradeUse *grade_uses; /* while loading */
-        uint64_t last_serial; /* counts subjects: policy_judge gives each the next one */
-        uint64_t lead_serial; /* of the subject the sandbox's `lead` table was built for; 0 = none */
+        uint64_t last_serial;       /* counts subjects: policy_judge gives each the next one */
+        uint64_t lead_serial;       /* of the subject the sandbox's `lead` table was built for; 0 = none */
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }

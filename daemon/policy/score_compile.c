@@ -439,8 +439,10 @@ static void check_level(Loader *loader, ScoreBody *score) {
         score->level = level;
 }
 
-static void check_weights(Loader *loader, const Group *group) {
+static void check_weights(Loader *loader, size_t place) {
         RuleSet *rules = loader->rules;
+        const Group *group = &rules->groups[place];
+        bool weights = group->weights;
         int64_t sum_mp = 0;
 
         loader->rule = &group->rule;
@@ -451,13 +453,13 @@ static void check_weights(Loader *loader, const Group *group) {
                         continue;
                 sum_mp += score->weight_mp;
                 loader->rule = &score->public.rule;
-                if (group->weights && !score->has_weight)
+                if (weights && !score->has_weight)
                         loader_error(loader, "group \"%s\" has weights: this needs weight and best_of", group->rule.name);
-                else if (!group->weights && score->has_weight)
+                else if (!weights && score->has_weight)
                         loader_error(loader, "weight needs a group that says weights = true");
         }
         loader->rule = &group->rule;
-        if (group->weights && sum_mp != WEIGHT_SUM_MP)
+        if (weights && sum_mp != WEIGHT_SUM_MP)
                 loader_error(loader, "its weights sum to %g, not to 100", (double) sum_mp / 1000.0);
 }
 
@@ -491,7 +493,7 @@ int score_check(Loader *loader) {
                         score->is_watched = true;
         }
         for (size_t i = 0; i < rules->n_groups; i++)
-                check_weights(loader, &rules->groups[i]);
+                check_weights(loader, i);
         check_grade_uses(loader);
         loader->rule = rule;
         return loader->out_of_memory ? -ENOMEM : 0;

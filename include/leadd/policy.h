@@ -17,18 +17,40 @@
 #define POLICY_SEGMENTS_MAX 256
 #define POLICY_GROUPS_MAX 16
 #define POLICY_STEPS_MAX 16
-#define POLICY_CHAIN_MAX 8          /* automatic moves in one event */
+#define POLICY_CHAIN_MAX 8 /* automatic moves in one event */
 #define POLICY_LUA_MEMORY_MAX (16 * 1024 * 1024)
-#define POLICY_STEPS_BUDGET 200000  /* Lua instructions of one rule function on one lead */
-#define POLICY_CPU_BUDGET_US 50000  /* backstop */
+#define POLICY_STEPS_BUDGET 200000 /* Lua instructions of one rule function on one lead */
+#define POLICY_CPU_BUDGET_US 50000 /* backstop */
 
 typedef struct RuleSet RuleSet;
 typedef struct Condition Condition; /* compiled; belongs to its rule set */
 
 typedef enum RuleKind {
-        RULE_PRINCIPLE = 1, RULE_SETTINGS, RULE_CALENDAR, RULE_TEAM, RULE_MEMBER, RULE_STATUS, RULE_CRITERION, RULE_MOVE, RULE_REASON, RULE_FENCE,
-        RULE_LIST, RULE_SEGMENT, RULE_GROUP, RULE_SCORE, RULE_GRADE, RULE_JUNK, RULE_ROUTE, RULE_SLA, RULE_CHANNEL, RULE_MESSAGE, RULE_CAMPAIGN,
-        RULE_TRACK, RULE_FEED, RULE_ADAPTER, RULE_TEST,
+        RULE_PRINCIPLE = 1,
+        RULE_SETTINGS,
+        RULE_CALENDAR,
+        RULE_TEAM,
+        RULE_MEMBER,
+        RULE_STATUS,
+        RULE_CRITERION,
+        RULE_MOVE,
+        RULE_REASON,
+        RULE_FENCE,
+        RULE_LIST,
+        RULE_SEGMENT,
+        RULE_GROUP,
+        RULE_SCORE,
+        RULE_GRADE,
+        RULE_JUNK,
+        RULE_ROUTE,
+        RULE_SLA,
+        RULE_CHANNEL,
+        RULE_MESSAGE,
+        RULE_CAMPAIGN,
+        RULE_TRACK,
+        RULE_FEED,
+        RULE_ADAPTER,
+        RULE_TEST,
 } RuleKind;
 const char *rule_kind_name(RuleKind kind);
 
@@ -42,7 +64,10 @@ typedef struct Rule {
         const char *doc;
 } Rule;
 
-typedef struct Principle { Rule rule; const char *text; } Principle;
+typedef struct Principle {
+        Rule rule;
+        const char *text;
+} Principle;
 
 typedef struct Settings {
         Rule rule;
@@ -50,15 +75,24 @@ typedef struct Settings {
         Zone *zone;
         const char *phone_region;
         Duration keep_done, retain;
-        const char *ops; /* address */
+        const char *ops;              /* address */
         const char *const *spool_may; /* "DIRECTORY FAMILY": directories that may claim outcome, owner, erased */
         size_t n_spool_may;
 } Settings;
 
-typedef struct CalendarDecl { Rule rule; Calendar *calendar; } CalendarDecl;
+typedef struct CalendarDecl {
+        Rule rule;
+        Calendar *calendar;
+} CalendarDecl;
 
-typedef struct Skill { const char *name; const char *const *values; size_t n_values; } Skill;
-typedef struct Absence { int64_t from_us, to_us; } Absence;
+typedef struct Skill {
+        const char *name;
+        const char *const *values;
+        size_t n_values;
+} Skill;
+typedef struct Absence {
+        int64_t from_us, to_us;
+} Absence;
 
 typedef struct Team Team;
 typedef struct Member Member;
@@ -66,9 +100,9 @@ struct Member {
         Rule rule;
         const Team *team;
         const char *user, *email;
-        uint32_t weight, rank; /* weight default 1 */
+        uint32_t weight, rank;                      /* weight default 1 */
         uint32_t max_unaccepted, max_open, per_day; /* 0 = unlimited */
-        const CalendarDecl *calendar; /* NULL = the team's */
+        const CalendarDecl *calendar;               /* NULL = the team's */
         const Skill *skills;
         size_t n_skills;
         const Absence *absences; /* `away`, days in the member's zone */
@@ -85,9 +119,9 @@ struct Team {
         const Member *head;
         Strategy strategy;
         OnAbsence on_absence;
-        const Member *deputy; /* of members that name none */
+        const Member *deputy;         /* of members that name none */
         const Member *const *members; /* sorted by name */
-        size_t n_members; /* 0: its leads are a queue */
+        size_t n_members;             /* 0: its leads are a queue */
 };
 
 typedef enum StatusKind { STATUS_OPEN, STATUS_SLA, STATUS_FINAL } StatusKind;
@@ -99,8 +133,14 @@ typedef struct Status {
         const char *renamed_from;
 } Status;
 
-typedef struct Need { const char *name; const Condition *condition; } Need; /* a criterion (name) or a bare condition (name NULL) */
-typedef struct Criterion { Rule rule; const Condition *when; } Criterion;
+typedef struct Need {
+        const char *name;
+        const Condition *condition;
+} Need; /* a criterion (name) or a bare condition (name NULL) */
+typedef struct Criterion {
+        Rule rule;
+        const Condition *when;
+} Criterion;
 
 typedef struct Reason {
         Rule rule;
@@ -140,12 +180,26 @@ typedef struct Fence {
         Duration hold;
 } Fence;
 
-typedef struct Segment { Rule rule; const Condition *when; } Segment;
-typedef struct Group { Rule rule; int64_t min_mp, max_mp; Duration half_life; bool weights; } Group; /* _mp: milli-points */
-typedef struct Score Score;   /* evaluated by policy_judge only */
-struct Score { Rule rule; const Group *group; };
+typedef struct Segment {
+        Rule rule;
+        const Condition *when;
+} Segment;
+typedef struct Group {
+        Rule rule;
+        int64_t min_mp, max_mp;
+        Duration half_life;
+        bool weights;
+} Group;                    /* _mp: milli-points */
+typedef struct Score Score; /* evaluated by policy_judge only */
+struct Score {
+        Rule rule;
+        const Group *group;
+};
 
-typedef struct Band { const char *name; int64_t from_mp; } Band;
+typedef struct Band {
+        const char *name;
+        int64_t from_mp;
+} Band;
 typedef struct Grade {
         Rule rule;
         const Band *fit, *engagement; /* highest first */
@@ -153,7 +207,11 @@ typedef struct Grade {
         int64_t leave_mp;
 } Grade;
 
-typedef struct Match { const char *skill; FieldId field; const char *key; } Match;
+typedef struct Match {
+        const char *skill;
+        FieldId field;
+        const char *key;
+} Match;
 typedef struct Route {
         Rule rule;
         const Condition *when; /* NULL = unconditional */
@@ -166,7 +224,7 @@ typedef struct Route {
 typedef enum SlaClock { CLOCK_OWNER, CLOCK_TEAM, CLOCK_WALL, CLOCK_CALENDAR } SlaClock;
 typedef struct SlaStep {
         Duration at;
-        Duration every; /* 0 = once; only the last step repeats */
+        Duration every;            /* 0 = once; only the last step repeats */
         const char *const *remind; /* "owner", "head", "ops", or a member's name */
         size_t n_remind;
         bool reassign;
@@ -187,11 +245,34 @@ typedef struct Sla {
 } Sla;
 
 typedef enum Via { VIA_JOURNAL, VIA_SENDMAIL, VIA_SMTP, VIA_EXEC, VIA_WEBHOOK, VIA_DROP } Via;
-typedef struct Channel { Rule rule; Via via; const char *from; const char *target; bool quiet_recipient; } Channel;
-typedef struct Message { Rule rule; const Channel *channel; const char *to; const char *subject, *body; } Message;
-typedef struct Feed { Rule rule; Via via; const char *const *types; size_t n_types; } Feed;
-typedef struct AdapterDecl { Rule rule; Adapter adapter; } AdapterDecl;
-typedef struct List { Rule rule; const char *const *items; size_t n_items; } List; /* case-folded, sorted */
+typedef struct Channel {
+        Rule rule;
+        Via via;
+        const char *from;
+        const char *target;
+        bool quiet_recipient;
+} Channel;
+typedef struct Message {
+        Rule rule;
+        const Channel *channel;
+        const char *to;
+        const char *subject, *body;
+} Message;
+typedef struct Feed {
+        Rule rule;
+        Via via;
+        const char *const *types;
+        size_t n_types;
+} Feed;
+typedef struct AdapterDecl {
+        Rule rule;
+        Adapter adapter;
+} AdapterDecl;
+typedef struct List {
+        Rule rule;
+        const char *const *items;
+        size_t n_items;
+} List; /* case-folded, sorted */
 
 struct RuleSet {
         const char *directory;
@@ -200,27 +281,46 @@ struct RuleSet {
         const Rule *const *rules; /* everything declared, by index */
         size_t n_rules;
         const Settings *settings; /* never NULL after a full load */
-        const Principle *principles; size_t n_principles;
-        const CalendarDecl *calendars; size_t n_calendars;
-        const Team *teams; size_t n_teams;
-        const Member *members; size_t n_members;
-        const Status *statuses; size_t n_statuses;
+        const Principle *principles;
+        size_t n_principles;
+        const CalendarDecl *calendars;
+        size_t n_calendars;
+        const Team *teams;
+        size_t n_teams;
+        const Member *members;
+        size_t n_members;
+        const Status *statuses;
+        size_t n_statuses;
         const Status *initial;
-        const Criterion *criteria; size_t n_criteria;
-        const Move *moves; size_t n_moves;
-        const Reason *reasons; size_t n_reasons;
-        const Fence *fences; size_t n_fences;
-        const List *lists; size_t n_lists;
-        const Segment *segments; size_t n_segments;
-        const Group *groups; size_t n_groups;
-        const Score *const *scores; size_t n_scores;
+        const Criterion *criteria;
+        size_t n_criteria;
+        const Move *moves;
+        size_t n_moves;
+        const Reason *reasons;
+        size_t n_reasons;
+        const Fence *fences;
+        size_t n_fences;
+        const List *lists;
+        size_t n_lists;
+        const Segment *segments;
+        size_t n_segments;
+        const Group *groups;
+        size_t n_groups;
+        const Score *const *scores;
+        size_t n_scores;
         const Grade *grade; /* NULL = none */
-        const Route *routes; size_t n_routes;
-        const Sla *slas; size_t n_slas;
-        const Channel *channels; size_t n_channels;
-        const Message *messages; size_t n_messages;
-        const Feed *feeds; size_t n_feeds;
-        const AdapterDecl *adapters; size_t n_adapters;
+        const Route *routes;
+        size_t n_routes;
+        const Sla *slas;
+        size_t n_slas;
+        const Channel *channels;
+        size_t n_channels;
+        const Message *messages;
+        size_t n_messages;
+        const Feed *feeds;
+        size_t n_feeds;
+        const AdapterDecl *adapters;
+        size_t n_adapters;
 };
 
 /* ---- loading ---- */
@@ -284,35 +384,36 @@ typedef struct Activity {
 /* Everything a rule can read. Filled by decide; segments, scores and grade by policy_judge. */
 typedef struct Subject {
         int64_t now_us;
-        const Facts *facts; /* the profile */
-        const char *source; /* of the newest record, up to the slash */
-        const char *lead_id; /* "L-42" */
+        const Facts *facts;      /* the profile */
+        const char *source;      /* of the newest record, up to the slash */
+        const char *lead_id;     /* "L-42" */
         const Activity *history; /* oldest first */
         size_t n_history;
         const Status *status;
-        const char *owner; /* NULL = nobody */
+        const char *owner;                          /* NULL = nobody */
         int64_t created_us, entered_us, touched_us; /* for age, in_status, idle */
-        const char *prior_grade; /* for `leave`; NULL = none */
-        uint64_t serial; /* policy's own: start with 0 (`= {}`); policy_judge numbers the subject. Facts and history stay as they are from then on */
+        const char *prior_grade;                    /* for `leave`; NULL = none */
+        uint64_t serial; /* policy's own: start with 0 (`= {}`); policy_judge numbers the subject. Facts and history stay as they are from
+                            then on */
         /* filled by policy_judge: */
         uint64_t segments[POLICY_SEGMENTS_MAX / 64]; /* by index in RuleSet.segments */
         int64_t group_mp[POLICY_GROUPS_MAX];         /* by index in RuleSet.groups */
         int64_t fit_mp, engagement_mp;
-        char grade[32]; /* "A1", "?3"; "" = no grade declared */
-        bool fit_known; /* false: letter is '?' */
-        int64_t next_change_us; /* the earliest instant at which something that was read can change by itself; TIME_NONE. policy_judge starts it,
-                                   policy_holds moves it closer. It may be too early (then judge again), never too late */
+        char grade[32];         /* "A1", "?3"; "" = no grade declared */
+        bool fit_known;         /* false: letter is '?' */
+        int64_t next_change_us; /* the earliest instant at which something that was read can change by itself; TIME_NONE. policy_judge
+                                   starts it, policy_holds moves it closer. It may be too early (then judge again), never too late */
 } Subject;
 
 /* What one rule did; kept with the event. Only matched or failed rules are stored. */
 typedef struct Receipt {
         const Rule *rule;
         bool matched, failed;
-        int64_t points_mp;             /* what it added to its group; for a group (stored when min or max cut it): its value */
-        int64_t before_mp, after_mp;   /* before and after decay and cap; for a group: before and after min and max */
-        uint64_t event;                /* the newest activity that counted, 0 = none */
-        const char *note;              /* the function's note or the error, NULL */
-        const char *trace;             /* explain only: "person.seniority = \"director\"; company.employees absent", NULL */
+        int64_t points_mp;           /* what it added to its group; for a group (stored when min or max cut it): its value */
+        int64_t before_mp, after_mp; /* before and after decay and cap; for a group: before and after min and max */
+        uint64_t event;              /* the newest activity that counted, 0 = none */
+        const char *note;            /* the function's note or the error, NULL */
+        const char *trace;           /* explain only: "person.seniority = \"director\"; company.employees absent", NULL */
 } Receipt;
 typedef struct Receipts {
         Receipt *items;
@@ -332,10 +433,11 @@ int policy_holds(RuleSet *rules, const Condition *condition, Subject *subject, A
 enum { POLICY_E_FAILED = 2 };
 
 /* The condition over one activity alone (wake_on, roll_on, junk). */
-int policy_matches_activity(RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret);
+int policy_matches_activity(
+        RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret);
 
-/* Replaces ${lead.person.name}, ${lead.id}, ${due}, ${owner}, ${status}, ${grade}, ${rule} in a message's text. Unknown names were errors at load;
- * absent values give "". Control characters of values become spaces. */
+/* Replaces ${lead.person.name}, ${lead.id}, ${due}, ${owner}, ${status}, ${grade}, ${rule} in a message's text. Unknown names were errors
+ * at load; absent values give "". Control characters of values become spaces. */
 typedef struct MessageContext {
         const Subject *subject;
         const char *owner, *due, *rule, *recipient;
