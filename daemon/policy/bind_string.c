@@ -179,7 +179,7 @@ static int string_search(lua_State *L, const char *function, bool find) {
                         return 1;
                 }
                 lua_pushinteger(L, (lua_Integer) at + 1);
-                lua_pushinteger(L, (lua_Integer) (at + pattern_size));
+                lua_pushinteger(L, (lua_Integer) at + (lua_Integer) pattern_size);
                 return 2;
         }
         PatternMatch match;

@@ -61,7 +61,7 @@ static int text_compare(const void *a, const void *b) { return strcmp(*(const ch
 
 /* The word nearest to name, by an order that is the same in every process; [-0, +0, e]. The words are at upvalue 1. */
 static const char *closest_word(lua_State *L, const char *name) {
-        const char *words[200];
+        const char *words[200] = { NULL };
         size_t n = 0;
         lua_pushnil(L);
         while (lua_next(L, lua_upvalueindex(1))) {

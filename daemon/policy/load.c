@@ -564,23 +564,35 @@ static int load_run(Load *load) {
         return r;
 }
 
+/* An empty rule set with its arena and its sandbox. */
+static int rules_new(const char *directory, RuleSet **ret) {
+        RuleSetBody *body = calloc(1, sizeof(RuleSetBody));
+        if (!body)
+                return -ENOMEM;
+        int r = sandbox_new(&body->sandbox);
+        body->arena = arena_new(POLICY_ARENA_MAX);
+        if (r == 0 && body->arena)
+                body->public.directory = arena_strdup(body->arena, directory);
+        if (r == 0 && !body->public.directory)
+                r = -ENOMEM;
+        if (r < 0) {
+                (void) policy_free(&body->public);
+                return r;
+        }
+        *ret = &body->public;
+        return 0;
+}
+
 static int load_any(const char *directory, const void *archive, size_t archive_size, unsigned flags, RuleSet **ret, PolicyReport *report) {
         *report = (PolicyReport){};
         _cleanup_(policy_freep) RuleSet *rules = NULL;
         _cleanup_(arena_freep) Arena *scratch = arena_new(POLICY_ARENA_MAX);
-        RuleSetBody *body = calloc(1, sizeof(RuleSetBody));
-        if (!body)
+        if (!scratch)
                 return -ENOMEM;
-        rules = &body->public;
-        body->arena = arena_new(POLICY_ARENA_MAX);
-        if (!scratch || !body->arena)
-                return -ENOMEM;
-        int r = sandbox_new(&body->sandbox);
+        int r = rules_new(directory ? directory : "", &rules);
         if (r < 0)
                 return r;
-        rules->directory = arena_strdup(body->arena, directory ? directory : "");
-        if (!rules->directory)
-                return -ENOMEM;
+        RuleSetBody *body = policy_body(rules);
         Load load = { .loader = { .L = sandbox_state(body->sandbox), .arena = body->arena, .rules = rules, .report = report },
                 .body = body,
                 .scratch = scratch,

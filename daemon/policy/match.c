@@ -10,6 +10,7 @@
  */
 #include "sandbox.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <lauxlib.h>
 
@@ -208,6 +209,7 @@ static const char *match_here(PatternMatch *match, const char *s, const char *p)
 
 bool match_find(
         PatternMatch *match, lua_State *L, const char *text, size_t text_size, size_t from, const char *pattern, size_t pattern_size) {
+        assert(text && pattern);
         *match = (PatternMatch){ .L = L, .text = text, .text_end = text + text_size, .pattern_end = pattern + pattern_size };
         if (pattern_size > MATCH_PATTERN_MAX)
                 (void) match_fault(match, "it is too long");

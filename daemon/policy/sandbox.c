@@ -188,10 +188,10 @@ static const char *sandbox_spent_text(const Sandbox *sandbox, char buf[static 96
                 snprintf(buf, 96, "took too long: more than %lld ms of processor time", (long long) (sandbox->cpu_max_us / 1000));
                 break;
         case SPENT_MEMORY:
-                snprintf(buf, 96, "took too much memory: more than %u MiB", POLICY_LUA_MEMORY_MAX / 1024 / 1024);
+                snprintf(buf, 96, "took too much memory: more than %d MiB", POLICY_LUA_MEMORY_MAX / 1024 / 1024);
                 break;
         case SPENT_STRING:
-                snprintf(buf, 96, "made too long a text: more than %u KiB", POLICY_LUA_STRING_MAX / 1024);
+                snprintf(buf, 96, "made too long a text: more than %d KiB", POLICY_LUA_STRING_MAX / 1024);
                 break;
         case SPENT_NOTHING:
                 buf[0] = '\0';
@@ -381,7 +381,7 @@ int sandbox_collect(Sandbox *sandbox) {
 int sandbox_seal(Sandbox *sandbox) {
         Heap *heap = (Heap *) (void *) sandbox->block;
         _cleanup_(base_freep) Hole *holes = NULL;
-        size_t n_holes;
+        size_t n_holes = 0;
         lua_sethook(sandbox->L, NULL, 0, 0);
         /* The declarations go; what a function still refers to stays. */
         int r = sandbox_collect(sandbox);
