@@ -148,6 +148,26 @@ static void request_id__repeated_while_the_first_is_out__waits_for_its_answer(vo
         harness_stop(&h);
 }
 
+static void request_id__of_somebody_else__is_another_request(void **state) {
+        (void) state;
+        struct group *group = getgrnam("games");
+        if (geteuid() != 0 || !group)
+                skip();
+        Harness h;
+        harness_start_with(&h, harness_on_call, NULL, "games");
+        const uid_t uids[] = { 0, 65534, 65533 };
+        for (size_t i = 0; i < ARRAY_SIZE(uids); i++) {
+                int fd = harness_connect_as(&h, uids[i], group->gr_gid, NULL, 0);
+                free(harness_ask(&h, fd, MOVE("same")));
+                assert_int_equal(h.n_calls, i + 1);
+                control_set_reply(h.calls[i], json_object());
+                control_finish(h.calls[i]);
+                harness_run(&h);
+                (void) close(fd);
+        }
+        harness_stop(&h);
+}
+
 static void request_id__whose_call_failed__is_tried_again(void **state) {
         (void) state;
         Harness h;
@@ -515,6 +535,7 @@ int main(void) {
                 cmocka_unit_test(call__that_is_finished_without_an_answer__is_answered_as_failed),
                 cmocka_unit_test(request_id__repeated__gets_the_first_answer_without_being_carried_out),
                 cmocka_unit_test(request_id__repeated_while_the_first_is_out__waits_for_its_answer),
+                cmocka_unit_test(request_id__of_somebody_else__is_another_request),
                 cmocka_unit_test(request_id__whose_call_failed__is_tried_again),
                 cmocka_unit_test(request_id__after_very_many_others__is_forgotten),
                 cmocka_unit_test(submit__with_one_readable_file__gets_it_and_anything_else_is_refused),

@@ -403,6 +403,43 @@ static void program__before_a_strange_server__says_so(void **state) {
         (void) rmdir(directory);
 }
 
+/* The daemon goes away between taking a request and answering it: asked again under the same id, it says what became of it. */
+static void program__whose_connection_breaks__asks_again_with_the_same_id(void **state) {
+        (void) state;
+        char program[512], directory[] = "/tmp/leadd-leadctl-XXXXXX", words[256];
+        if (!find_leadctl(program))
+                skip();
+        assert_non_null(mkdtemp(directory));
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", directory);
+        int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(listening, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(listen(listening, 10), 0);
+        pid_t server = fork();
+        assert_true(server >= 0);
+        if (server == 0) {
+                char requests[2][4096] = { 0 };
+                static const char reply[] = "{\"parameters\":{\"lead\":\"L-42\",\"event\":7,\"duplicate\":true,\"summary\":\"\"}}";
+                for (unsigned i = 0; i < 2; i++) {
+                        int fd = accept(listening, NULL, NULL);
+                        if (read(fd, requests[i], sizeof(requests[i]) - 1) <= 0 || (i == 1 && write(fd, reply, sizeof(reply)) < 0))
+                                _exit(2);
+                        (void) close(fd);
+                }
+                _exit(base_streq(requests[0], requests[1]) && strstr(requests[0], "\"request_id\":\"") ? 0 : 1);
+        }
+        (void) close(listening);
+        (void) snprintf(words, sizeof(words), "--socket=%s/s|accept|42|--as|anna", directory);
+        Ran ran = run(program, words);
+        int status;
+        assert_int_equal(waitpid(server, &status, 0), server);
+        assert_int_equal(status, 0);
+        assert_int_equal(ran.code, 0);
+        assert_string_equal(ran.out, "L-42: done before\n");
+        (void) unlink(address.sun_path);
+        (void) rmdir(directory);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(arguments__of_a_table__are_understood_or_refused_with_a_hint),
@@ -412,6 +449,7 @@ int main(void) {
                 cmocka_unit_test(relative__of_a_table__reads_as_people_say_it),
                 cmocka_unit_test(program__without_a_daemon__answers_with_the_codes_of_the_manual),
                 cmocka_unit_test(program__before_a_strange_server__says_so),
+                cmocka_unit_test(program__whose_connection_breaks__asks_again_with_the_same_id),
         };
         return cmocka_run_group_tests_name("leadctl", tests, NULL, NULL);
 }

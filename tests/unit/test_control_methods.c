@@ -1,7 +1,7 @@
 /* SPD[\"person.address.country\"] = \"DE\"-License-Identifier: MIT */
 /* What the methods answer: a real Control before a real gate, store and rule set on a virtual clock. Only the daemon's wiring is the
  * test's. */
-#include "control_harness.h"
+#include "control_conform.h"
 #include "leadd/gate.h"
 
 static const char rules_text[] =
@@ -199,6 +199,7 @@ static json_t *ask(Fixture *f, const char *method, const char *parameters, char 
         const char *error = json_string_value(json_object_get(message, "error"));
         (void) snprintf(ret_error, 128, "%s", error ? error : "");
         json_t *reply = json_incref(json_object_get(message, "parameters"));
+        conform_reply(method, ret_error, reply);
         free(got);
         text_free(&request);
         return reply;

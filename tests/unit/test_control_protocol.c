@@ -487,7 +487,7 @@ static void pipeline__of_replies_nobody_reads__waits_instead_of_piling_up(void *
         int fd = harness_connect(&h);
         static const char request[] =
                 "{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"org.leadd.Leads\"}}";
-        const unsigned n = 2000; /* some 8 MB of replies */
+        const unsigned n = 4000; /* twice the backlog at which a reader is dropped */
         Text requests = { 0 }, got = { 0 };
         size_t at = 0;
         unsigned n_replies = 0;
