@@ -222,7 +222,7 @@ static int judge_payload(IntakeReader *reader, Judging *judging) {
                 const Adapter *adapter =
                         adapter_find(reader->context.settings, reader->context.directory, reader->format, judging->payload);
                 if (adapter) {
-                        judging->batch->holds_secret |= adapter->n_drop > 0 || adapter->secret;
+                        judging->batch->public.holds_secret |= adapter->n_drop > 0 || adapter->secret;
                         return adapter_apply(adapter, &reader->context, judging->payload, on_draft, judging);
                 }
         }
