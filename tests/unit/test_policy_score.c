@@ -430,6 +430,45 @@ static void weights__scorecard_of_an_automation_suite__gives_its_ratings(void **
         policy_free(rules);
 }
 
+/* ---- the language's own example ---- */
+
+/* The test that stands in section 5 of the language, over the rules of its section 3. */
+static void example__director_who_looked_at_prices__is_worth_what_the_language_says(void **state _unused_) {
+        _cleanup_(text_free) Text text = { 0 };
+        char buffer[4096];
+        FILE *file = fopen("tests/data/rules/language.lua", "re");
+
+        if (!file)
+                fail_msg("cannot read tests/data/rules/language.lua from here");
+        for (size_t n; (n = fread(buffer, 1, sizeof(buffer), file)) > 0;)
+                text_append_size(&text, buffer, n);
+        (void) fclose(file);
+        RuleSet *rules = rules_load(text.data);
+        Lead lead;
+        Receipts receipts = { 0 };
+        lead_begin(&lead);
+        lead_text(&lead, "person.email", "m@keller.example");
+        lead_text(&lead, "person.seniority", "director");
+        lead_set(&lead, "company.employees", value_integer(180));
+        lead_text(&lead, "company.country", "DE");
+        lead_set(&lead, "consent.contact", value_bool(true));
+        activity_text(&lead, lead_did(&lead, "page_viewed", 2 * US_PER_DAY), "activity.url", "/pricing");
+        lead_judge(&lead, rules, &receipts);
+        assert_non_null(receipt_of(&receipts, "SENIOR"));
+        assert_non_null(receipt_of(&receipts, "SIZE"));
+        assert_non_null(receipt_of(&receipts, "PRICING"));
+        assert_null(receipt_of(&receipts, "BUDGET"));
+        assert_int_equal(lead.subject.fit_mp, 40000);
+        assert_in_range(lead.subject.engagement_mp, 7000, 8000);
+        assert_string_equal(lead.subject.grade, "C4");
+        lead_set(&lead, "interest.budget.amount", value_integer(5));
+        receipts.n_items = 0;
+        lead_judge(&lead, rules, &receipts);
+        assert_string_equal(receipt_of(&receipts, "BUDGET")->note, "names a budget");
+        lead_end(&lead);
+        policy_free(rules);
+}
+
 /* ---- order and process ---- */
 
 static const char shuffled[] =
@@ -580,6 +619,7 @@ int main(void) {
                 cmocka_unit_test(half_life__of_a_group__falls_per_event_then_is_capped),
                 cmocka_unit_test(within__hours__looks_back_that_far),
                 cmocka_unit_test(weights__scorecard_of_an_automation_suite__gives_its_ratings),
+                cmocka_unit_test(example__director_who_looked_at_prices__is_worth_what_the_language_says),
                 cmocka_unit_test(scores__history_in_any_order_and_any_process__are_the_same),
                 cmocka_unit_test(scores__looked_at_daily__end_where_looking_once_ends),
                 cmocka_unit_test(scores__of_absurd_size__stay_in_bounds),
