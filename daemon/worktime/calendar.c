@@ -293,8 +293,13 @@ static int calendar_fill(Calendar *calendar, const CalendarSpec *spec, char **re
         if (!calendar->name)
                 return -ENOMEM;
         int r = zone_new(spec->zone, &calendar->zone);
-        if (r == WORKTIME_E_ZONE)
+        if (r == WORKTIME_E_ZONE) {
+                _cleanup_(base_freep) char *closest = zone_closest(spec->zone);
+                if (closest)
+                        return worktime_problem(
+                                ret_text, r, "zone: there is no time zone \"%.80s\"; did you mean \"%s\"?", spec->zone, closest);
                 return worktime_problem(ret_text, r, "zone: there is no time zone \"%.80s\" (names are like Europe/Berlin)", spec->zone);
+        }
         if (r == 0)
                 r = calendar_read_open(calendar, spec, ret_text);
         if (r != 0)

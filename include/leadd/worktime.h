@@ -24,6 +24,8 @@ enum {
 
 /* ---- zones ---- */
 int zone_new(const char *name, Zone **ret);
+/* For error texts: the zone that was probably meant by a name that is none, or NULL. The caller frees it. */
+char *zone_closest(const char *name);
 Zone *zone_ref(Zone *zone);
 Zone *zone_unref(Zone *zone);
 const char *zone_name(const Zone *zone);

@@ -56,6 +56,31 @@ static void zone_new__names__are_iana_names_or_refused(void **state) {
         assert_null(zone_unref(NULL));
 }
 
+static void zone_closest__wrong_names__find_the_one_that_was_meant(void **state) {
+        (void) state;
+        static const struct {
+                const char *name;
+                const char *want;
+        } cases[] = {
+                { "Europe/Berln", "Europe/Berlin" },
+                { "europe/berlin", "Europe/Berlin" },
+                { "America/New-York", "America/New_York" },
+                { "Berlin", "Europe/Berlin" },
+                { "Kolkatta", "Asia/Kolkata" },
+                { "Asia/Calcuta", "Asia/Calcutta" }, /* an old name is one, too */
+                { "the office clock", NULL },
+                { "", NULL },
+        };
+        if (access("/usr/share/zoneinfo/tzdata.zi", R_OK) != 0)
+                skip();
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(base_freep) char *got = zone_closest(cases[i].name);
+                if ((got == NULL) != (cases[i].want == NULL) || (got && !base_streq(got, cases[i].want)))
+                        fail_msg(
+                                "\"%s\": got %s, want %s", cases[i].name, got ? got : "nothing", cases[i].want ? cases[i].want : "nothing");
+        }
+}
+
 static void zone_offset_seconds__table__is_what_the_clocks_show(void **state) {
         (void) state;
         static const struct {
@@ -190,6 +215,7 @@ static void zone__shared_by_threads__answers_all_the_same(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(zone_new__names__are_iana_names_or_refused),
+                cmocka_unit_test(zone_closest__wrong_names__find_the_one_that_was_meant),
                 cmocka_unit_test(zone_offset_seconds__table__is_what_the_clocks_show),
                 cmocka_unit_test(zone_local_to_utc__table__takes_the_first_and_the_offset_before_a_gap),
                 cmocka_unit_test(zone_offset_seconds__many_instants__agrees_with_glib),
