@@ -303,6 +303,8 @@ static void call_end(ControlCall *call) {
                 if (!silent) {
                         if (call->reply || call->error)
                                 connection_send(c, call->error, TAKE(call->reply), false);
+                        else if (call->method && call->method->only_more) /* a stream without end ends when the daemon does */
+                                connection_send(c, "org.leadd.Control.Stopping", NULL, false);
                         else
                                 connection_send(
                                         c, "org.leadd.Control.Failed", json_pack("{s:s}", "text", "no answer could be made"), false);

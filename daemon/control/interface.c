@@ -151,7 +151,7 @@ const Interface interface_control = {
                  "\n"
                  "# What became of one record. result is accepted, duplicate, refused or dropped; reason, field and text say why.\n"
                  "type Result (index: int, result: string, lead: ?string, event: ?int, reason: ?string, field: ?string, text: ?string,\n"
-                 "  summary: ?string)\n"
+                 "  summary: ?string, status: ?string)\n"
                  "\n"
                  "# state is waiting, held (a file that was set aside) or rejects (its refused records).\n"
                  "type SpoolEntry (state: string, name: string, reason: ?string, text: ?string, size: int, since: ?string)\n",

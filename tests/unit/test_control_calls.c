@@ -69,6 +69,12 @@ static void call__that_is_finished_without_an_answer__is_answered_as_failed(void
         harness_receive(fd, &got, NULL);
         assert_string_equal(got.data, "{\"error\":\"org.leadd.Control.Failed\",\"parameters\":{\"text\":\"no answer could be made\"}}");
         text_free(&got);
+        free(harness_ask(&h, fd, "{\"method\":\"org.leadd.Control.Watch\",\"more\":true}"));
+        control_finish(h.calls[1]);
+        harness_run(&h);
+        harness_receive(fd, &got, NULL);
+        assert_string_equal(got.data, "{\"error\":\"org.leadd.Control.Stopping\",\"parameters\":{}}");
+        text_free(&got);
         (void) close(fd);
         harness_stop(&h);
 }
