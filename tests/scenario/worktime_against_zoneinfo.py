@@ -257,7 +257,7 @@ def dublin_differs():
 
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.SystemRandom().randrange(1 << 32)
-    n_rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 160
+    n_rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 100
     rng = random.Random(seed)
     print(f"seed {seed}")
     if not PROGRAM.exists():
