@@ -12,6 +12,9 @@
  *   lead.activities[i]: { type, time, name, url, campaign, asset, channel, value, count, properties, after_move }, newest first
  *   lead.segments[NAME] = true                                                             scores and later
  *   lead.status  lead.team  lead.owner  lead.grade  lead.fit  lead.engagement  lead.score[GROUP]   decisions only
+ *
+ * Nobody can know at which moment a function would say something else. One that is declared with a second parameter, `now`, is asked
+ * again every day; one that looks at points, which fall by themselves, should be, too.
  */
 #include "condition.h"
 #include <errno.h>

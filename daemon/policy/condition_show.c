@@ -6,7 +6,8 @@
 #include "condition.h"
 #include <inttypes.h>
 
-#define SHOWN_TEXT_MAX 80 /* bytes of a value in a trace */
+#define SHOWN_TEXT_MAX 80    /* bytes of a value in a trace */
+#define SHOWN_CHOICES_MAX 12 /* of a list of words or numbers */
 
 /* ---- values ---- */
 
@@ -65,15 +66,16 @@ static void show_elapsed(Text *out, int64_t us) {
 
 static void show_choices(Text *out, const Ref *ref, const Matcher *matcher) {
         const char *between = "";
+        size_t n = matcher->n_words + matcher->n_numbers + matcher->with_true + matcher->with_false;
 
         /* With "or" between them a reader could not tell where the choices end inside a longer condition. */
-        if (matcher->n_words + matcher->n_numbers + matcher->with_true + matcher->with_false > 1)
+        if (n > 1)
                 text_append(out, matcher->op == MATCH_EQUALS && !matcher->negate ? "one of " : "any of ");
-        for (size_t i = 0; i < matcher->n_words; i++, between = ", ") {
+        for (size_t i = 0; i < matcher->n_words && i < SHOWN_CHOICES_MAX; i++, between = ", ") {
                 text_append(out, between);
                 show_text(out, matcher->words[i].written, strlen(matcher->words[i].written));
         }
-        for (size_t i = 0; i < matcher->n_numbers; i++, between = ", ") {
+        for (size_t i = 0; i < matcher->n_numbers && i < SHOWN_CHOICES_MAX; i++, between = ", ") {
                 text_append(out, between);
                 if (ref->type == TYPE_POINTS)
                         show_typed(out, TYPE_POINTS, matcher->numbers[i].integer);
@@ -82,6 +84,8 @@ static void show_choices(Text *out, const Ref *ref, const Matcher *matcher) {
         }
         if (matcher->with_true || matcher->with_false)
                 text_printf(out, "%s%s", between, !matcher->with_true ? "false" : matcher->with_false ? "true, false" : "true");
+        if (matcher->n_words > SHOWN_CHOICES_MAX || matcher->n_numbers > SHOWN_CHOICES_MAX)
+                text_printf(out, ", ... (%zu)", n);
 }
 
 /* An open bound on whole units was moved by one unit at load. */

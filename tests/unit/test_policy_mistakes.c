@@ -79,6 +79,14 @@ static const Mistake mistakes[] = {
         { "reason 'r' { to = 'mql', wake_on = did{ type = 'x', at_least = 2 } }", "at_least does not fit: here one activity is looked at" },
         { "reason 'r' { to = 'mql', wake_on = function() end }", "a function cannot judge an activity" },
         { "reason 'r' { to = 'mql', wake_on = { country = 'DE' } }", "\"country\" is about the lead" },
+        /* words tampered with */
+        { "local g = one_of{ 'x' }; g.n = 5; criterion 'c' { when = { country = g } }", "\"country\" is a text and cannot equal a table" },
+        { "local g = one_of{ 'x' }; g.n = 1e9; criterion 'c' { when = { country = g } }", "more than 1000 values; make it a list" },
+        { "local g = has('x'); g[1] = nil; criterion 'c' { when = { country = g } }", "is compared with a text here, not with a nil" },
+        { "local h = any{ { country = 'DE' } }; h[1] = h; criterion 'c' { when = h }", "any needs a table" },
+        { "local t = {}; for i = 1, 1001 do t[i] = { country = 'DE' } end; criterion 'c' { when = any(t) }", "1001 entries; at most 1000" },
+        { "criterion 'c' { when = { ['country\\0x'] = 'DE' } }", "a key must be a name or a position" },
+        { "criterion 'c' { when = { country = '\\xff' } }", "the text is not valid UTF-8" },
         /* phases */
         { "segment 's' { when = { grade = 'A1' } }", "when: a segment cannot read \"grade\"" },
         { "segment 's' { when = { status = 'mql' } }", "a segment cannot read \"status\"" },
