@@ -140,6 +140,7 @@ static void function__what_it_answers__is_checked(void **state _unused_) {
                 { "function(lead) return lead.person.nothing.x end", false, true, 0, "rules.lua:2: " },
                 { "function(lead) return lead.nothing.x end", false, true, 0, "rules.lua:2: " },
                 { "function() error('no idea') end", false, true, 0, "rules.lua:2: " },
+                { "function(lead) lead.company.employees = 0; error('half done') end", false, true, 0, "rules.lua:2: " },
                 { "function() while true do end end", false, true, 0, "rules.lua:2: " },
                 { "function() local t = {} while true do t[#t + 1] = { #t } end end", false, true, 0, "rules.lua:2: " },
                 { "function() local function f() return 1 + f() end return f() end", false, true, 0, "rules.lua:2: " },
@@ -186,6 +187,25 @@ static void function__long_note__is_cut_at_two_hundred_characters(void **state _
         lead_judge(&lead, rules, &receipts);
         assert_int_equal(strlen(receipt_of(&receipts, "S")->note), 400);
         assert_true(utf8_is_valid(receipt_of(&receipts, "S")->note, 400));
+        lead_end(&lead);
+        policy_free(rules);
+}
+
+static void function__of_a_segment_that_breaks__leaves_the_others_alone(void **state _unused_) {
+        RuleSet *rules = rules_load("segment 'a' { when = function(lead) return lead.x.y end }\nsegment 'b' { when = { country = 'DE' } }\n"
+                                    "segment 'c' { when = none{ function(lead) return lead.x.y end } }\nsegment 'd' { when = any{ { "
+                                    "country = 'DE' }, function(lead) return lead.x.y end } }\n");
+        Lead lead;
+        Receipts receipts = { .all = true };
+
+        lead_begin(&lead);
+        lead_fill(&lead);
+        assert_int_equal(lead_judge(&lead, rules, &receipts)->segments[0], 0xa); /* b and d: what is decided first is not asked further */
+        assert_true(receipts.items[0].failed);
+        assert_non_null(receipts.items[0].note);
+        assert_false(receipts.items[1].failed);
+        assert_null(receipts.items[1].note);
+        assert_true(receipts.items[2].failed);
         lead_end(&lead);
         policy_free(rules);
 }
@@ -264,6 +284,7 @@ int main(void) {
                 cmocka_unit_test(function__with_a_long_history__sees_the_newest_hundred),
                 cmocka_unit_test(function__what_it_answers__is_checked),
                 cmocka_unit_test(function__long_note__is_cut_at_two_hundred_characters),
+                cmocka_unit_test(function__of_a_segment_that_breaks__leaves_the_others_alone),
                 cmocka_unit_test(function__that_keeps_state__cannot_reach_the_next_lead),
                 cmocka_unit_test(function__of_a_decision__sees_the_status_of_each_moment),
                 cmocka_unit_test(function__of_another_lead_not_judged__sees_that_lead),

@@ -208,6 +208,14 @@ static void change__of_durations_and_windows__is_foretold_to_the_microsecond(voi
                 { "did{ type = 'a', within = '3d' }", 1 },
                 { "did{ type = 'a', within = '2d' }", TIME_NONE },
                 { "did{ type = 'a' }", TIME_NONE },
+                { "did{ type = 'b', within = '5d' }", 4 * US_PER_DAY + 1 },               /* when the newest leaves */
+                { "did{ type = 'b', within = '5d', at_least = 2 }", 3 * US_PER_DAY + 1 }, /* the second newest */
+                { "did{ type = 'b', within = '5d', at_least = 4 }", 1 * US_PER_DAY + 1 }, /* the oldest counts three times */
+                { "did{ type = 'b', within = '5d', at_least = 6 }", TIME_NONE },          /* fewer will not do either */
+                { "did{ type = 'b', within = '5d', exactly = 5 }", 1 * US_PER_DAY + 1 },
+                { "did{ type = 'b', within = '5d', exactly = 6 }", TIME_NONE },
+                { "did{ type = 'b', within = '5d', distinct = 'url', at_least = 2 }", 3 * US_PER_DAY + 1 },
+                { "did{ type = 'b', within = '5d', distinct = 'url' }", 4 * US_PER_DAY + 1 },
                 { "function(lead) return true end", TIME_NONE },
                 { "function(lead, now) return true end", 15 * US_PER_HOUR }, /* the next day, UTC */
                 { "function(...) return true end", 15 * US_PER_HOUR },
@@ -221,6 +229,11 @@ static void change__of_durations_and_windows__is_foretold_to_the_microsecond(voi
                 RuleSet *rules = rules_load(text.data);
                 lead_begin(&lead);
                 lead_did(&lead, "a", 3 * US_PER_DAY);
+                Activity *first = lead_did(&lead, "b", 4 * US_PER_DAY);
+                activity_text(&lead, first, "activity.url", "/1");
+                activity_set(&lead, first, "activity.count", value_integer(3));
+                activity_text(&lead, lead_did(&lead, "b", 1 * US_PER_DAY), "activity.url", "/1");
+                activity_text(&lead, lead_did(&lead, "b", 2 * US_PER_DAY), "activity.url", "/2");
                 int64_t got_us = lead_judge(&lead, rules, NULL)->next_change_us;
                 int64_t want_us = cases[i].after_us == TIME_NONE ? TIME_NONE : NOW_US + cases[i].after_us;
                 if (got_us != want_us)
@@ -266,6 +279,9 @@ static const char changing[] =
         "score 'G' { group = 'fit', on = { type = 'b' }, each = -8 }\n"
         "score 'H' { group = 'extra', on = { type = 'a' }, each = 10 }\n"
         "score 'I' { group = 'fit', when = { idle = ge('10d') }, points = 15 }\n"
+        "group 'quiet' {} score 'J' { group = 'quiet', on = { type = 'a', within = '4d' }, points = 1 }\n" /* read by nobody but its absence
+                                                                                                            */
+        "score 'K' { group = 'engagement', points = 25, unless = 'J' }\n"
         "criterion 'c1' { when = { engagement = between(33, 66) } }\n"
         "criterion 'c2' { when = { ['score.extra'] = le(7) } }\n"
         "criterion 'c3' { when = { fit = is_not(25), in_status = lt('14d') } }\n"
