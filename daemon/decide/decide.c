@@ -106,7 +106,8 @@ static int make_history(Deciding *deciding, bool with_record) {
         deciding->history = ARENA_ARRAY(deciding->arena, Activity, n);
         if (!deciding->history)
                 return -ENOMEM;
-        memcpy(deciding->history, input->history, input->n_history * sizeof(Activity));
+        if (input->n_history > 0)
+                memcpy(deciding->history, input->history, input->n_history * sizeof(Activity));
         deciding->n_history = input->n_history;
         if (is_one)
                 deciding->history[deciding->n_history++] = now;
@@ -194,13 +195,25 @@ static int take_facts(Deciding *deciding) {
                 /* The rules lost the status this lead is in: it waits where it is, visibly, until they have it again. */
                 deciding_hold(
                         deciding, "rules", arena_printf(deciding->arena, "status \"%s\" is not in the rules", after->status), TIME_NONE);
-        } else {
-                after->status = deciding->status->rule.name;
-                if (after->held.by && base_streq(after->held.by, "rules"))
-                        after->held = (HeldState){ .next_look_us = TIME_NONE };
+                return after->held.text ? 0 : -ENOMEM;
         }
+        after->status = deciding->status->rule.name;
+        /* What held the lead is found again by the phases below, or is gone: a cause that nobody looks at would hold it for ever,
+         * and its instant, once past, would be due at once again and again. */
+        after->held = (HeldState){ .next_look_us = TIME_NONE };
         deciding->owner = after->owner ? policy_member(deciding->rules, after->owner) : NULL;
         return 0;
+}
+
+/* An owner who left, or whom the rules moved to another team, does not own an open lead: somebody else gets it. */
+static void drop_lost_owner(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        const Member *owner = deciding->owner;
+
+        if (!after->owner || deciding->status->kind == STATUS_FINAL || (owner && !owner->left && owner->team == deciding->status->team))
+                return;
+        deciding_set_owner(deciding, NULL, "rules", "the owner is no longer in the team");
+        after->unaccepted = false;
 }
 
 static int take_judgement(Deciding *deciding) {
@@ -320,9 +333,12 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
         if (r < 0)
                 return r;
         if (!deciding.status) {
-                timers_arm(&deciding);
-                return summarise_scores(&deciding);
+                /* Nothing is armed: what is due cannot be carried out before a reload brings the status back, and that looks at it. */
+                ret->after.wake_us = TIME_NONE;
+                r = ret->after.test ? 0 : effects_held(&deciding);
+                return r < 0 ? r : summarise_scores(&deciding);
         }
+        drop_lost_owner(&deciding);
 
         if (record->family == FAMILY_OUTCOME) {
                 if (base_streq(record->event, "assign"))

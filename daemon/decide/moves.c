@@ -127,6 +127,8 @@ static int carry_out(Deciding *deciding, const Move *move, const Status *to, con
                 deciding_set_owner(deciding, NULL, move->rule.name, NULL);
                 after->unaccepted = false;
         }
+        if (to->kind == STATUS_FINAL)
+                after->unaccepted = false; /* nothing is left to accept */
         if (reason && (reason->recycle_after.us || reason->recycle_after.workdays || reason->wake_on)) {
                 after->recycle_reason = reason->rule.name;
                 after->recycle_us = RECYCLE_UNTIL_WOKEN;

@@ -255,6 +255,7 @@ int route_lead(Deciding *deciding, const Member *except) {
         if (team->n_members == 0 || after->test || deciding->status->kind == STATUS_FINAL) {
                 if (deciding->owner)
                         deciding_set_owner(deciding, NULL, "queue", NULL);
+                after->unaccepted = false;
                 return 0;
         }
         if (deciding->owner && !except)

@@ -187,6 +187,9 @@ int timers_fire(Deciding *deciding) {
         r = find_calendar(deciding, sla, &calendar) ? 0 : -EINVAL;
         state->next_step = number + 1;
         state->next_due_us = r == 0 ? step_due(sla, calendar, state->start_us, number + 1, state->next_due_us) : TIME_NONE;
+        /* Repeats that were missed while nobody ran are not made up for, one after the other: the next is counted from now. */
+        if (r == 0 && number + 1 >= sla->n_steps && state->next_due_us != TIME_NONE && state->next_due_us <= deciding->input->now_us)
+                state->next_due_us = step_due(sla, calendar, state->start_us, number + 1, deciding->input->now_us);
         if (!step)
                 return 0;
         if (step->n_remind > 0 && !after->test) {

@@ -85,7 +85,9 @@ int64_t followup_jump_us(Followup *followup) {
 int followup_record(const LeadState *state, int64_t due_us, int64_t now_us, const uint8_t secret[static DIGEST_SIZE], Record **ret) {
         _cleanup_(record_freep) Record *record = record_new();
         const SlaState *sla = &state->sla;
-        bool is_step = sla->rule && sla->next_due_us != TIME_NONE && sla->next_due_us <= now_us;
+        /* A lead whose status the rules have lost cannot take a step: it is looked at, and the step keeps its id for when it counts. */
+        bool is_lost = state->held.by && base_streq(state->held.by, "rules");
+        bool is_step = sla->rule && sla->next_due_us != TIME_NONE && sla->next_due_us <= now_us && !is_lost;
         int r = 0;
 
         if (!record)

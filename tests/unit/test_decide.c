@@ -453,6 +453,143 @@ static void test_lead__is_judged_and_never_routed_or_told(void **state) {
         free(book);
 }
 
+/* The rules of the book, replaced by a reload: the same base with another team and more. */
+static void reload(Book *book, const char *team, const char *more) {
+        Book *other = malloc(sizeof *other);
+
+        assert_non_null(other);
+        open_book(other, team, more);
+        /* States point into the old set's names only through the arena's copies the store would make. */
+        for (size_t id = 1; id <= book->n_leads; id++) {
+                LeadState *lead = &book->leads[id];
+                lead->status = arena_strdup(book->arena, lead->status);
+                lead->owner = lead->owner ? arena_strdup(book->arena, lead->owner) : NULL;
+                lead->sla.rule = lead->sla.rule ? arena_strdup(book->arena, lead->sla.rule) : NULL;
+                lead->held.by = lead->held.by ? arena_strdup(book->arena, lead->held.by) : NULL;
+                lead->recycle_reason = lead->recycle_reason ? arena_strdup(book->arena, lead->recycle_reason) : NULL;
+        }
+        for (size_t i = 0; i < book->n_seats; i++)
+                book->seats[i].member = arena_strdup(book->arena, book->seats[i].member);
+        policy_free(book->rules);
+        book->rules = TAKE(other->rules);
+        close_book(other);
+        free(other);
+}
+
+static void look(Book *book, uint64_t lead) { (void) judge(book, lead, make_record(book, "timer.look", FAMILY_TIMER), "system:leadd"); }
+
+static void reload__held_lead_whose_cause_nobody_looks_at__is_free_and_never_due_at_once(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, "team \"desk\" { calendar = \"berlin\", head = \"a\", members = { a = { max_open = 1 } } }\n", NULL);
+        (void) hand_raise(book);
+        uint64_t lead = hand_raise(book);
+        assert_non_null(book->leads[lead].held.by);
+        assert_true(book->leads[lead].held.next_look_us > book->now_us);
+        /* What a reload amounts to that gives the status to a team without members: a queue, and nobody routes it. */
+        book->leads[lead].status = "inquiry";
+        book->n_history[lead] = 0;
+        book->now_us = book->leads[lead].held.next_look_us;
+        look(book, lead);
+        assert_null(book->leads[lead].held.by);
+        assert_true(book->leads[lead].wake_us == TIME_NONE || book->leads[lead].wake_us > book->now_us);
+        close_book(book);
+        free(book);
+}
+
+static void reload__status_is_gone__lead_waits_and_nothing_is_armed(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        uint64_t lead = hand_raise(book);
+        int64_t due_us = book->leads[lead].sla.next_due_us;
+        book->leads[lead].status = "vanished";
+        book->now_us = due_us;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].held.by, "rules");
+        assert_int_equal(book->leads[lead].wake_us, TIME_NONE);
+        assert_int_equal(book->leads[lead].sla.next_due_us, due_us);
+        /* It is back, and the step that was due is made up for. */
+        book->leads[lead].status = "mql";
+        look(book, lead);
+        assert_null(book->leads[lead].held.by);
+        assert_string_equal(book->decision.reminded_roles, "owner");
+        assert_int_equal(book->leads[lead].sla.next_step, 1);
+        close_book(book);
+        free(book);
+}
+
+static void reload__owner_left_or_vanished_or_changed_team__somebody_else_gets_the_lead(void **state) {
+        (void) state;
+        static const char *const teams[] = {
+                "team \"desk\" { calendar = \"berlin\", head = \"b\", members = { a = { left = true }, b = {} } }\n",
+                "team \"desk\" { calendar = \"berlin\", head = \"b\", members = { b = {} } }\n",
+                "team \"desk\" { calendar = \"berlin\", head = \"b\", members = { b = {} } }\n"
+                "team \"other\" { calendar = \"berlin\", head = \"a\", members = { a = {} } }\n",
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(teams); i++) {
+                Book *book = malloc(sizeof *book);
+                open_book(book, "team \"desk\" { calendar = \"berlin\", head = \"a\", members = { a = {} } }\n", NULL);
+                uint64_t lead = hand_raise(book);
+                assert_string_equal(book->leads[lead].owner, "a");
+                reload(book, teams[i], NULL);
+                book->now_us += US_PER_HOUR;
+                look(book, lead);
+                assert_string_equal(book->leads[lead].owner, "b");
+                assert_string_equal(book->decision.assignment.previous, "a");
+                assert_true(book->leads[lead].unaccepted);
+                assert_int_equal(book->leads[lead].sla.start_us, book->now_us);
+                close_book(book);
+                free(book);
+        }
+}
+
+static void reload__owner_vanished_and_nobody_is_free__lead_is_held_and_unowned(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, "team \"desk\" { calendar = \"berlin\", head = \"a\", members = { a = {} } }\n", NULL);
+        uint64_t lead = hand_raise(book);
+        reload(book, "team \"desk\" { calendar = \"berlin\", head = \"b\", members = { b = { away = { \"2026-03-01..2026-03-31\" } } } }\n",
+                NULL);
+        look(book, lead);
+        assert_null(book->leads[lead].owner);
+        assert_false(book->leads[lead].unaccepted);
+        assert_non_null(book->leads[lead].held.by);
+        close_book(book);
+        free(book);
+}
+
+static void sla__repeats_missed_while_nobody_ran__are_one_reminder(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        uint64_t lead = hand_raise(book);
+        book->now_us += 100 * US_PER_DAY;
+        unsigned n = 0;
+        while (book->leads[lead].sla.next_due_us != TIME_NONE && book->leads[lead].sla.next_due_us <= book->now_us && n < 50) {
+                look(book, lead);
+                n++;
+        }
+        assert_int_equal(n, 2); /* each step that was due, and no repeat */
+        close_book(book);
+        free(book);
+}
+
+static void move__into_a_final_status_by_another_than_the_owner__leaves_nothing_unaccepted(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511,
+                "status \"won\" { team = \"desk\", kind = \"final\", meaning = \"w\" }\n"
+                "move \"win\" { from = { \"mql\", \"sal\" }, to = \"won\", by = \"team\" }\n");
+        uint64_t lead = hand_raise(book);
+        assert_string_equal(book->leads[lead].owner, "a");
+        person(book, lead, "outcome.win", "rep:b", NULL, NULL);
+        assert_string_equal(book->leads[lead].status, "won");
+        assert_false(book->leads[lead].unaccepted);
+        close_book(book);
+        free(book);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(route__weights_5_1_1__turns_are_smooth),
@@ -467,6 +604,12 @@ int main(void) {
                 cmocka_unit_test(assign__by_hand__disturbs_no_turn_and_restarts_the_sla),
                 cmocka_unit_test(automatic__moves_that_would_go_round__stop),
                 cmocka_unit_test(test_lead__is_judged_and_never_routed_or_told),
+                cmocka_unit_test(reload__held_lead_whose_cause_nobody_looks_at__is_free_and_never_due_at_once),
+                cmocka_unit_test(reload__status_is_gone__lead_waits_and_nothing_is_armed),
+                cmocka_unit_test(reload__owner_left_or_vanished_or_changed_team__somebody_else_gets_the_lead),
+                cmocka_unit_test(reload__owner_vanished_and_nobody_is_free__lead_is_held_and_unowned),
+                cmocka_unit_test(sla__repeats_missed_while_nobody_ran__are_one_reminder),
+                cmocka_unit_test(move__into_a_final_status_by_another_than_the_owner__leaves_nothing_unaccepted),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
