@@ -129,12 +129,16 @@ static int claim_refuse(Source *source, Candidate *candidate, const struct stat 
                 source_wait(source, candidate, now_us + SPOOL_DISK_FULL_US);
                 return CLAIM_E_NOT_NOW;
         }
+        if (r < 0) {
+                source_wait(source, candidate, now_us + SPOOL_RETRY_US);
+                return r;
+        }
         if (r == HELD_E_LEFT)
                 notice_left(spool, notice_key(source, candidate->name, st), source->name, candidate->name, reason);
-        else if (r == 0)
+        else
                 notice_add(spool, source->name, candidate->name, reason, true);
         (void) source_free_candidate(source, candidate);
-        return r < 0 ? r : CLAIM_E_NOT_NOW;
+        return CLAIM_E_NOT_NOW;
 }
 
 /* A refusal waits as well: a link that is about to lose its other name, a NAME.part that is about to be renamed and a file that was
@@ -188,7 +192,10 @@ static int claim_open(Source *source, Candidate *candidate, const struct stat *s
         if (r != 0)
                 return r;
         r = fcntl(fd, F_SETFL, 0) < 0 ? -errno : claim_new(source, candidate->name, &fd, &open_st, ret);
-        (void) source_free_candidate(source, candidate);
+        if (r < 0)
+                source_wait(source, candidate, now_us + SPOOL_RETRY_US);
+        else
+                (void) source_free_candidate(source, candidate);
         return r;
 }
 

@@ -371,10 +371,8 @@ int source_fill(Source *source) {
                         if (entry->d_name[0] == '.')
                                 continue;
                         r = source_add_name(source, entry->d_name, false);
-                        if (r < 0) {
-                                source->relist = true;
+                        if (r < 0)
                                 return r;
-                        }
                 }
         }
         return 0;
@@ -410,6 +408,12 @@ static Candidate *source_new_candidate(Source *source, const char *name) {
         return candidate;
 }
 
+/* A name was not kept: the directory still has it. */
+static void source_relist(Source *source) {
+        source->relist = true;
+        source_activate(source);
+}
+
 static int source_insert(Source *source, Names *names, Candidate *candidate) {
         size_t at;
         if (names_find(names, candidate->name, &at)) {
@@ -419,7 +423,7 @@ static int source_insert(Source *source, Names *names, Candidate *candidate) {
         int r = names_insert(names, at, candidate);
         if (r < 0) {
                 (void) source_free_candidate(source, candidate);
-                source->relist = true;
+                source_relist(source);
         }
         return r;
 }
@@ -438,13 +442,14 @@ int source_add_name(Source *source, const char *name, bool announced) {
                 candidate = names_remove(&source->waiting, at);
                 source_reset_candidate(candidate);
         } else if (source->ready.n_items >= SPOOL_READY_MAX || spool->names_size > SPOOL_NAMES_SIZE_MAX) {
-                source->relist = true;
-                source_activate(source);
+                source_relist(source);
                 return 0;
         } else {
                 candidate = source_new_candidate(source, name);
-                if (!candidate)
+                if (!candidate) {
+                        source_relist(source);
                         return -ENOMEM;
+                }
         }
         candidate->announced = announced;
         source_activate(source);
@@ -514,8 +519,7 @@ int source_wake(Source *source, int64_t now_us) {
         int result = 0;
         if (source->relist_us <= now_us) {
                 source->relist_us = SPOOL_NEVER;
-                source->relist = true;
-                source_activate(source);
+                source_relist(source);
         }
         for (size_t i = source->waiting.n_items; i-- > 0;) {
                 Candidate *candidate = source->waiting.items[i];

@@ -142,8 +142,10 @@ static int spool_list_incoming(Spool *spool) {
                 if (source_find(spool, entry->d_name))
                         continue;
                 int r = source_admit(spool, entry->d_name);
-                if (r < 0)
+                if (r < 0) {
+                        (void) spool_rescan(spool);
                         return r;
+                }
         }
         return 0;
 }

@@ -124,5 +124,10 @@ int watch_take_events(Spool *spool, int64_t now_us) {
                 if (r < 0)
                         result = r;
         }
+        if (result < 0) {
+                /* Without memory for them the events are as good as lost. */
+                spool->events_lost = true;
+                (void) spool_rescan(spool);
+        }
         return result;
 }
