@@ -80,13 +80,13 @@ const char *country_find(const char *text, size_t size) {
         if (size == 0 || size >= FOLD_SIZE_MAX)
                 return NULL;
         (void) pthread_once(&slots_once, slots_build);
-        const Country *country = size == 2 || size == 3 ? find_code(text, size) : NULL;
-        if (country)
-                return country->alpha2;
         char folded[FOLD_SIZE_MAX];
         size_t folded_size;
         if (!name_fold(text, size, folded, &folded_size) || folded_size == 0)
                 return NULL;
+        const Country *country = folded_size == 2 || folded_size == 3 ? find_code(folded, folded_size) : NULL;
+        if (country)
+                return country->alpha2;
         const Slot *slot = slot_find(folded, folded_size);
         if (!slot && folded_size > 3 && memcmp(folded, "the", 3) == 0)
                 slot = slot_find(folded + 3, folded_size - 3);
