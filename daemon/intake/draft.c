@@ -14,6 +14,8 @@
 
 #define LIST_DEPTH_MAX INTAKE_DEPTH_MAX
 #define FACTS_EXPECTED 40
+#define FACTS_MAX 1000                     /* of one record: every field, and several maps filled to their limit */
+#define KEY_BYTES_MAX (INTAKE_KEY_MAX * 4) /* what cannot be less than too many characters */
 
 /* ---- life ---- */
 
@@ -439,6 +441,8 @@ static int set_value(Draft *draft, const FieldInfo *info, const char *key, Value
         r = check_limits(draft, info, key, &value);
         if (r != 0)
                 return r;
+        if (draft->record->facts.n_items >= FACTS_MAX)
+                return draft_refuse(draft, "too_many_answers", info->path, "the record has more than %d values", FACTS_MAX);
         return facts_set(&draft->record->facts, draft->record->arena, info->id, key, value, TIME_NONE);
 }
 
@@ -473,17 +477,50 @@ static bool holds_only_scalars(const json_t *list) {
         return true;
 }
 
-static char *join_key(Arena *arena, const char *key, const char *member) {
-        return key ? arena_printf(arena, "%s.%s", key, member) : arena_strdup(arena, member);
+/* The key of a MAP field while it grows by its members' names. Not in the arena: a payload of a few hundred kilobytes could name
+ * one long key in front of thousands of members. */
+typedef struct GrowingKey {
+        char text[KEY_BYTES_MAX + 1];
+        size_t size;
+} GrowingKey;
+
+static bool key_append(GrowingKey *key, const char *name) {
+        size_t size = strlen(name);
+        bool dot = key->size > 0;
+        if (key->size + dot + size > KEY_BYTES_MAX)
+                return false;
+        if (dot)
+                key->text[key->size++] = '.';
+        memcpy(key->text + key->size, name, size + 1);
+        key->size += size;
+        return true;
+}
+
+static bool is_nothing(const json_t *value) { return json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0); }
+
+static int set_members(
+        Draft *draft, const FieldInfo *info, GrowingKey *key, const json_t *value, AdapterForm form, const char *argument, unsigned depth);
+
+static int set_member(Draft *draft, const FieldInfo *info, GrowingKey *key, const char *name, const json_t *value, AdapterForm form,
+        const char *argument, unsigned depth) {
+        size_t size = key->size;
+        if (is_nothing(value))
+                return 0;
+        if (!key_append(key, name))
+                return draft_refuse(
+                        draft, "key_too_long", info->path, "a key of %s has more than %d characters", info->path, INTAKE_KEY_MAX);
+        int r = set_members(draft, info, key, value, form, argument, depth + 1);
+        key->size = size;
+        key->text[size] = '\0';
+        return r;
 }
 
 static int set_members(
-        Draft *draft, const FieldInfo *info, const char *key, const json_t *value, AdapterForm form, const char *argument, unsigned depth) {
-        if (json_is_null(value))
-                return 0;
+        Draft *draft, const FieldInfo *info, GrowingKey *key, const json_t *value, AdapterForm form, const char *argument, unsigned depth) {
         bool is_list = json_is_array(value) && !holds_only_scalars(value);
+        int r = 0;
         if (!json_is_object(value) && !is_list)
-                return key && *key ? set_scalar(draft, info, key, value, form, argument) : DRAFT_E_VALUE;
+                return key->size > 0 ? set_scalar(draft, info, key->text, value, form, argument) : DRAFT_E_VALUE;
         if (depth >= LIST_DEPTH_MAX)
                 return DRAFT_E_VALUE;
         if (is_list) {
@@ -492,8 +529,7 @@ static int set_members(
                 json_array_foreach((json_t *) value, index, item) {
                         char position[24];
                         (void) snprintf(position, sizeof position, "%zu", index);
-                        char *item_key = join_key(draft->record->arena, key, position);
-                        int r = item_key ? set_members(draft, info, item_key, item, form, argument, depth + 1) : -ENOMEM;
+                        r = set_member(draft, info, key, position, item, form, argument, depth);
                         if (r != 0)
                                 return r;
                 }
@@ -502,8 +538,7 @@ static int set_members(
         const char *name;
         json_t *member;
         json_object_foreach((json_t *) value, name, member) {
-                char *member_key = join_key(draft->record->arena, key, *name ? name : "?");
-                int r = member_key ? set_members(draft, info, member_key, member, form, argument, depth + 1) : -ENOMEM;
+                r = set_member(draft, info, key, *name ? name : "?", member, form, argument, depth);
                 if (r != 0)
                         return r;
         }
@@ -516,8 +551,13 @@ int draft_set(Draft *draft, FieldId field, const char *key, const json_t *value,
                 return DRAFT_E_VALUE;
         if (!value || json_is_null(value))
                 return 0;
-        if (info->kind == FIELD_KIND_MAP)
-                return set_members(draft, info, key, value, form, argument, 0);
+        if (info->kind == FIELD_KIND_MAP) {
+                GrowingKey growing = { .size = 0 };
+                if (key && !key_append(&growing, key))
+                        return draft_refuse(
+                                draft, "key_too_long", info->path, "a key of %s has more than %d characters", info->path, INTAKE_KEY_MAX);
+                return set_members(draft, info, &growing, value, form, argument, 0);
+        }
         if (json_is_object(value))
                 return DRAFT_E_VALUE;
         return set_scalar(draft, info, NULL, value, form, argument);

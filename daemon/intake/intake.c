@@ -186,27 +186,49 @@ typedef struct Judging {
         json_t *payload;
         const char *raw; /* as delivered; NULL: the payload is what was delivered (rows, forms) */
         size_t raw_size;
+        size_t raw_total; /* of the refused items of this payload */
+        bool whole_kept;
 } Judging;
 
-static int refuse_draft(const Judging *judging, const Draft *draft) {
+/* Each refused item of an `each` payload is kept with what stands around the list, so that it can be judged again. Where that is
+ * large and items are many, the payload is kept once, whole. */
+#define RAW_TOTAL_MAX ((size_t) 4 * 1024 * 1024)
+
+static int refuse_draft(Judging *judging, const Draft *draft) {
         if (!draft->adapter && judging->raw)
                 return add_refusal(judging->batch, draft->reason, draft->field, draft->text, judging->raw, judging->raw_size);
-        json_t *raw = draft->adapter ? adapter_raw(draft->adapter, judging->payload, draft->item) : json_incref(judging->payload);
+        if (judging->whole_kept)
+                return add_refusal(judging->batch, draft->reason, draft->field, draft->text, "", 0);
+        judging->whole_kept = judging->raw_total > RAW_TOTAL_MAX;
+        size_t item = judging->whole_kept ? SIZE_MAX : draft->item;
+        json_t *raw = draft->adapter ? adapter_raw(draft->adapter, judging->payload, item) : json_incref(judging->payload);
         char *text = raw ? json_dumps(raw, JSON_COMPACT) : NULL;
         json_decref(raw);
         if (!text)
                 return -ENOMEM;
-        int r = add_refusal(judging->batch, draft->reason, draft->field, draft->text, text, strlen(text));
+        size_t size = strlen(text);
+        judging->raw_total += size;
+        int r = add_refusal(judging->batch, draft->reason, draft->field, draft->text, text, size);
         free(text);
         return r;
 }
 
+/* Was it the record's arena that ran out, not the machine's memory? Then it is the record that is wrong. */
+static int refuse_when_full(Draft *draft, int r) {
+        if (r != -ENOMEM || arena_size(draft->record->arena) < RECORD_ARENA_MAX / 4)
+                return r;
+        draft->reason = "too_large";
+        draft->field = NULL;
+        draft->text = "the record needs more memory than a record may";
+        return DRAFT_E_REFUSED;
+}
+
 static int on_draft(Draft *taken, void *userdata) {
         _cleanup_(draft_freep) Draft *draft = taken;
-        const Judging *judging = userdata;
+        Judging *judging = userdata;
         if (draft->dropped)
                 return batch_add(judging->batch, (IntakeItem){ .dropped = true });
-        int r = draft_finish(draft);
+        int r = refuse_when_full(draft, draft_finish(draft));
         if (r == DRAFT_E_REFUSED)
                 return refuse_draft(judging, draft);
         if (r != 0)
@@ -230,7 +252,7 @@ static int judge_payload(IntakeReader *reader, Judging *judging) {
         int r = draft_new(&reader->context, judging->payload, &draft);
         if (r < 0)
                 return r;
-        r = canonical_apply(draft, judging->payload);
+        r = refuse_when_full(draft, canonical_apply(draft, judging->payload));
         if (r < 0) {
                 draft_free(draft);
                 return r;

@@ -10,8 +10,6 @@
 
 #include "leadd/record.h"
 
-#define RECORD_ARENA_MAX ((size_t) 8 * 1024 * 1024) /* a record is 256 KiB of text; its facts are a few times that at most */
-
 Record *record_new(void) {
         Arena *arena = arena_new(RECORD_ARENA_MAX);
         if (!arena)

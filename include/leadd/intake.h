@@ -151,7 +151,7 @@ typedef struct Refusal {
         const char *field;  /* field path or column, or NULL; malloc'ed */
         char *text;         /* a sentence that names the place (line, column, byte), without lead data; malloc'ed */
         char *raw; /* the record as delivered (a row or form: a JSON object of its texts), secrets blanked, cut to INTAKE_RECORD_SIZE_MAX;
-                      bytes that are not UTF-8 as \xNN; malloc'ed, NUL terminated */
+                      bytes that are not UTF-8 as \xNN; malloc'ed, NUL terminated. Empty when an item before it holds the payload whole. */
         size_t raw_size;
 } Refusal;
 void refusal_done(Refusal *refusal); /* frees what it holds */

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -549,6 +550,62 @@ static void limits__of_texts_keys_and_answers__refuse_by_name(void **state) {
         expect_refusal(key, "bad_email", "person.email");
 }
 
+/* Payloads at the size limit, made to cost time or memory: each is a record or a refusal, soon. */
+static void hostile__payloads__are_answered_soon(void **state) {
+        (void) state;
+        static const struct {
+                const char *start, *repeat, *end;
+                size_t key; /* length of a key in front of everything */
+        } shapes[] = {
+                { "{\"email\":\"m@k.example\"", ",\"k%zu\":null", "}", 0 },
+                { "{\"email\":\"m@k.example\"", ",\"k%zu\":1", "}", 0 },
+                { "{\"email\":\"m@k.example\"", ",\"k%zu\":\" \"", "}", 0 },
+                { "{\"email\":\"m@k.example\"", ",\"k%zu\":{}", "}", 0 },
+                { "{\"email\":\"m@k.example\",\"x\":[0", ",%zu", "]}", 0 },
+                { "{\"email\":\"m@k.example\",\"x\":[{}", ",{\"a\":%zu}", "]}", 0 },
+                { "{\"email\":\"m@k.example\",\"x\":[[]", ",[]", "]}", 0 },
+                { "{\"email\":\"m@k.example\",\"%s\":{\"x\":0", ",\"k%zu\":1", "}}", 1000 },
+                { "{\"email\":\"m@k.example\",\"%s\":{\"x\":0", ",\"k%zu\":1", "}}", 100000 },
+                { "{\"answers\":{\"%s\":{\"x\":0", ",\"k%zu\":1", "}},\"email\":\"m@k.example\"}", 100000 },
+                { "{\"specversion\":\"1.0\",\"type\":\"lead.submitted\",\"data\":{\"person\":{\"email\":\"m@k.example\",\"%s\":{\"x\":0",
+                        ",\"k%zu\":1", "}}}}", 100 },
+                { "{\"email\":\"m@k.example\",\"consent\":[{\"purpose\":\"a\",\"granted\":true}",
+                        ",{\"purpose\":\"p%zu\",\"granted\":true}", "]}", 0 },
+                { "{\"person\":{\"external_ids\":{\"a\":\"1\"", ",\"k%zu\":1", "}}}", 0 },
+                { "{\"email\":\"m@k.example\",\"title\":\"", "chief ", "\"}", 0 },
+                { "{\"email\":\"m@k.example\",\"country\":\"", "\xcc\x88", "\"}", 0 },
+                { "{\"email\":\"", "\xc3\x84", "@k.example\"}", 0 },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+                Text text = { 0 };
+                _cleanup_(base_freep) char *key = malloc(shapes[i].key + 1);
+                memset(key, 'k', shapes[i].key);
+                key[shapes[i].key] = '\0';
+                for (const char *at = shapes[i].start; *at; at++)
+                        if (at[0] == '%' && at[1] == 's')
+                                text_append(&text, key), at++;
+                        else
+                                text_append_char(&text, *at);
+                for (size_t n = 1; text.size < INTAKE_RECORD_SIZE_MAX - 64; n++) {
+                        const char *number = strstr(shapes[i].repeat, "%zu");
+                        text_append_size(&text, shapes[i].repeat, number ? (size_t) (number - shapes[i].repeat) : strlen(shapes[i].repeat));
+                        if (number)
+                                text_printf(&text, "%zu%s", n, number + 3);
+                }
+                text_append(&text, shapes[i].end);
+                struct timespec before, after;
+                (void) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+                IntakeBatch *batch = parse(text.data);
+                (void) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+                double seconds = (double) (after.tv_sec - before.tv_sec) + (double) (after.tv_nsec - before.tv_nsec) / 1e9;
+                assert_int_equal(batch->n_items, 1);
+                if (seconds > 0.5)
+                        fail_msg("shape %zu took %.2f s", i, seconds);
+                intake_batch_free(batch);
+                text_free(&text);
+        }
+}
+
 /* ---- what is shown can be submitted ---- */
 
 static void round_trip__facts_shown_as_data__give_the_same_facts(void **state) {
@@ -600,6 +657,7 @@ int main(void) {
                 cmocka_unit_test(values__that_a_field_cannot_hold__refuse_a_canonical_record),
                 cmocka_unit_test(derived__fields__come_from_address_title_and_names),
                 cmocka_unit_test(limits__of_texts_keys_and_answers__refuse_by_name),
+                cmocka_unit_test(hostile__payloads__are_answered_soon),
                 cmocka_unit_test(round_trip__facts_shown_as_data__give_the_same_facts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
