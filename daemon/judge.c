@@ -833,8 +833,8 @@ static int on_reload(void *userdata, bool check_only, json_t **ret) {
                 return r;
         }
         if (ret)
-                *ret = json_pack("{s:b, s:s, s:o}", "loaded", r == 0 && !check_only, "hash",
-                        r == 0 ? rules->hash_text : leadd->rules->hash_text, "problems", problems_json(&report));
+                *ret = json_pack("{s:b, s:s, s:o}", "loaded", r == 0, "hash", r == 0 ? rules->hash_text : leadd->rules->hash_text,
+                        "problems", problems_json(&report));
         if (check_only) {
                 policy_free(rules);
                 policy_report_done(&report);

@@ -330,9 +330,21 @@ static int open_store(Leadd *leadd, const char *path) {
         }
 }
 
+/* A source whose failure would make the daemon deaf: it ends the loop instead. */
+static int add_essential(Loop *loop, int fd, sd_event_io_handler_t handler) {
+        sd_event_source *source = NULL;
+        int r = sd_event_add_io(loop->event, &source, fd, EPOLLIN, handler, loop);
+
+        if (r >= 0)
+                r = sd_event_source_set_exit_on_failure(source, true);
+        if (r >= 0)
+                r = sd_event_source_set_floating(source, true); /* lives as long as the loop */
+        sd_event_source_unref(source);
+        return r;
+}
+
 static int add_sources(Loop *loop) {
         Leadd *leadd = loop->leadd;
-        sd_event_source *source = NULL;
         sigset_t mask;
         int r;
 
@@ -350,17 +362,10 @@ static int add_sources(Loop *loop) {
         const int signals[] = { SIGTERM, SIGINT, SIGHUP };
         for (size_t i = 0; i < ARRAY_SIZE(signals) && r >= 0; i++)
                 r = sd_event_add_signal(loop->event, NULL, signals[i], on_signal, loop);
-        if (r >= 0) {
-                r = sd_event_add_io(loop->event, &source, queue_fd(leadd->to_loop), EPOLLIN, on_news, loop);
-                if (r >= 0)
-                        r = sd_event_source_set_exit_on_failure(source, true);
-                source = NULL;
-        }
-        if (r >= 0 && followup_fd(leadd->followup) >= 0) {
-                r = sd_event_add_io(loop->event, &source, followup_fd(leadd->followup), EPOLLIN, on_timer, loop);
-                if (r >= 0)
-                        r = sd_event_source_set_exit_on_failure(source, true);
-        }
+        if (r >= 0)
+                r = add_essential(loop, queue_fd(leadd->to_loop), on_news);
+        if (r >= 0 && followup_fd(leadd->followup) >= 0)
+                r = add_essential(loop, followup_fd(leadd->followup), on_timer);
         if (r >= 0 && sd_watchdog_enabled(0, &loop->watchdog_us) > 0)
                 r = sd_event_add_time_relative(loop->event, NULL, CLOCK_MONOTONIC, 0, 1000, on_watchdog, loop);
         return r;
