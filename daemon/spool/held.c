@@ -123,7 +123,8 @@ static char *held_format_reason(const HeldRequest *request) {
         json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:s, s:i}", "file", file, "reason", request->reason, "text", text, "size",
                 (json_int_t) request->st->st_size, "first_seen", time_format_rfc3339(request->first_seen_us, time), "attempts",
                 (int) request->attempts);
-        char *line = NULL;
+        _cleanup_(base_freep) char *line = NULL;
+        char *ended;
         if (object && !is_utf8) {
                 digest_hex((const uint8_t *) request->name, name_size, hex);
                 if (json_object_set_new(object, "file_hex", json_string(hex)) < 0) {
@@ -131,10 +132,11 @@ static char *held_format_reason(const HeldRequest *request) {
                         return NULL;
                 }
         }
-        if (object)
-                line = json_dumps(object, JSON_COMPACT);
+        line = object ? json_dumps(object, JSON_COMPACT) : NULL;
         json_decref(object);
-        return line;
+        if (!line || asprintf(&ended, "%s\n", line) < 0)
+                return NULL;
+        return ended;
 }
 
 /* ---- setting aside ---- */
