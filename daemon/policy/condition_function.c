@@ -51,15 +51,10 @@ static void push_value(lua_State *L, const Value *value) {
         }
 }
 
-static int64_t whole_seconds(int64_t time_us) {
-        int64_t seconds = time_us / US_PER_SECOND;
-        return time_us % US_PER_SECOND < 0 ? seconds - 1 : seconds;
-}
-
 static void set_seconds(lua_State *L, const char *key, int64_t time_us) {
         if (time_us == TIME_NONE)
                 return;
-        lua_pushinteger(L, whole_seconds(time_us));
+        lua_pushinteger(L, eval_whole_seconds(time_us));
         lua_setfield(L, -2, key);
 }
 
@@ -110,7 +105,7 @@ static void set_fact(lua_State *L, const FieldInfo *info, const Fact *fact, size
                 name = fact->key;
         }
         if ((info->kind == FIELD_KIND_TIME || info->id == FIELD_CONSENT_AT) && fact->value.type == VALUE_INTEGER)
-                lua_pushinteger(L, whole_seconds(fact->value.integer));
+                lua_pushinteger(L, eval_whole_seconds(fact->value.integer));
         else
                 push_value(L, &fact->value);
         lua_setfield(L, -2, name);
@@ -138,10 +133,6 @@ static void push_profile(lua_State *L, const Facts *facts) {
 }
 
 /* ---- activities ---- */
-
-static bool is_newer(const Activity *a, const Activity *b) {
-        return a->time_us != b->time_us ? a->time_us > b->time_us : a->event > b->event;
-}
 
 static void push_activity(lua_State *L, const Activity *activity) {
         static const size_t prefix = sizeof("activity.") - 1;
@@ -180,7 +171,7 @@ static void push_activities(lua_State *L, const Subject *subject) {
                 const Activity *activity = &subject->history[i];
                 size_t at = n;
 
-                while (at > 0 && is_newer(activity, newest[at - 1]))
+                while (at > 0 && eval_is_newer(activity, newest[at - 1]))
                         at--;
                 if (at == FUNCTION_ACTIVITIES_MAX)
                         continue;
@@ -307,7 +298,7 @@ static void run_call(lua_State *L, void *userdata) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, call->function->ref);
         push_lead(L, eval);
         policy_body(eval->rules)->lead_serial = eval->subject->serial;
-        lua_pushinteger(L, whole_seconds(eval->subject->now_us));
+        lua_pushinteger(L, eval_whole_seconds(eval->subject->now_us));
         lua_call(L, 2, 2);
 
         if (lua_type(L, -1) == LUA_TSTRING) {

@@ -9,11 +9,6 @@
 #include "score.h"
 #include <errno.h>
 
-static int64_t whole_seconds(int64_t time_us) {
-        int64_t seconds = time_us / US_PER_SECOND;
-        return time_us % US_PER_SECOND < 0 ? seconds - 1 : seconds;
-}
-
 static Decay decay_of(const ScoreBody *score) {
         if (score->fade.fade_every_s > 0)
                 return score->fade;
@@ -23,10 +18,6 @@ static Decay decay_of(const ScoreBody *score) {
 /* Do its points change by themselves? */
 static bool falls(const ScoreBody *score, const Decay *decay) {
         return decay->fade_every_s > 0 || decay->half_life_s > 0 || score->on->within_us > 0;
-}
-
-static bool is_newer(const Activity *a, const Activity *b) {
-        return !b || (a->time_us != b->time_us ? a->time_us > b->time_us : a->event > b->event);
 }
 
 static int64_t clamp_sum(__int128 sum, int64_t cap_mp) {
@@ -49,9 +40,9 @@ typedef struct Award {
 } Award;
 
 static int award_add(Eval *eval, Award *award, const Activity *activity, int64_t weight_mp) {
-        int64_t time_s = whole_seconds(activity->time_us);
+        int64_t time_s = eval_whole_seconds(activity->time_us);
 
-        if (is_newer(activity, award->newest))
+        if (eval_is_newer(activity, award->newest))
                 award->newest = activity;
         award->before += weight_mp;
         award->after += decay_apply(&award->decay, weight_mp, award->now_s - time_s);
@@ -75,7 +66,7 @@ static int award_add(Eval *eval, Award *award, const Activity *activity, int64_t
 
 static int64_t local_day(const Eval *eval, int64_t time_us) {
         const Settings *settings = eval->rules->settings;
-        int64_t seconds = whole_seconds(time_us);
+        int64_t seconds = eval_whole_seconds(time_us);
 
         if (settings && settings->zone)
                 seconds += zone_offset_seconds(settings->zone, time_us);
@@ -136,7 +127,7 @@ static int award_per(Eval *eval, const ScoreBody *score, Award *award) {
                 if (is_new) {
                         *item = n_newest++;
                         newest[*item] = activity;
-                } else if (is_newer(activity, newest[*item]))
+                } else if (eval_is_newer(activity, newest[*item]))
                         newest[*item] = activity;
         }
         for (size_t i = 0; i < n_newest; i++) {
@@ -157,7 +148,7 @@ static int award_all(Eval *eval, const ScoreBody *score, Award *award) {
                 if (!eval_did_matches(eval, score->on, activity))
                         continue;
                 if (!score->each) {
-                        if (is_newer(activity, newest))
+                        if (eval_is_newer(activity, newest))
                                 newest = activity;
                         continue;
                 }
@@ -172,7 +163,7 @@ static int award_all(Eval *eval, const ScoreBody *score, Award *award) {
 }
 
 static int evaluate_on(Eval *eval, const ScoreBody *score, bool collect, ScoreResult *ret) {
-        Award award = { .now_s = whole_seconds(eval->subject->now_us), .on = score->on, .decay = decay_of(score) };
+        Award award = { .now_s = eval_whole_seconds(eval->subject->now_us), .on = score->on, .decay = decay_of(score) };
         int r;
 
         award.collect = collect && falls(score, &award.decay);
