@@ -13,12 +13,12 @@
 
 /* The running SLA timer of a lead. Due instants are facts fixed when it started. */
 typedef struct SlaState {
-        const char *rule;     /* NULL = none runs */
+        const char *rule; /* NULL = none runs */
         uint64_t start_event;
         int64_t start_us;
-        int64_t due_us;       /* `within`; TIME_NONE when there is none */
-        uint32_t next_step;   /* counts on through repeats */
-        int64_t next_due_us;  /* of next_step; TIME_NONE = no step is left */
+        int64_t due_us;      /* `within`; TIME_NONE when there is none */
+        uint32_t next_step;  /* counts on through repeats */
+        int64_t next_due_us; /* of next_step; TIME_NONE = no step is left */
 } SlaState;
 
 /* Why nobody could be given the lead, or a rule that broke: it waits, visibly. */
@@ -41,7 +41,7 @@ typedef struct LeadState {
         size_t n_segments;
         bool unaccepted; /* routed and not yet moved by its owner */
         bool test;
-        int64_t recycle_us;   /* no automatic move before this instant; TIME_NONE */
+        int64_t recycle_us;         /* no automatic move before this instant; TIME_NONE */
         const char *recycle_reason; /* whose wake_on opens it earlier */
         SlaState sla;
         HeldState held;
@@ -51,9 +51,9 @@ typedef struct LeadState {
 /* What routing needs to know about everybody, as the database has it. */
 typedef struct Seat {
         const char *member;
-        int64_t turn; /* smooth weighted round robin: the current weight */
+        int64_t turn;                           /* smooth weighted round robin: the current weight */
         uint32_t n_open, n_unaccepted, n_today; /* n_today: routed since midnight in the member's zone */
-        int64_t away_from_us, away_until_us; /* recorded by owner.away; TIME_NONE = not */
+        int64_t away_from_us, away_until_us;    /* recorded by owner.away; TIME_NONE = not */
 } Seat;
 typedef struct Desk {
         const Seat *seats; /* a member without a seat counts as all zero */
@@ -62,14 +62,14 @@ typedef struct Desk {
 } Desk;
 
 typedef struct DecideInput {
-        uint64_t event_id; /* the id the event will get */
-        uint64_t lead_id;  /* the id the lead has or will get */
+        uint64_t event_id;       /* the id the event will get */
+        uint64_t lead_id;        /* the id the lead has or will get */
         const LeadState *before; /* id 0 = new */
         const Facts *profile;    /* before */
         const Activity *history; /* before, oldest first; without this record */
         size_t n_history;
         const Record *record;
-        const char *actor; /* "rep:anna", "system:leadd", "integration:forms" */
+        const char *actor;      /* "rep:anna", "system:leadd", "integration:forms" */
         bool actor_is_operator; /* may act for the person named */
         int64_t now_us;
         const Desk *desk;
@@ -78,39 +78,43 @@ typedef struct DecideInput {
 typedef struct MoveMade {
         const char *move; /* name of the rule; "assign" for an assignment by hand */
         const char *from, *to;
-        const char *by;   /* actor: "rules", "rep:anna", "sla:ACCEPT" */
+        const char *by;            /* actor: "rules", "rep:anna", "sla:ACCEPT" */
         const char *reason, *note; /* NULL */
 } MoveMade;
 
 typedef struct Assignment {
         bool changed;
         const char *owner, *previous; /* NULL = nobody */
-        const char *route; /* the rule that chose; "assign" by hand */
+        const char *route;            /* the rule that chose; "assign" by hand */
         const char *team;
-        const char *text;  /* why this one: "turn 3 of weight 4; anna 5 of 5 unaccepted" */
+        const char *text; /* why this one: "turn 3 of weight 4; anna 5 of 5 unaccepted" */
 } Assignment;
 
-typedef struct TurnChange { const char *member; int64_t turn; } TurnChange;
+typedef struct TurnChange {
+        const char *member;
+        int64_t turn;
+} TurnChange;
 
 typedef enum EffectKind { EFFECT_ASSIGNED = 1, EFFECT_MOVED = 2, EFFECT_REMINDED = 3, EFFECT_HELD = 4 } EffectKind;
 
 /* Something the world is told, through the outbox: one row a recipient and channel. */
 typedef struct Effect {
         EffectKind kind;
-        const char *channel;  /* channel or feed name; "journal" when the rules name none */
+        const char *channel; /* channel or feed name; "journal" when the rules name none */
         Via via;
         const char *recipient; /* member's name or "ops"; NULL for a feed */
         const char *address;   /* e-mail, NULL */
         const char *role;      /* owner, head, ops */
         const char *rule;      /* the SLA, route or move behind it */
         uint32_t step;
-        const char *body; /* what is delivered: for drop a CloudEvents JSON object (one line), for mail subject LF LF body; NULL for journal */
+        const char
+                *body; /* what is delivered: for drop a CloudEvents JSON object (one line), for mail subject LF LF body; NULL for journal */
 } Effect;
 
 typedef struct Decision {
-        bool refused; /* policy says no: nothing changes; code, field and text say why */
-        const char *refusal_code; /* unknown_lead, unknown_move, not_allowed, wrong_status, needs, reason_required, unknown_reason, note_required, fence, stale,
-                                     unknown_owner, bad_record */
+        bool refused;             /* policy says no: nothing changes; code, field and text say why */
+        const char *refusal_code; /* unknown_lead, unknown_move, not_allowed, wrong_status, needs, reason_required, unknown_reason,
+                                     note_required, fence, stale, unknown_owner, bad_record */
         const char *refusal_text;
         LeadState after;
         bool is_new;
@@ -125,7 +129,7 @@ typedef struct Decision {
         Effect *effects;
         size_t n_effects;
         const char *reminded_roles; /* "owner, head" when an SLA step reminded, else NULL */
-        Seat *absences; /* owner.away|back: the seat with its new absence */
+        Seat *absences;             /* owner.away|back: the seat with its new absence */
         size_t n_absences;
         const char *summary; /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
 } Decision;

@@ -9,9 +9,9 @@
 #include "leadd/decide.h"
 #include "leadd/record.h"
 
-#define FOLLOWUP_BATCH_MAX 500                    /* timer events in one transaction */
-#define FOLLOWUP_JUMP_US (5 * US_PER_MINUTE)      /* the clock set forward by more than this ... */
-#define FOLLOWUP_HOLD_US (10 * US_PER_MINUTE)     /* ... holds what became due by it for so long */
+#define FOLLOWUP_BATCH_MAX 500                /* timer events in one transaction */
+#define FOLLOWUP_JUMP_US (5 * US_PER_MINUTE)  /* the clock set forward by more than this ... */
+#define FOLLOWUP_HOLD_US (10 * US_PER_MINUTE) /* ... holds what became due by it for so long */
 
 typedef struct Followup Followup;
 /* With a virtual clock there is no timer: time moves by `clock advance` alone. */

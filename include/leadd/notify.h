@@ -9,8 +9,8 @@
 #include "leadd/base.h"
 #include "leadd/store.h"
 
-#define NOTIFY_BATCH_MAX 2000                      /* outbox rows in one round */
-#define NOTIFY_RETRY_FIRST_US (30 * US_PER_SECOND) /* waits double from here ... */
+#define NOTIFY_BATCH_MAX 2000                       /* outbox rows in one round */
+#define NOTIFY_RETRY_FIRST_US (30 * US_PER_SECOND)  /* waits double from here ... */
 #define NOTIFY_RETRY_LAST_US (4000 * US_PER_SECOND) /* ... to here */
 
 typedef struct Notify Notify;
