@@ -146,9 +146,12 @@ static int apply_statement(Draft *draft, const char *purpose, const json_t *gran
                 *c = *c >= 'A' && *c <= 'Z' ? (char) (*c + 32) : *c;
         if (is_superseded(draft, key, is_granted, at_us))
                 return 0;
+        Value instant = { .type = VALUE_ABSENT };
+        if (at_us != TIME_NONE)
+                instant = value_integer(at_us);
         int r = facts_set(facts, arena, FIELD_CONSENT, key, value_bool(is_granted), TIME_NONE);
         if (r == 0)
-                r = facts_set(facts, arena, FIELD_CONSENT_AT, key, at_us == TIME_NONE ? (Value){ 0 } : value_integer(at_us), TIME_NONE);
+                r = facts_set(facts, arena, FIELD_CONSENT_AT, key, instant, TIME_NONE);
         if (r == 0 && basis)
                 r = draft_set(draft, FIELD_CONSENT_BASIS, key, basis, ADAPTER_AUTO, NULL);
         return r == DRAFT_E_VALUE ? refuse_consent(draft, "basis is a text") : r;

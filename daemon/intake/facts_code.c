@@ -23,7 +23,7 @@
 
 enum { FORM_FALSE = 1, FORM_TRUE, FORM_INTEGER, FORM_NUMBER, FORM_TEXT };
 
-static uint64_t zigzag(int64_t value) { return ((uint64_t) value << 1) ^ (uint64_t) (value >> 63); }
+static uint64_t zigzag(int64_t value) { return ((uint64_t) value << 1) ^ (value < 0 ? UINT64_MAX : 0); }
 static int64_t unzigzag(uint64_t value) { return (int64_t) (value >> 1) ^ -(int64_t) (value & 1); }
 
 /* ---- encoding ---- */
@@ -122,24 +122,25 @@ static uint8_t *put_value(uint8_t *at, uint8_t *head, const Value *value) {
 }
 
 int facts_encode(const Facts *facts, Text *out) {
-        _cleanup_(base_freep) void *allocated = NULL;
-        int64_t on_stack[TIMES_ON_STACK], *times = on_stack;
+        _cleanup_(base_freep) int64_t *more_times = NULL;
+        int64_t on_stack[TIMES_ON_STACK];
         if (facts->n_items > TIMES_ON_STACK) {
-                times = allocated = malloc(facts->n_items * sizeof *times);
-                if (!times)
+                more_times = malloc(facts->n_items * sizeof *more_times);
+                if (!more_times)
                         return -ENOMEM;
         }
+        int64_t *times = more_times ? more_times : on_stack;
         size_t n_times = collect_times(facts, times);
 
-        _cleanup_(base_freep) void *large = NULL;
-        uint8_t small[2048], *start = small;
+        _cleanup_(base_freep) uint8_t *large = NULL;
+        uint8_t small[2048];
         size_t size_max = encode_size_max(facts);
         if (size_max > sizeof small) {
-                start = large = malloc(size_max);
-                if (!start)
+                large = malloc(size_max);
+                if (!large)
                         return -ENOMEM;
         }
-        uint8_t *at = start;
+        uint8_t *start = large ? large : small, *at = start;
         *at++ = FACTS_VERSION;
         at = put_varint(at, n_times);
         for (size_t i = 0; i < n_times; i++)

@@ -79,12 +79,14 @@ static int read_pair(Frame *frame, json_t *payload, char *pair, size_t size, siz
                 name_size -= 2;
         if (name_size == 0 && value_size == 0)
                 return 0;
-        _cleanup_(base_freep) char *name = strndup(pair, name_size);
-        return name ? add_pair(payload, name, value, value_size) : -ENOMEM;
+        char *name = strndup(pair, name_size);
+        int r = name ? add_pair(payload, name, value, value_size) : -ENOMEM;
+        free(name);
+        return r;
 }
 
 static int read_form(Frame *frame) {
-        _cleanup_(base_freep) char *copy = malloc(frame->size + 1);
+        char *copy = malloc(frame->size + 1);
         json_t *payload = json_object();
         int r = copy && payload ? 0 : -ENOMEM;
         if (r == 0)
@@ -99,6 +101,7 @@ static int read_form(Frame *frame) {
                         r = read_pair(frame, payload, copy + at, size, position);
                 at += size + 1;
         }
+        free(copy);
         if (r < 0 || frame->reason)
                 json_decref(payload);
         else

@@ -37,10 +37,10 @@ static int refuse(const Place *place, size_t at, const char *reason, const char 
                         line_start = i + 1;
                         n_lines++;
                 }
-        int n = place->line ? snprintf(text, JSON_TEXT_SIZE,
-                                      "line %llu, column %zu (byte %llu): ", (unsigned long long) (place->line + n_lines),
-                                      at - line_start + 1, (unsigned long long) (place->offset + at))
-                            : snprintf(text, JSON_TEXT_SIZE, "byte %llu: ", (unsigned long long) (place->offset + at));
+        int n = place->line
+                        ? snprintf(text, JSON_TEXT_SIZE, "line %llu, column %zu (byte %llu): ", (unsigned long long) place->line + n_lines,
+                                  at - line_start + 1, (unsigned long long) place->offset + at)
+                        : snprintf(text, JSON_TEXT_SIZE, "byte %llu: ", (unsigned long long) place->offset + at);
         va_start(args, format);
         (void) vsnprintf(text + n, JSON_TEXT_SIZE - (size_t) n, format, args);
         va_end(args);
@@ -310,23 +310,8 @@ static bool read_separator(Reader *reader, char close, bool *ret_done) {
         return true;
 }
 
-static bool read_member(Reader *reader, json_t *object) {
-        const char *key, *start = reader->at;
-        size_t size;
-        if (reader->at == reader->end || *reader->at != '"') {
-                stop_syntax(reader);
-                return false;
-        }
-        reader->at++;
-        if (!read_string(reader, &key, &size))
-                return false;
-        /* The scratch text is used again by the value. */
-        char copy[256];
-        _cleanup_(base_freep) char *allocated = NULL;
-        char *kept = size < sizeof copy ? copy : (allocated = malloc(size));
-        if (!kept)
-                return false;
-        memcpy(kept, key, size);
+/* `key` is of this member and outlives the reading of its value, which uses the scratch text again. */
+static bool read_member_value(Reader *reader, json_t *object, const char *key, size_t size, const char *start) {
         skip_spaces(reader);
         if (reader->at == reader->end || *reader->at != ':') {
                 stop_syntax(reader);
@@ -338,13 +323,34 @@ static bool read_member(Reader *reader, json_t *object) {
         if (!value)
                 return false;
         size_t n = json_object_size(object);
-        if (json_object_setn_new_nocheck(object, kept, size, value) < 0)
+        if (json_object_setn_new_nocheck(object, key, size, value) < 0)
                 return false;
         if (json_object_size(object) > n)
                 return true;
         reader->at = start;
         stop(reader, "json_duplicate_key", "a key occurs twice in one object");
         return false;
+}
+
+static bool read_member(Reader *reader, json_t *object) {
+        const char *key, *start = reader->at;
+        size_t size;
+        if (reader->at == reader->end || *reader->at != '"') {
+                stop_syntax(reader);
+                return false;
+        }
+        reader->at++;
+        if (!read_string(reader, &key, &size))
+                return false;
+        if (key != reader->text.data) /* the input's own bytes stay where they are */
+                return read_member_value(reader, object, key, size, start);
+        char *copy = malloc(size + 1);
+        if (!copy)
+                return false;
+        memcpy(copy, key, size);
+        bool ok = read_member_value(reader, object, copy, size, start);
+        free(copy);
+        return ok;
 }
 
 static json_t *read_object(Reader *reader) {

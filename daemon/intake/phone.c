@@ -96,7 +96,7 @@ static bool resolve_national(const Country *country, const char *digits, char re
 }
 
 bool phone_resolve(const char *text, size_t size, const char *region, char ret[static PHONE_TEXT_SIZE]) {
-        char digits[E164_DIGITS_MAX + 8];
+        char digits[E164_DIGITS_MAX + 8] = "";
         size_t n;
         bool plus;
         if (!phone_digits(text, size, digits, &n, &plus))

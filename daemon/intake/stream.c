@@ -340,7 +340,7 @@ static int fill(Stream *stream) {
                 if (stream->size + STREAM_CHUNK_SIZE > WINDOW_SIZE_MAX)
                         return STREAM_E_FULL;
                 /* What was consumed makes room first; the window only grows for a record that is larger than half of it. */
-                if (stream->size > 0)
+                if (body->window && stream->size > 0)
                         memmove(body->window, stream->data, stream->size);
                 if (body->capacity < stream->size + STREAM_CHUNK_SIZE) {
                         size_t capacity = stream->size + 2 * STREAM_CHUNK_SIZE;
