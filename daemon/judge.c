@@ -339,13 +339,18 @@ static int judge_work(Judge *judge, Work *work, bool bulk) {
                 ticket->is_open = true;
         }
         for (size_t i = 0; work->batch && i < work->batch->n_items; i++) {
+                /* A file that could not be taken out of the spool is read again: what the ledger knows is not judged again. */
+                if (work->batch->items[i].index < ticket->ledger.next_index)
+                        continue;
                 r = judge_item(judge, ticket, &work->batch->items[i], bulk);
                 if (r != 0)
                         return r;
         }
         if (work->batch) {
-                ticket->ledger.next_offset = work->batch->next_offset;
-                ticket->ledger.next_index = work->batch->next_index;
+                if (work->batch->next_index >= ticket->ledger.next_index) {
+                        ticket->ledger.next_offset = work->batch->next_offset;
+                        ticket->ledger.next_index = work->batch->next_index;
+                }
         }
         if (work->last && !ticket->aside_reason)
                 ticket->ledger.state = LEDGER_FINISHED;

@@ -148,8 +148,12 @@ static void settle(Reader *reader, Ticket *ticket) {
                 r = spool_set_aside(reader->spool, ticket->file, ticket->aside_reason, ticket->aside_text, ticket->ledger.attempts);
         } else
                 r = spool_finish(reader->spool, ticket->file);
-        if (r < 0)
+        if (r < 0 && work) {
+                /* Still there: the ledger goes on knowing it, so that finding it again only settles it. */
                 log_error("a finished file could not be removed from the spool: %s", strerror(-r));
+                free(work);
+                work = NULL;
+        }
         ticket_free(ticket);
         reader->n_tickets--;
         atomic_fetch_sub(&reader->leadd->n_waiting, 1);
@@ -184,7 +188,7 @@ static void submit(Reader *reader, ControlCall *call) {
         if (r != 0) {
                 const char *reason = r == SPOOL_E_NAME ? "wrong_name" : r == SPOOL_E_SIZE ? "too_large" : "not_written";
                 const char *text = r == SPOOL_E_NAME   ? "not a source or format this spool has"
-                                   : r == SPOOL_E_SIZE ? "larger than a spool file may be"
+                                   : r == SPOOL_E_SIZE ? "empty, or larger than a spool file may be"
                                                        : strerror(-r);
                 control_set_error(call, "org.leadd.Control.SubmitRefused", json_pack("{s:s, s:s}", "reason", reason, "text", text));
                 leadd_tell(reader->leadd, NEWS_REPLY, call, NULL, 0);

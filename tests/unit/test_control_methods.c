@@ -232,7 +232,7 @@ static void list__of_leads__has_the_promised_fields_and_pages(void **state) {
         submit(&f, "a@keller.example", "director", "DE");
         submit(&f, "b@keller.example", "entry", "FR");
         submit(&f, "c@keller.example", NULL, NULL);
-        json_auto_t *reply = ask(&f, "org.leadd.Leads.List", "{}", error);
+        json_auto_t *reply _unused_ = ask(&f, "org.leadd.Leads.List", "{}", error);
         assert_string_equal(error, "");
         expect(reply, "items.0.lead", "L-3");
         expect(reply, "items.2.lead", "L-1");
@@ -294,7 +294,7 @@ static void show__of_a_lead__adds_person_company_and_what_it_waits_for(void **st
         static const char *const names[] = { "{\"lead\":\"1\"}", "{\"lead\":\"L-1\"}", "{\"lead\":\"a@keller.example\"}",
                 "{\"lead\":\"A@KELLER.example\"}" };
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-                json_auto_t *reply = ask(&f, "org.leadd.Leads.Show", names[i], error);
+                json_auto_t *reply _unused_ = ask(&f, "org.leadd.Leads.Show", names[i], error);
                 assert_string_equal(error, "");
                 expect(reply, "item.lead", "L-1");
                 expect(reply, "item.email", "a@keller.example");
@@ -317,7 +317,7 @@ static void show__of_a_lead__adds_person_company_and_what_it_waits_for(void **st
                 "{\"lead\":\"L-\"}", "{\"lead\":\"-1\"}", "{\"lead\":\"0\"}", "{\"lead\":\"99999999999999999999999\"}",
                 "{\"lead\":\"' OR 1=1\"}" };
         for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-                json_auto_t *none = ask(&f, "org.leadd.Leads.Show", unknown[i], error);
+                json_auto_t *none _unused_ = ask(&f, "org.leadd.Leads.Show", unknown[i], error);
                 if (!base_streq(error, "org.leadd.Leads.NoSuchLead"))
                         fail_msg("%s: got %s", unknown[i], error);
         }
@@ -330,7 +330,7 @@ static void explain__of_a_lead__has_a_receipt_for_every_rule(void **state) {
         char error[128];
         fixture_start(&f);
         submit(&f, "a@keller.example", "director", "DE");
-        json_auto_t *reply = ask(&f, "org.leadd.Leads.Explain", "{\"lead\":\"1\"}", error);
+        json_auto_t *reply _unused_ = ask(&f, "org.leadd.Leads.Explain", "{\"lead\":\"1\"}", error);
         assert_string_equal(error, "");
         expect(reply, "lead", "L-1");
         expect(reply, "recorded", "false");
@@ -458,7 +458,7 @@ static void verbs__of_a_table__are_done_or_refused_with_their_code(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
                 char method[64];
                 (void) snprintf(method, sizeof(method), "org.leadd.Leads.%s", acts[i].method);
-                json_auto_t *reply = ask(&f, method, acts[i].parameters, error);
+                json_auto_t *reply _unused_ = ask(&f, method, acts[i].parameters, error);
                 if (!base_streq(error, acts[i].error))
                         fail_msg("%s %s: got %s %s", acts[i].method, acts[i].parameters, error, json_dumps(reply, 0));
                 if (acts[i].code)
@@ -490,7 +490,7 @@ static void person__of_a_verb__is_the_caller_or_whom_an_operator_names(void **st
         char error[128];
         fixture_start(&f);
         submit(&f, "a@keller.example", "director", "DE");
-        json_auto_t *given = ask(&f, "org.leadd.Leads.Assign", "{\"lead\":\"1\",\"owner\":\"ben\",\"as\":\"petra\"}", error);
+        json_auto_t *given _unused_ = ask(&f, "org.leadd.Leads.Assign", "{\"lead\":\"1\",\"owner\":\"ben\",\"as\":\"petra\"}", error);
         /* anna's user is root here: she is herself without --as, and no operator then */
         json_auto_t *own = ask(&f, "org.leadd.Leads.Move", "{\"move\":\"accept\",\"lead\":\"1\"}", error);
         expect(own, "code", "not_allowed");
@@ -518,7 +518,7 @@ static void person__of_a_verb__is_the_caller_or_whom_an_operator_names(void **st
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 char method[64];
                 (void) snprintf(method, sizeof(method), "org.leadd.Leads.%s", cases[i].method);
-                json_auto_t *reply = ask(&f, method, cases[i].parameters, error);
+                json_auto_t *reply _unused_ = ask(&f, method, cases[i].parameters, error);
                 if (!base_streq(error, cases[i].error))
                         fail_msg("%s: got %s %s", cases[i].parameters, error, json_dumps(reply, 0));
                 if (cases[i].code)
@@ -568,7 +568,7 @@ static void status__of_the_daemon__joins_the_book_and_what_the_daemon_adds(void 
         char error[128];
         fixture_start(&f);
         submit(&f, "a@keller.example", "director", "DE");
-        json_auto_t *reply = ask(&f, "org.leadd.Control.Status", "{}", error);
+        json_auto_t *reply _unused_ = ask(&f, "org.leadd.Control.Status", "{}", error);
         expect(reply, "status.version", LEADD_VERSION);
         expect(reply, "status.now", "2026-03-05T09:00:00Z");
         expect(reply, "status.clock", "virtual");
@@ -635,7 +635,7 @@ static void clock__of_a_table__moves_forward_only_and_only_when_virtual(void **s
                 { "{}", "", "2026-03-06T09:00:00Z" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                json_auto_t *reply = ask(&f, "org.leadd.Control.Clock", cases[i].parameters, error);
+                json_auto_t *reply _unused_ = ask(&f, "org.leadd.Control.Clock", cases[i].parameters, error);
                 if (!base_streq(error, cases[i].error))
                         fail_msg("%s: got %s", cases[i].parameters, error);
                 if (cases[i].time)
@@ -643,7 +643,7 @@ static void clock__of_a_table__moves_forward_only_and_only_when_virtual(void **s
         }
         (void) clock_free(f.clock);
         f.desk.clock = f.clock = clock_new_real();
-        json_auto_t *real = ask(&f, "org.leadd.Control.Clock", "{\"advance\":\"1h\"}", error);
+        json_auto_t *real _unused_ = ask(&f, "org.leadd.Control.Clock", "{\"advance\":\"1h\"}", error);
         assert_string_equal(error, "org.leadd.Control.ClockIsReal");
         fixture_stop(&f);
 }
@@ -665,7 +665,7 @@ static void spool__of_a_table__acts_or_says_what_is_wrong(void **state) {
                 { "{\"action\":\"burn\",\"name\":\"web/b.json\"}", "org.leadd.Control.BadValue" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                json_auto_t *reply = ask(&f, "org.leadd.Control.SpoolAct", cases[i].parameters, error);
+                json_auto_t *reply _unused_ = ask(&f, "org.leadd.Control.SpoolAct", cases[i].parameters, error);
                 if (!base_streq(error, cases[i].error))
                         fail_msg("%s: got %s", cases[i].parameters, error);
         }

@@ -524,8 +524,8 @@ static void reload__owner_left_or_vanished_or_changed_team__somebody_else_gets_t
         static const char *const teams[] = {
                 "team \"desk\" { calendar = \"berlin\", head = \"b\", members = { a = { left = true }, b = {} } }\n",
                 "team \"desk\" { calendar = \"berlin\", head = \"b\", members = { b = {} } }\n",
-                "team \"desk\" { calendar = \"berlin\", head = \"b\", members = { b = {} } }\n"
-                "team \"other\" { calendar = \"berlin\", head = \"a\", members = { a = {} } }\n",
+                ("team \"desk\" { calendar = \"berlin\", head = \"b\", members = { b = {} } }\n"
+                 "team \"other\" { calendar = \"berlin\", head = \"a\", members = { a = {} } }\n"),
         };
         for (size_t i = 0; i < ARRAY_SIZE(teams); i++) {
                 Book *book = malloc(sizeof *book);
