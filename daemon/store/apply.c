@@ -173,14 +173,33 @@ static int write_lead(Store *store, const LeadRow *before, const LeadRow *row, c
                 return sql_run(store, SQL_LEAD_ADD, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version),
                         ARG(row->last_event), ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us),
                         ARG(row->touched_us - row->created_us), ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade),
-                        ARG(segments), ARG(row->flags), wake, ARG(row->company));
+                        ARG(segments), ARG(row->flags), wake, ARG(row->company), ARG(row->profile_event));
         r = sql_run(store, SQL_LEAD_SET, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version), ARG(row->last_event),
                 ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us), ARG(row->touched_us - row->created_us),
                 ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags), wake, ARG(row->company),
-                ARG(before->last_event));
+                ARG(row->profile_event), ARG(before->last_event));
         if (r == 0 && sqlite3_changes(store->db) != 1)
                 return -ESTALE;
         return r;
+}
+
+static int fold_profile(Store *store, const StoreEntry *entry, const LeadRow *before, LeadRow *row) {
+        const Facts *profile = &entry->decision->profile;
+        int r = company_intern(store, facts_text(profile, FIELD_COMPANY_DOMAIN), &row->company);
+        if (r != 0)
+                return r;
+        /* A lead that has a row of its own keeps it. */
+        bool has_row = before->id > 0 && before->profile_event == 0;
+        if (!has_row && profile_is_said(&entry->record->facts, profile)) {
+                row->profile_event = entry->event_id;
+                return 0;
+        }
+        row->profile_event = 0;
+        text_clear(&store->profile);
+        r = facts_encode(profile, &store->profile);
+        if (r == 0)
+                r = store->profile.error;
+        return r == 0 ? sql_run(store, SQL_PROFILE_SET, ARG(row->id), ARG_BYTES(store->profile.data, store->profile.size)) : r;
 }
 
 static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *before, bool has_email, LeadRow *ret) {
@@ -192,6 +211,7 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 .last_event = entry->event_id,
                 .moved_event = after->moved_event,
                 .company = before->company,
+                .profile_event = before->profile_event,
                 .created_us = after->created_us,
                 .entered_us = after->entered_us,
                 .touched_us = after->touched_us,
@@ -205,16 +225,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 r = name_intern(store, after->owner, &row.owner);
         if (r == 0)
                 r = name_intern(store, after->grade, &row.grade);
-        if (r == 0 && decision->profile_changed) {
-                text_clear(&store->profile);
-                r = company_intern(store, facts_text(&decision->profile, FIELD_COMPANY_DOMAIN), &row.company);
-                if (r == 0)
-                        r = facts_encode(&decision->profile, &store->profile);
-                if (r == 0)
-                        r = store->profile.error;
-                if (r == 0)
-                        r = sql_run(store, SQL_PROFILE_SET, ARG(row.id), ARG_BYTES(store->profile.data, store->profile.size));
-        }
+        if (r == 0 && decision->profile_changed)
+                r = fold_profile(store, entry, before, &row);
         if (r == 0)
                 r = write_lead(store, before, &row, after);
         if (r == 0)

@@ -75,6 +75,7 @@ typedef enum Sql {
         SQL_LEAD_OWNED,
         SQL_PROFILE_SET,
         SQL_PROFILE_GET,
+        SQL_PROFILE_SAID,
         SQL_SLA_SET,
         SQL_SLA_GET,
         SQL_SLA_DELETE,
@@ -371,6 +372,7 @@ enum {
 /* The hot row, as integers. */
 typedef struct LeadRow {
         uint64_t id, version, last_event, moved_event;
+        uint64_t profile_event; /* the event whose facts are the whole profile; 0: it has a row of its own, or none */
         uint64_t status, owner, grade, company;
         int64_t created_us, entered_us, touched_us, wake_us;
         unsigned flags;
@@ -380,6 +382,9 @@ int lead_row(Store *store, uint64_t lead, LeadRow *ret); /* STORE_E_NONE */
 int segments_join(const LeadState *state, Text *out);
 int segments_split(const char *text, Arena *arena, LeadState *ret);
 int facts_load(Blob blob, Arena *arena, Facts *ret);
+/* Does the event say exactly what the profile holds? Then the profile is read from its payload: most leads are heard of once, and
+ * facts are most of a book's bytes. */
+bool profile_is_said(const Facts *event, const Facts *profile);
 
 /* ---- ledger.c ---- */
 

@@ -26,7 +26,8 @@ enum {
         LEAD_SEGMENTS,
         LEAD_FLAGS,
         LEAD_WAKE,
-        LEAD_COMPANY
+        LEAD_COMPANY,
+        LEAD_PROFILE_EVENT
 };
 
 static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
@@ -40,6 +41,7 @@ static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
                 .owner = column_u64(row, LEAD_OWNER),
                 .grade = column_u64(row, LEAD_GRADE),
                 .company = column_u64(row, LEAD_COMPANY),
+                .profile_event = column_u64(row, LEAD_PROFILE_EVENT),
                 .created_us = created_us,
                 .entered_us = created_us + sqlite3_column_int64(row, LEAD_ENTERED),
                 .touched_us = created_us + sqlite3_column_int64(row, LEAD_TOUCHED),
@@ -195,13 +197,50 @@ int facts_load(Blob blob, Arena *arena, Facts *ret) {
         return r == RECORD_E_CORRUPT ? -EBADMSG : r;
 }
 
-static int load_profile(Store *store, uint64_t lead, Arena *arena, Facts *ret) {
+static bool same_fact(const Fact *a, const Fact *b) {
+        if (a->field != b->field || a->time_us != b->time_us || a->value.type != b->value.type || (a->key == NULL) != (b->key == NULL) ||
+                (a->key && !base_streq(a->key, b->key)))
+                return false;
+        switch (a->value.type) {
+        case VALUE_TEXT:
+                return a->value.size == b->value.size && memcmp(a->value.text, b->value.text, a->value.size) == 0;
+        case VALUE_NUMBER:
+                return memcmp(&a->value.number, &b->value.number, sizeof(double)) == 0;
+        case VALUE_INTEGER:
+                return a->value.integer == b->value.integer;
+        case VALUE_BOOL:
+                return a->value.boolean == b->value.boolean;
+        case VALUE_ABSENT:
+                break;
+        }
+        return true;
+}
+
+bool profile_is_said(const Facts *event, const Facts *profile) {
+        size_t n = 0;
+        for (size_t i = 0; i < event->n_items; i++)
+                if (field_is_profile(event->items[i].field) &&
+                        (n == profile->n_items || !same_fact(&event->items[i], &profile->items[n++])))
+                        return false;
+        return n > 0 && n == profile->n_items;
+}
+
+static int load_profile(Store *store, const LeadRow *lead, Arena *arena, Facts *ret) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         *ret = (Facts){ 0 };
-        int r = sql_row(store, SQL_PROFILE_GET, &row, ARG(lead));
+        int r = lead->profile_event > 0 ? sql_row(store, SQL_PROFILE_SAID, &row, ARG(lead->profile_event))
+                                        : sql_row(store, SQL_PROFILE_GET, &row, ARG(lead->id));
         if (r != 0)
                 return r == STORE_E_NONE ? 0 : r;
-        return facts_load(column_blob(row, 0), arena, ret);
+        r = facts_load(column_blob(row, 0), arena, ret);
+        if (r != 0 || lead->profile_event == 0)
+                return r;
+        size_t n = 0;
+        for (size_t i = 0; i < ret->n_items; i++)
+                if (field_is_profile(ret->items[i].field))
+                        ret->items[n++] = ret->items[i];
+        ret->n_items = n;
+        return 0;
 }
 
 /* A submission counts as the activity "form_submitted" whose name is the form's. */
@@ -293,7 +332,7 @@ int store_load_lead(Store *store, uint64_t lead, Arena *arena, LeadState *ret_st
         _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
         r = load_state(store, lead, arena, &state, &row);
         if (r == 0 && ret_profile)
-                r = load_profile(store, lead, arena, ret_profile);
+                r = load_profile(store, &row, arena, ret_profile);
         if (r == 0 && ret_history)
                 r = load_history(store, &row, arena, ret_history, ret_n_history);
         if (r == 0 && ret_state)
@@ -383,7 +422,7 @@ int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListR
                 if (r == 0)
                         r = load_state(store, lead, arena, &row.state, &hot);
                 if (r == 0)
-                        r = load_profile(store, lead, arena, &profile);
+                        r = load_profile(store, &hot, arena, &profile);
                 if (r != 0)
                         return r;
                 row.team = hot.status < store->names.n ? name_text(store, store->names.items[hot.status].team) : NULL;

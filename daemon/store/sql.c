@@ -40,7 +40,8 @@ static const char schema_1[] =
         "CREATE TABLE lead(id INTEGER PRIMARY KEY, status INTEGER NOT NULL, owner INTEGER NOT NULL, version INTEGER NOT NULL,"
         " last_event INTEGER NOT NULL, moved_event INTEGER NOT NULL, created INTEGER NOT NULL, entered INTEGER NOT NULL,"
         " touched INTEGER NOT NULL, fit INTEGER NOT NULL, engagement INTEGER NOT NULL, grade INTEGER NOT NULL, segments ANY,"
-        " flags INTEGER NOT NULL, wake INTEGER, company INTEGER NOT NULL) STRICT;"
+        " flags INTEGER NOT NULL, wake INTEGER, company INTEGER NOT NULL, profile_event INTEGER NOT NULL) STRICT;"
+        /* only where no single event says all of it (lead.profile_event) */
         "CREATE TABLE profile(lead INTEGER PRIMARY KEY, facts BLOB NOT NULL) STRICT;"
         "CREATE TABLE sla(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, start_event INTEGER NOT NULL, start INTEGER NOT NULL,"
         " due INTEGER, next_step INTEGER NOT NULL, next_due INTEGER) STRICT;"
@@ -120,17 +121,18 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_KEY_ADD] = "INSERT INTO key VALUES(?1, ?2, ?3)",
         [SQL_KEY_GET] = "SELECT lead, keys FROM key WHERE event = ?1",
         [SQL_KEY_ALL] = "SELECT event, keys FROM key ORDER BY event",
-        [SQL_LEAD_ADD] = "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        [SQL_LEAD_ADD] = "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         [SQL_LEAD_SET] = "UPDATE lead SET status = ?2, owner = ?3, version = ?4, last_event = ?5, moved_event = ?6, created = ?7,"
                          " entered = ?8, touched = ?9, fit = ?10, engagement = ?11, grade = ?12, segments = ?13, flags = ?14, wake = ?15,"
-                         " company = ?16 WHERE id = ?1 AND last_event = ?17",
+                         " company = ?16, profile_event = ?17 WHERE id = ?1 AND last_event = ?18",
         [SQL_LEAD_GET] = "SELECT status, owner, version, last_event, moved_event, created, entered, touched, fit, engagement, grade,"
-                         " segments, flags, wake, company FROM lead WHERE id = ?1",
+                         " segments, flags, wake, company, profile_event FROM lead WHERE id = ?1",
         [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER,
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER,
         [SQL_LEAD_OWNED] = "SELECT id, status, company FROM lead WHERE owner > 0 AND company > 0",
         [SQL_PROFILE_SET] = "INSERT INTO profile VALUES(?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
         [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",
+        [SQL_PROFILE_SAID] = "SELECT facts FROM payload WHERE event = ?1",
         /* what has not changed dirties no page */
         [SQL_SLA_SET] = "INSERT INTO sla VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET rule = ?2, start_event = ?3,"
                         " start = ?4, due = ?5, next_step = ?6, next_due = ?7 WHERE (rule, start_event, start, due, next_step, next_due)"
@@ -190,7 +192,8 @@ static const SqlQuery projections[] = {
         { "lead",
                 "SELECT id, name(status) AS status, name(owner) AS owner, version, last_event, moved_event, created, created + entered AS"
                 " entered, created + touched AS touched, fit, engagement, name(grade) AS grade, name(segments) AS segments, flags,"
-                " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company FROM lead ORDER BY id",
+                " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company, profile_event FROM lead "
+                "ORDER BY id",
                 1 },
         { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },
         { "sla", "SELECT lead, name(rule) AS rule, start_event, start, due, next_step, next_due FROM sla ORDER BY lead", 1 },
@@ -238,6 +241,11 @@ static const SqlQuery invariants[] = {
         { "sla", "SELECT lead, 'has no lead' FROM sla WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "held", "SELECT lead, 'has no lead' FROM held WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "recycle", "SELECT lead, 'has no lead' FROM recycle WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "lead",
+                "SELECT l.id, 'its profile is said by an event that is not its own' FROM lead l LEFT JOIN event e ON e.id = l.profile_event"
+                " WHERE l.profile_event > 0 AND e.lead IS NOT l.id",
+                1 },
+        { "profile", "SELECT p.lead, 'is kept twice' FROM profile p JOIN lead l ON l.id = p.lead WHERE l.profile_event > 0", 1 },
         { "profile", "SELECT lead, 'has no lead' FROM profile WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "event",
                 "SELECT e.id, 'its back pointer leads to another lead or nowhere' FROM event e LEFT JOIN event p ON p.id = e.prev"

@@ -89,18 +89,58 @@ static void unknown_lead__is_none__and_lead_zero_is_empty(void **state) {
         same(n, 0);
 }
 
-static void profile__holds_what_the_decision_said__and_is_written_only_when_it_changed(void **state) {
-        Fixture *f = *state;
+static const char *profile_name(Fixture *f, uint64_t lead) {
         Facts profile;
-        (void) commit_step(f, STEP(.said = { .email = "ann@example.com", .name = "Ann" }));
-        ok(store_load_lead(f->store, 1, f->arena, NULL, &profile, NULL, NULL));
-        same_text(facts_text(&profile, FIELD_PERSON_NAME), "Ann");
+        ok(store_load_lead(f->store, lead, f->arena, NULL, &profile, NULL, NULL));
+        return facts_text(&profile, FIELD_PERSON_NAME);
+}
+
+static void profile__is_kept_once__in_the_event_that_says_all_of_it_or_in_a_row(void **state) {
+        Fixture *f = *state;
+        static const struct {
+                Said said;
+                const char *name;
+                int64_t event; /* that is the whole profile; 0: a row */
+        } cases[] = {
+                { { .email = "ann@example.com", .name = "Ann", .url = "/not/of/the/profile" }, "Ann", 1 },
+                { { .type = "activity.page_viewed", .email = "ann@example.com", .url = "/a" }, "Ann", 1 }, /* changes nothing */
+                { { .email = "ann@example.com", .name = "Anna", .time_us = NOON + 1 }, "Anna", 0 },
+                { { .email = "ann@example.com", .name = "Annie", .time_us = NOON + 2 }, "Annie", 0 },
+                { { .email = "ann@example.com", .name = "Old", .time_us = NOON - 9 }, "Annie", 0 },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Done done = commit_step(f, STEP(.said = cases[i].said));
+                Facts profile;
+                same(done.lead, 1);
+                ok(store_load_lead(f->store, 1, f->arena, NULL, &profile, NULL, NULL));
+                assert_true(facts_equal(&profile, &done.profile));
+                same_text(profile_name(f, 1), cases[i].name);
+                same(fixture_number(f->store, "SELECT profile_event FROM lead"), cases[i].event);
+                same(fixture_number(f->store, "SELECT count(*) FROM profile"), cases[i].event == 0);
+                same_and_sound(f->store);
+        }
+        /* Said again in full by a later event: no row is written. */
+        Done second = commit_step(f, STEP(.said = { .email = "bob@example.com" }));
+        same(second.lead, 2);
+        (void) commit_step(f, STEP(.said = { .type = "activity.x", .email = "bob@example.com", .name = "Bob" }));
+        same(fixture_number(f->store, "SELECT count(*) FROM profile WHERE lead = 2"),
+                fixture_number(f->store, "SELECT profile_event = 0 FROM lead WHERE id = 2"));
+        same_text(profile_name(f, 2), "Bob");
+        /* A lead that nothing is known of. */
+        (void) commit_step(f, STEP(.said = { .type = "activity.x", .url = "/" }));
+        same_text(profile_name(f, 3), NULL);
+        (void) commit_step(f, STEP(.said = { .type = "activity.x", .name = "C" }, .lead = 3));
+        same_text(profile_name(f, 3), "C");
+        same_and_sound(f->store);
+}
+
+static void profile__that_has_not_changed__is_not_written(void **state) {
+        Fixture *f = *state;
+        (void) commit_step(f, STEP(.said = { .email = "ann@example.com" }));
+        (void) commit_step(f, STEP(.said = { .name = "Ann", .time_us = NOON + 1 }, .lead = 1));
         fixture_sql(f->store, "DELETE FROM profile");
         (void) commit_step(f, STEP(.said = { .type = "activity.page_viewed", .url = "/a" }, .lead = 1));
         same(fixture_number(f->store, "SELECT count(*) FROM profile"), 0);
-        (void) commit_step(f, STEP(.said = { .name = "Anna", .time_us = NOON + 1 }, .lead = 1));
-        ok(store_load_lead(f->store, 1, f->arena, NULL, &profile, NULL, NULL));
-        same_text(facts_text(&profile, FIELD_PERSON_NAME), "Anna");
 }
 
 static void history__is_activities_and_submissions__oldest_first_with_the_forms_name(void **state) {
@@ -531,7 +571,8 @@ int main(void) {
                 TEST(lead__every_part_of_its_state__is_read_back_before_and_after_a_restart),
                 TEST(test_lead__stays_one__and_is_not_counted),
                 TEST(unknown_lead__is_none__and_lead_zero_is_empty),
-                TEST(profile__holds_what_the_decision_said__and_is_written_only_when_it_changed),
+                TEST(profile__is_kept_once__in_the_event_that_says_all_of_it_or_in_a_row),
+                TEST(profile__that_has_not_changed__is_not_written),
                 TEST(history__is_activities_and_submissions__oldest_first_with_the_forms_name),
                 TEST(history__of_a_busy_lead__is_its_newest_activities),
                 TEST(stale_decision__changes_nothing),

@@ -197,6 +197,9 @@ static inline Record *record_make(Fixture *f, const Said *said) {
         record->time_us = said->time_us != 0 ? said->time_us : NOON;
         record->subject = said->subject;
         set_fact(record, FIELD_PERSON_EMAIL, NULL, said->email);
+        if (said->email) /* as intake derives it */
+                ok(facts_set(&record->facts, record->arena, FIELD_PERSON_EMAIL_DOMAIN, NULL, value_text(strchr(said->email, '@') + 1),
+                        fact_derived_time(record->time_us)));
         set_fact(record, FIELD_PERSON_PHONE_NUMBER, NULL, said->phone);
         set_fact(record, FIELD_PERSON_EXTERNAL_IDS, "crm", said->crm);
         set_fact(record, FIELD_PERSON_EXTERNAL_IDS, "erp", said->erp);

@@ -21,6 +21,8 @@ static void tell(Fixture *f) {
         (void) step(f, STEP(.said = { .email = "b@example.com" }, .held = "DACH", .recycle = "no_budget"));
         (void) step(f, STEP(.said = { .type = "activity.x", .url = "/a" }, .lead = 1, .unaccepted = true));
         (void) step(f, STEP(.said = { .type = "activity.y" }, .lead = 2));
+        (void) step(f, STEP(.said = { .email = "c@example.com" }));
+        (void) step(f, STEP(.said = { .name = "C", .time_us = NOON + 1 }, .lead = 3));
         ok(store_commit(f->store));
 }
 
@@ -91,13 +93,14 @@ static void planted_difference__in_any_projection__is_found_and_named(void **sta
                 { "UPDATE lead SET company = 0 WHERE id = 1", "lead 1: company: 12 bytes / nothing\n" },
                 { "DELETE FROM lead WHERE id = 1", "lead 1: only in the first\n" },
                 { "INSERT INTO profile VALUES(9, x'00')", "profile 9: only in the second\n" },
-                { "UPDATE profile SET facts = x'00' WHERE lead = 2", NULL },
+                { "UPDATE lead SET profile_event = 0 WHERE id = 1", "lead 1: profile_event: 1 / 0\n" },
+                { "UPDATE profile SET facts = x'00' WHERE lead = 3", "profile 3: facts: 59 bytes / 1 bytes\n" },
                 { "UPDATE sla SET due = NULL", "sla 1: due: 1772798400000000 / nothing\n" },
                 { "UPDATE held SET text = 'other'", "held 2: text: 12 bytes / 5 bytes\n" },
                 { "DELETE FROM recycle", "recycle 2: only in the first\n" },
                 { "UPDATE wake SET due = due - 1", NULL },
                 { "UPDATE seat SET turn = 4", "seat anna: turn: 3 / 4\n" },
-                { "UPDATE tally SET n = 2 WHERE owner = 0", "tally - inquiry: n: 1 / 2\n" },
+                { "UPDATE tally SET n = 3 WHERE owner = 0", "tally - inquiry: n: 2 / 3\n" },
                 { "UPDATE event SET type = 'activity.z' WHERE id = 4", "event 4: type: 10 bytes / 10 bytes\n" },
                 { "UPDATE event SET now = now + 1 WHERE id = 4", "event 4: now: 1772712000000000 / 1772712000000001\n" },
                 { "UPDATE event SET age = 1 WHERE id = 4", "event 4: age: 0 / 1\n" },
@@ -169,6 +172,9 @@ static void broken_invariant__of_each_kind__is_found(void **state) {
                 { "INSERT INTO held VALUES(9, 1, 'x', 1, 1)", "held 9: has no lead\n" },
                 { "INSERT INTO recycle VALUES(9, 1, 1)", "recycle 9: has no lead\n" },
                 { "INSERT INTO profile VALUES(9, x'00')", "profile 9: has no lead\n" },
+                { "INSERT INTO profile VALUES(1, x'00')", "profile 1: is kept twice\n" },
+                { "UPDATE lead SET profile_event = 2 WHERE id = 1", "lead 1: its profile is said by an event that is not its own\n" },
+                { "UPDATE lead SET profile_event = 99 WHERE id = 1", "lead 1: its profile is said by an event that is not its own\n" },
                 { "UPDATE event SET prev = 1 WHERE id = 4", "event 4: its back pointer leads to another lead or nowhere\n" },
                 { "UPDATE event SET prev = 4 WHERE id = 4", "event 4: its back pointer leads to another lead or nowhere\n" },
                 { "UPDATE event SET rules = 9 WHERE id = 4", "event 4: has no rule set\n" },

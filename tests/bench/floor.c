@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * floor: what the machine can do at most. Writes exactly the rows that leadd writes for N new leads, through the same
+ * prepared statements (daemon/store/internal.h) and in the same transactions, and does nothing else: nothing is parsed,
+ * judged, looked up or encoded. One thread, synchronous=FULL, batches of 1000.
+ *
+ *     floor FILE N [files]
+ *
+ * The rows are those of the records of tests/bench/run under the shipped rules: every lead an event, its payload, its keys, the
+ * lead and a company; every fiftieth is handed over and, when everybody has what they may have, held, armed and told to ops. `files`
+ * adds what single files cost in the ledger. When apply.c or ledger.c write other rows, this writes them too.
+ */
+#include "../../daemon/store/internal.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define BATCH 1000
+#define N_COMPANIES 50000
+#define HELD_EVERY 50
+#define RULESET_SIZE 34000 /* the shipped rules, archived */
+
+/* A payload as facts_encode gives it: the e-mail varies, the rest is what forms say. */
+static const char rest_of_facts[] =
+        "Maria Keller808\0\0\1\25\5Maria\0\1\25\11Keller808\0\1\25\10VP Sales\0\2\5\2vp\0\13\5\21firm19750.example\0\12\25"
+        "\17Firm 19750 GmbH\0\2\5\21firm19750.example\0\1\25\16Transportation\0\2\23\364\3\25\2AT\0\14\25\13paid-"
+        "search\0\3\25\12spring-b2b\0\7\25\4demo\0\25\"\7contact\0\1#\7contact\0\0\200\337\323\253\365\221\246\6";
+
+/* A body with four receipts, as most have. */
+static const uint8_t body[] = { 1, 0, 0, 0, 0x4c, 3, 0x4c, 4, 0xe0, 0xd4, 3, 0xe0, 0xd4, 3, 0xe0, 0xd4, 3, 0, 0x38, 4, 0x8a, 1, 0xe0, 0xd4,
+        3, 0x8a, 1, 1, 0x3a, 6, 0, 0, 0, 0 };
+
+static int64_t monotonic_us(void) {
+        struct timespec now;
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t) now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
+}
+
+static uint64_t random_u64(void) {
+        static uint64_t state = 88172645463325252u;
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        return state;
+}
+
+/* What happens once: a rule set, its statuses, the names every row uses. */
+static int write_head(Store *store, int64_t now_us) {
+        static const char *const names[] = { "inquiry", "mql", "marketing", "inside_sales", "lead.submitted", "bench/1",
+                "integration:bench", "SENIOR", "INDUSTRY", "FORM", "C4", "DACH", "journal", "ops",
+                "new: fit 40.0, engagement 0.0, grade B4" };
+        static const char archive[RULESET_SIZE];
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
+                r = sql_run(store, SQL_NAME_ADD, ARG(i + 1), ARG(names[i]));
+        sqlite3_stmt *row = NULL;
+        if (r == 0)
+                r = sql_row(store, SQL_RULESET_ADD, &row, ARG("hash"), ARG_BYTES(archive, sizeof(archive)), ARG(now_us));
+        sql_resetp(&row);
+        for (uint64_t status = 1; r == 0 && status <= 2; status++)
+                r = sql_run(store, SQL_STATUS_ADD, ARG(status), ARG(status + 2), ARG(0), ARG(true));
+        return r;
+}
+
+static int write_held(Store *store, uint64_t lead, uint64_t event, int64_t now_us) {
+        static uint64_t outbox;
+        int r = sql_run(store, SQL_HELD_SET, ARG(lead), ARG((uint64_t) 12), ARG("nobody in inside_sales can take it"), ARG(now_us),
+                ARG(now_us + 15 * US_PER_MINUTE));
+        if (r == 0)
+                r = sql_run(store, SQL_WAKE_ADD, ARG(now_us + 15 * US_PER_MINUTE), ARG(lead));
+        if (r == 0)
+                r = sql_run(store, SQL_OUTBOX_ADD, ARG(++outbox), ARG(event), ARG(lead), ARG(4), ARG(0), ARG((Ref){ .id = 13 }),
+                        ARG((Ref){ .id = 14 }), ARG((const char *) NULL), ARG((Ref){ .id = 14 }), ARG((Ref){ .id = 12 }), ARG(0),
+                        ARG((const char *) NULL), ARG(now_us));
+        return r;
+}
+
+static int write_lead(Store *store, uint64_t lead, int64_t now_us, uint64_t ledger) {
+        char id[32], domain[32], facts[512];
+        uint8_t keys[KEY_SIZE + 1 + KEY_SIZE], packed[DIGEST_SIZE];
+        uint64_t event = lead + 1, company = lead % N_COMPANIES + 1;
+        bool is_held = lead % HELD_EVERY == 0;
+        int64_t time_us = INT64_C(1772668800000000) + (int64_t) (lead % 86400) * US_PER_SECOND;
+        for (size_t i = 0; i < sizeof(keys); i++)
+                keys[i] = (uint8_t) random_u64();
+        (void) snprintf(id, sizeof(id), "b-%" PRIu64, lead);
+        int size = snprintf(facts, sizeof(facts), "\1\3%.18s\1\21\1\25\35person%" PRIu64 "@firm%" PRIu64 ".example%c\3\5\17",
+                "time time time tim", lead, lead % N_COMPANIES, 0);
+        memcpy(facts + size, rest_of_facts, sizeof(rest_of_facts) - 1);
+
+        int r = sql_run(store, SQL_EVENT_ADD, ARG(event), ARG(lead), ARG((uint64_t) 0), ARG((Ref){ .id = 5 }), ARG((Ref){ .id = 6 }),
+                ARG((Ref){ .id = 7 }), ARG((uint64_t) 1), ARG(now_us), ARG(now_us - time_us), ARG(EVENT_IS_ACTIVITY | EVENT_IS_SUBMISSION),
+                record_id_pack(id, packed), ARG(ledger), ARG(lead), ARG_BYTES(body, sizeof(body)));
+        if (r == 0)
+                r = sql_run(store, SQL_PAYLOAD_ADD, ARG(event), ARG_BYTES(facts, (size_t) size + sizeof(rest_of_facts) - 1),
+                        ARG((const char *) NULL), ARG((Blob){ 0 }));
+        if (r == 0)
+                r = sql_run(store, SQL_KEY_ADD, ARG(event), ARG(lead), ARG_BYTES(keys, sizeof(keys)));
+        if (r == 0 && lead <= N_COMPANIES) {
+                (void) snprintf(domain, sizeof(domain), "firm%" PRIu64 ".example", company);
+                r = sql_run(store, SQL_COMPANY_ADD, ARG(company), ARG(domain));
+        }
+        if (r == 0)
+                r = sql_run(store, SQL_LEAD_ADD, ARG(lead), ARG(is_held ? 2 : 1), ARG(0), ARG(1), ARG(event), ARG(is_held ? event : 0),
+                        ARG(time_us), ARG(now_us - time_us), ARG(0), ARG(40000), ARG(0), ARG(11), ARG((Ref){ 0 }), ARG(is_held ? 40 : 32),
+                        is_held ? ARG(now_us - time_us + 15 * US_PER_MINUTE) : ARG_TIME(TIME_NONE), ARG(company), ARG(event));
+        if (r == 0 && is_held)
+                r = write_held(store, lead, event, now_us);
+        return r;
+}
+
+/* A file of one record: seen, taken, and after its unlink settled (with the next batch). */
+static int write_file(Store *store, uint64_t ledger, int64_t now_us) {
+        char name[32];
+        int r;
+        (void) snprintf(name, sizeof(name), "%06" PRIu64 ".json", ledger);
+        r = sql_run(store, SQL_LEDGER_ADD, ARG(ledger), ARG("bench"), ARG_BYTES(name, strlen(name)), ARG((uint64_t) 65024),
+                ARG(ledger + 1000000), ARG((uint64_t) 529), ARG(now_us), ARG(now_us));
+        for (int state = LEDGER_FINISHED; r == 0 && state <= LEDGER_SETTLED; state += LEDGER_SETTLED - LEDGER_FINISHED)
+                r = sql_run(store, SQL_LEDGER_SET, ARG(ledger), ARG(state), ARG(now_us), ARG((uint64_t) 529), ARG((uint64_t) 2),
+                        ARG((uint64_t) 1), ARG((uint64_t) 0), ARG((uint64_t) 0), ARG((uint64_t) 0), ARG(0u));
+        return r;
+}
+
+static int write_end_of_batch(Store *store, uint64_t n) {
+        static uint64_t n_told;
+        int r = sql_run(store, SQL_TALLY_SET, ARG((uint64_t) 0), ARG((uint64_t) 1), ARG((int64_t) (n - n / HELD_EVERY)), ARG((int64_t) 0));
+        if (r == 0)
+                r = sql_run(store, SQL_TALLY_SET, ARG((uint64_t) 0), ARG((uint64_t) 2), ARG((int64_t) (n / HELD_EVERY)), ARG((int64_t) 0));
+        if (r == 0)
+                r = sql_run(store, SQL_TOTAL_SET, ARG(n), ARG((uint64_t) 0), ARG((uint64_t) 0), ARG((uint64_t) 0), ARG(n));
+        for (; r == 0 && n_told < n / HELD_EVERY; n_told++) {
+                sqlite3_stmt *row = NULL;
+                r = sql_row(store, SQL_OUTBOX_DONE, &row, ARG(n_told + 1), ARG(INT64_C(1772668800000000)));
+                sql_resetp(&row);
+        }
+        return r;
+}
+
+static int write_all(Store *store, uint64_t n, bool files) {
+        int64_t now_us = INT64_C(1795425885516845);
+        int r = sql_run_plain(store, SQL_BEGIN);
+        if (r == 0)
+                r = write_head(store, now_us);
+        for (uint64_t lead = 1; r == 0 && lead <= n; lead++) {
+                r = write_lead(store, lead, now_us + (int64_t) lead * 15, files ? lead : 1);
+                if (r == 0 && (files || lead == 1))
+                        r = write_file(store, lead, now_us);
+                if (r == 0 && (lead % BATCH == 0 || lead == n)) {
+                        r = write_end_of_batch(store, lead);
+                        if (r == 0)
+                                r = sql_run_plain(store, SQL_COMMIT);
+                        if (r == 0)
+                                r = store_checkpoint(store, false);
+                        if (r == 0 && lead < n)
+                                r = sql_run_plain(store, SQL_BEGIN);
+                }
+        }
+        return r;
+}
+
+int main(int argc, char **argv) {
+        Store *store = NULL;
+        struct stat st;
+        uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
+        if (argc < 3 || argc > 4 || n == 0 || (argc == 4 && !base_streq(argv[3], "files"))) {
+                (void) fprintf(stderr, "usage: floor FILE N [files]\n");
+                return 2;
+        }
+        int r = store_open(argv[1], STORE_WRITE, &store);
+        int64_t start_us = monotonic_us();
+        if (r == 0)
+                r = write_all(store, n, argc == 4);
+        if (r == 0)
+                r = store_checkpoint(store, true);
+        double seconds = (double) (monotonic_us() - start_us) / US_PER_SECOND;
+        store_close(store);
+        if (r == 0 && stat(argv[1], &st) < 0)
+                r = -1;
+        if (r != 0) {
+                (void) fprintf(stderr, "floor: %d\n", r);
+                return 1;
+        }
+        (void) printf("floor: %" PRIu64 " leads in %.3f s = %.0f/s, %.0f B/lead\n", n, seconds, (double) n / seconds,
+                (double) st.st_size / (double) n);
+        return 0;
+}
