@@ -6,6 +6,7 @@
  */
 #include "internal.h"
 #include <errno.h>
+#include <math.h>
 
 /* Between the names of a segment set. */
 #define SEGMENT_SEPARATOR '\x1f'
@@ -205,7 +206,7 @@ static bool same_fact(const Fact *a, const Fact *b) {
         case VALUE_TEXT:
                 return a->value.size == b->value.size && memcmp(a->value.text, b->value.text, a->value.size) == 0;
         case VALUE_NUMBER:
-                return memcmp(&a->value.number, &b->value.number, sizeof(double)) == 0;
+                return a->value.number == b->value.number && signbit(a->value.number) == signbit(b->value.number);
         case VALUE_INTEGER:
                 return a->value.integer == b->value.integer;
         case VALUE_BOOL:

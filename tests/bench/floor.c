@@ -19,7 +19,7 @@
 #define BATCH 1000
 #define N_COMPANIES 50000
 #define HELD_EVERY 50
-#define RULESET_SIZE 34000 /* the shipped rules, archived */
+#define RULESET_SIZE 35000 /* the shipped rules, archived */
 
 /* A payload as facts_encode gives it: the e-mail varies, the rest is what forms say. */
 static const char rest_of_facts[] =
@@ -27,9 +27,9 @@ static const char rest_of_facts[] =
         "\17Firm 19750 GmbH\0\2\5\21firm19750.example\0\1\25\16Transportation\0\2\23\364\3\25\2AT\0\14\25\13paid-"
         "search\0\3\25\12spring-b2b\0\7\25\4demo\0\25\"\7contact\0\1#\7contact\0\0\200\337\323\253\365\221\246\6";
 
-/* A body with four receipts, as most have. */
-static const uint8_t body[] = { 1, 0, 0, 0, 0x4c, 3, 0x4c, 4, 0xe0, 0xd4, 3, 0xe0, 0xd4, 3, 0xe0, 0xd4, 3, 0, 0x38, 4, 0x8a, 1, 0xe0, 0xd4,
-        3, 0x8a, 1, 1, 0x3a, 6, 0, 0, 0, 0 };
+/* A body with three receipts, as most have. */
+static const uint8_t body[] = { 1, 0, 0, 0, 96, 4, 52, 4, 192, 184, 2, 192, 184, 2, 192, 184, 2, 0, 76, 4, 224, 212, 3, 224, 212, 3, 224,
+        212, 3, 0, 56, 4, 136, 1, 224, 212, 3, 136, 1, 1, 58, 6, 0, 0, 0, 0 };
 
 static int64_t monotonic_us(void) {
         struct timespec now;
@@ -65,8 +65,10 @@ static int write_head(Store *store, int64_t now_us) {
 
 static int write_held(Store *store, uint64_t lead, uint64_t event, int64_t now_us) {
         static uint64_t outbox;
-        int r = sql_run(store, SQL_HELD_SET, ARG(lead), ARG((uint64_t) 12), ARG("nobody in inside_sales can take it"), ARG(now_us),
-                ARG(now_us + 15 * US_PER_MINUTE));
+        int r = sql_run(store, SQL_HELD_SET, ARG(lead), ARG((uint64_t) 12),
+                ARG("nobody in inside_sales can take it: anna has 5 of 5 not yet accepted, ben has 3 of 3 not yet accepted, petra gets "
+                    "leads only as head"),
+                ARG(now_us), ARG(now_us + 15 * US_PER_MINUTE));
         if (r == 0)
                 r = sql_run(store, SQL_WAKE_ADD, ARG(now_us + 15 * US_PER_MINUTE), ARG(lead));
         if (r == 0)
@@ -85,8 +87,8 @@ static int write_lead(Store *store, uint64_t lead, int64_t now_us, uint64_t ledg
         for (size_t i = 0; i < sizeof(keys); i++)
                 keys[i] = (uint8_t) random_u64();
         (void) snprintf(id, sizeof(id), "b-%" PRIu64, lead);
-        int size = snprintf(facts, sizeof(facts), "\1\3%.18s\1\21\1\25\35person%" PRIu64 "@firm%" PRIu64 ".example%c\3\5\17",
-                "time time time tim", lead, lead % N_COMPANIES, 0);
+        int size = snprintf(facts, sizeof(facts), "\1\3%.22s\1\21\1\25\35person%" PRIu64 "@firm%" PRIu64 ".example%c\3\5\17",
+                "time time time time ti", lead, lead % N_COMPANIES, 0);
         memcpy(facts + size, rest_of_facts, sizeof(rest_of_facts) - 1);
 
         int r = sql_run(store, SQL_EVENT_ADD, ARG(event), ARG(lead), ARG((uint64_t) 0), ARG((Ref){ .id = 5 }), ARG((Ref){ .id = 6 }),
