@@ -54,7 +54,8 @@ tests: programs $(unit_PROGRAMS) $(bench_PROGRAMS) $(fault_PROGRAMS)
 # ---- rules ----
 # `make V=1` shows whole commands.
 V =
-say = $(if $(V),,@echo '  $(patsubst $(BUILD)/%,%,$@)';)
+silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(V),,@$(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';))
 # Objects depend on the flags they were built with.
 flags_text = $(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) $(LDFLAGS) $(LDLIBS)
 $(BUILD)/flags: FORCE
@@ -76,12 +77,12 @@ $(BUILD)/leadd: $(call objects,$(leadd_SOURCES)) $(BUILD)/libleadd.a
 $(BUILD)/leadctl: $(call objects,$(leadctl_SOURCES)) $(BUILD)/libleadd.a
 	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-test_link = @mkdir -p $(@D); echo '  $(patsubst $(BUILD)/%,%,$@)'; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+test_link = @mkdir -p $(@D); $(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BUILD)/libleadd.a
 	$(test_link)
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libleadd.a
-	@mkdir -p $(@D); echo '  $(patsubst $(BUILD)/%,%,$@)'; $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	@mkdir -p $(@D); $(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';) $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
