@@ -97,7 +97,7 @@ static void trim(const char **text, size_t *size) {
 /* The shortest decimal text that reads back as the same number. */
 static void number_text(double number, char buf[static 32]) {
         for (int digits = 15; digits <= 17; digits++) {
-                char format[8];
+                char format[16];
                 (void) snprintf(format, sizeof format, "%%.%dg", digits);
                 g_ascii_formatd(buf, 32, format, number);
                 if (g_ascii_strtod(buf, NULL) == number)
