@@ -30,7 +30,7 @@ fault_SOURCES = $(sort $(wildcard tests/fault/*.c))
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZERS = $(SANITIZERS) -fsanitize=fuzzer-no-link
 CPPFLAGS += -Iinclude -D_GNU_SOURCE -DLEADD_VERSION='"$(VERSION)"' -DLEADD_PREFIX='"$(PREFIX)"' $(if $(BREAKABLE),-DLEADD_BREAKABLE)
-CFLAGS += -std=gnu17 -Wall -Wextra $(WERROR) $(OPTIMIZE) -fstack-protector-strong -fno-common $(if $(SANITIZE),$(SANITIZERS)) $(if $(FUZZ),$(FUZZERS))
+CFLAGS += -std=gnu17 -Wall -Wextra $(WERROR) $(OPTIMIZE) -fstack-protector-strong -fno-common $(if $(SANITIZE),$(SANITIZERS) -Wno-format-truncation) $(if $(FUZZ),$(FUZZERS))
 LDFLAGS += $(if $(SANITIZE),$(SANITIZERS)) $(if $(FUZZ),$(SANITIZERS)) -Wl,-z,relro,-z,now
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
