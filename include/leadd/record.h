@@ -241,7 +241,7 @@ typedef struct Record {
 } Record;
 
 #define RECORD_ARENA_MAX ((size_t) 8 * 1024 * 1024) /* a record is 256 KiB of text; its facts are a few times that at most */
-Record *record_new(void); /* with an arena of at most that; NULL on exhaustion */
+Record *record_new(void);                           /* with an arena of at most that; NULL on exhaustion */
 Record *record_free(Record *record);
 void record_freep(Record **record);
 /* Fills identities from facts (email, external ids sorted by system, phone only when E.164). */
