@@ -35,6 +35,9 @@ typedef struct Line {
         const char *text;
 } Line;
 
+#define FULL_WAIT_US (5 * US_PER_SECOND)           /* between two attempts of timers and outbox on a full disk */
+#define FIRE_SLICE_US (200 * US_PER_SECOND / 1000) /* timers fire at most so long while people and files wait */
+
 typedef struct Judge {
         Leadd *leadd;
         Store *store;
@@ -52,8 +55,10 @@ typedef struct Judge {
         InFlight *in_flight;
         InFlight suspect;      /* what was in flight when the daemon died */
         int64_t hold_until_us; /* monotonic: the clock jumped, timers wait */
+        int64_t full_until_us; /* monotonic: the disk was full, timers and outbox wait before they try again */
         uint64_t n_rejected_rules;
         bool disk_full, spool_empty, broken;
+        bool leaving; /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
 } Judge;
 
 /* ---- the journal, after the commit ---- */
@@ -200,6 +205,21 @@ static int give_up(Judge *judge, int error, const char *what) {
         judge->broken = true;
         return error < 0 ? error : -EIO;
 }
+
+static void note_full(Judge *judge) {
+        if (!judge->disk_full)
+                log_event(LOG_LEVEL_ERROR, MESSAGE_DISK_FULL, NULL, 0, "the disk is full: intake waits, nothing is lost, answers go on");
+        judge->disk_full = true;
+        judge->full_until_us = leadd_monotonic_us() + FULL_WAIT_US;
+}
+
+static void note_room(Judge *judge) {
+        if (judge->disk_full)
+                log_notice("there is room on the disk again: intake goes on");
+        judge->disk_full = false;
+}
+
+static bool waits_for_room(const Judge *judge) { return judge->disk_full && leadd_monotonic_us() < judge->full_until_us; }
 
 /* ---- one record of the spool ---- */
 
@@ -510,25 +530,20 @@ static int run_transaction(Judge *judge, Work *first) {
                         leave_works(judge, works, n_works);
                         return give_up(judge, r, "writing to the database");
                 }
-                if (!judge->disk_full)
-                        log_event(LOG_LEVEL_ERROR, MESSAGE_DISK_FULL, NULL, 0,
-                                "the disk is full: intake waits, nothing is lost, answers go on");
-                judge->disk_full = true;
+                note_full(judge);
                 atomic_store(&judge->leadd->judge_busy, 0);
                 /* People are answered meanwhile; the batch, and the reader behind it, wait. */
                 Work *work = other ? other : queue_pop_urgent(judge->leadd->to_judge, US_PER_SECOND);
                 other = NULL;
                 if (work)
                         take_other(judge, work);
-                if (atomic_load(&judge->leadd->stopping)) {
+                if (judge->broken || atomic_load(&judge->leadd->stopping)) {
                         leave_works(judge, works, n_works);
+                        judge->leaving = true;
                         return 0;
                 }
         }
-        if (judge->disk_full) {
-                judge->disk_full = false;
-                log_notice("there is room on the disk again: intake goes on");
-        }
+        note_room(judge);
         judge->n_settled = 0;
         if (LEADD_BROKEN("no_ledger") || LEADD_BROKEN("unlink_first"))
                 (void) usleep(20 * 1000);
@@ -596,37 +611,53 @@ static int fire_batch(Judge *judge, int64_t now_us, size_t *ret_n) {
                 forget_lines(judge);
                 return r;
         }
+        note_room(judge);
         tell_after_commit(judge);
         *ret_n = n;
         return 0;
 }
 
+/* 0, STORE_E_FULL (tried again later), or < 0: the judge is broken. */
 static int deliver(Judge *judge) {
         size_t n;
 
+        if (waits_for_room(judge))
+                return STORE_E_FULL; /* what was delivered and could not be marked is told again with each attempt */
         do {
                 int r = notify_run(judge->notify, judge->store, clock_now_us(judge->leadd->clock), &n);
-                if (r == STORE_E_FULL)
-                        return 0; /* delivered, but not marked: repeated with the same ids when there is room */
+                if (r == STORE_E_FULL) {
+                        note_full(judge);
+                        return r;
+                }
                 if (r != 0)
                         return give_up(judge, r, "the outbox");
+                if (n > 0)
+                        note_room(judge);
         } while (n == NOTIFY_BATCH_MAX);
         return 0;
 }
 
-/* Everything due at the clock's now, in order. */
-static int fire_due(Judge *judge, uint64_t *ret_n) {
+/* Everything due at the clock's now, in order; without `all` for a moment only: arm() brings the rest, after those who wait. The outcomes
+ * of deliver. */
+static int fire_due(Judge *judge, bool all, uint64_t *ret_n) {
+        int64_t start_us = leadd_monotonic_us(), mono_us;
         size_t n;
 
+        if (waits_for_room(judge))
+                return STORE_E_FULL;
         do {
                 int r = fire_batch(judge, clock_now_us(judge->leadd->clock), &n);
-                if (r == STORE_E_FULL)
-                        return 0;
+                if (r == STORE_E_FULL) {
+                        note_full(judge);
+                        return r;
+                }
                 if (r != 0)
                         return give_up(judge, r, "a timer");
                 if (ret_n)
                         *ret_n += n;
-        } while (n > 0 && !atomic_load(&judge->leadd->stopping));
+                mono_us = leadd_monotonic_us();
+                atomic_store(&judge->leadd->judge_busy, mono_us);
+        } while (n > 0 && (all || mono_us - start_us < FIRE_SLICE_US) && !atomic_load(&judge->leadd->stopping));
         return deliver(judge);
 }
 
@@ -651,10 +682,11 @@ static int on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
                         if (r < 0)
                                 return r;
                 }
-                r = fire_due(judge, ret_n_fired);
-                if (r < 0)
-                        return r;
-                atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
+                r = fire_due(judge, true, ret_n_fired);
+                if (r != 0)
+                        return r < 0 ? r : -ENOSPC;
+                if (atomic_load(&judge->leadd->stopping))
+                        return -ECANCELED;
         }
         return clock_set_us(clock, time_us);
 }
@@ -672,7 +704,7 @@ static void on_tick(Judge *judge) {
         }
         if (mono_us < judge->hold_until_us)
                 return;
-        (void) fire_due(judge, NULL);
+        (void) fire_due(judge, false, NULL);
 }
 
 /* The one timer: the earliest of all that is armed. */
@@ -684,6 +716,10 @@ static void arm(Judge *judge) {
                 next_us = outbox_us;
         if (mono_us < judge->hold_until_us)
                 next_us = clock_now_us(judge->leadd->clock) + (judge->hold_until_us - mono_us);
+        if (next_us != TIME_NONE && waits_for_room(judge)) {
+                int64_t again_us = clock_now_us(judge->leadd->clock) + (judge->full_until_us - mono_us);
+                next_us = again_us > next_us ? again_us : next_us;
+        }
         int r = followup_arm(judge->leadd->followup, next_us);
         if (r < 0)
                 (void) give_up(judge, r, "the timer");
@@ -809,8 +845,11 @@ static int look_at_held(Judge *judge) {
                         (void) store_rollback(judge->store);
                 if (r == 0)
                         tell_after_commit(judge);
+                atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
         }
         forget_lines(judge);
+        if (r == STORE_E_FULL)
+                note_full(judge);
         return r == STORE_E_FULL ? 0 : r;
 }
 
@@ -964,8 +1003,10 @@ static int on_judge(void *userdata, Record *record_taken, uint64_t lead, const c
                 forget_lines(judge);
                 return r == STORE_E_FULL ? -ENOSPC : give_up(judge, r, "a person's move");
         }
+        note_room(judge);
         tell_after_commit(judge);
-        return deliver(judge);
+        r = deliver(judge);
+        return r < 0 ? r : 0;
 }
 
 static int on_status(void *userdata, json_t *into) {
@@ -1112,22 +1153,30 @@ static void step(Judge *judge) {
                                 (void) give_up(judge, r, "the ledger");
                                 return;
                         }
-                        if (r == 0)
+                        if (r == 0) {
                                 judge->n_settled = 0;
+                                note_room(judge);
+                        } else
+                                note_full(judge);
                 }
                 (void) store_checkpoint(judge->store, true);
-                if (judge->spool_empty)
+                if (judge->spool_empty && judge->n_settled == 0)
                         return; /* --once: this was the last there is to do */
-                work = queue_pop(leadd->to_judge, -1);
+                work = queue_pop(leadd->to_judge, judge->disk_full ? FULL_WAIT_US : -1);
         }
-        if (!work)
+        if (!work) {
+                if (judge->disk_full)
+                        (void) deliver(judge);
                 return;
+        }
         atomic_store(&leadd->judge_busy, leadd_monotonic_us());
         if (work->kind == WORK_SETTLED) {
                 add_settled(judge, work->ledger, work->aside);
                 free(work);
         } else if (is_call(work))
                 take_other(judge, work);
+        else if (judge->leaving)
+                leave_works(judge, &work, 1);
         else {
                 (void) run_transaction(judge, work);
                 if (!judge->broken)
@@ -1147,19 +1196,21 @@ void *judge_run(void *userdata) {
         else {
                 say_ready(leadd);
                 leadd_tell(leadd, NEWS_DONE, NULL, NULL, 0);
-                if (fire_due(&judge, NULL) < 0)
-                        judge.broken = true;
+                /* A virtual clock has no timer that would bring the rest. */
+                (void) fire_due(&judge, clock_is_virtual(leadd->clock), NULL);
         }
         while (!judge.broken) {
                 step(&judge);
                 if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0) {
-                        (void) fire_due(&judge, NULL);
+                        (void) fire_due(&judge, true, NULL);
                         break;
                 }
                 if (atomic_load(&leadd->stopping) && queue_size(leadd->to_judge) == 0)
                         break;
         }
         atomic_store(&leadd->judge_busy, 0);
+        /* Nobody takes from it any more: a reader that waits for room would wait for ever, and the end waits for the reader. */
+        queue_close(leadd->to_judge);
         if (!judge.broken && judge.n_settled > 0)
                 (void) judge_works(&judge, NULL, 0, false);
         leadd_tell(leadd, NEWS_FAILED, NULL, NULL, judge.broken ? -EIO : 0);

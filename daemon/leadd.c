@@ -84,8 +84,10 @@ void leadd_tell(Leadd *leadd, NewsKind kind, ControlCall *call, json_t *item, in
                 _exit(EXIT_FAILURE);
         }
         *news = (News){ .kind = kind, .call = call, .item = item, .error = error };
-        /* What people watch may be lost to a loop that is behind; an answer may not: then the judge waits. */
-        if (kind == NEWS_WATCH ? !queue_try_push(leadd->to_loop, news) : !queue_push(leadd->to_loop, news)) {
+        /* What people watch may be lost to a loop that is behind; an answer may not. It goes past the rest, because a loop that ends
+         * waits for the threads and takes nothing out any more. */
+        if (kind == NEWS_WATCH ? !queue_try_push(leadd->to_loop, news)
+                               : !queue_push_front(leadd->to_loop, news) && !queue_push(leadd->to_loop, news)) {
                 json_decref(item);
                 free(news);
         }
@@ -279,6 +281,12 @@ static bool is_still_there(const char *spool, const SpoolIdentity *identity) {
         return lstat(path, &st) == 0 && st.st_ino == identity->inode && (uint64_t) st.st_size == identity->size;
 }
 
+static void free_resume(Resume *resume) {
+        free((char *) resume->identity.source);
+        free((char *) resume->identity.name);
+        *resume = (Resume){ 0 };
+}
+
 /* Files the last run had not settled: those that are gone were unlinked just before the end. */
 static int load_resumes(Leadd *leadd, ResumeList *list) {
         int r = store_ledger_unsettled(leadd->store, on_unsettled, list);
@@ -289,18 +297,15 @@ static int load_resumes(Leadd *leadd, ResumeList *list) {
         if (r != 0)
                 return r < 0 ? r : -ENOSPC;
         size_t n = 0;
-        for (size_t i = 0; i < list->n && r == 0; i++) {
+        for (size_t i = 0; i < list->n; i++) {
                 Resume *resume = &list->items[i];
-                if (is_still_there(leadd->options.spool, &resume->identity)) {
+                if (r == 0 && !is_still_there(leadd->options.spool, &resume->identity)) {
+                        r = store_ledger_settle(leadd->store, resume->entry.id, false, clock_now_us(leadd->clock));
+                        free_resume(resume);
+                } else
                         list->items[n++] = *resume;
-                        continue;
-                }
-                r = store_ledger_settle(leadd->store, resume->entry.id, false, clock_now_us(leadd->clock));
-                free((char *) resume->identity.source);
-                free((char *) resume->identity.name);
         }
-        if (r == 0)
-                list->n = n;
+        list->n = n;
         r = r == 0 ? store_commit(leadd->store) : (store_rollback(leadd->store), r);
         return r < 0 ? r : r > 0 ? -ENOSPC : 0;
 }
@@ -389,6 +394,19 @@ static int status_on_loop(void *userdata _unused_, json_t *into _unused_) { retu
 
 /* ---- ending ---- */
 
+static void say_stopping(ControlCall *call) {
+        control_set_error(call, "org.leadd.Control.Stopping", NULL);
+        control_finish(call);
+}
+
+/* The file stays in the spool; who waits for what becomes of it is told that it is not known yet. */
+static void leave_ticket(Loop *loop, Ticket *ticket) {
+        if (ticket->call)
+                say_stopping(TAKE(ticket->call));
+        spool_release(loop->reader_start.spool, ticket->file);
+        ticket_free(ticket);
+}
+
 static void drain(Loop *loop) {
         Leadd *leadd = loop->leadd;
         Work *work;
@@ -397,33 +415,23 @@ static void drain(Loop *loop) {
 
         /* Files whose end the judge has committed, or that were on the way to it: they stay in the spool, and the ledger knows. */
         while ((order = queue_pop(leadd->to_reader, 0))) {
-                if (order->kind == ORDER_SETTLE || order->kind == ORDER_LEAVE) {
-                        spool_release(loop->reader_start.spool, order->ticket->file);
-                        ticket_free(order->ticket);
-                }
-                if (order->call) {
-                        control_set_error(order->call, "org.leadd.Control.Stopping", NULL);
-                        control_finish(order->call);
-                }
+                if (order->kind == ORDER_SETTLE || order->kind == ORDER_LEAVE)
+                        leave_ticket(loop, order->ticket);
+                if (order->call)
+                        say_stopping(order->call);
                 free(order->archive);
                 free(order);
         }
         while ((work = queue_pop(leadd->to_judge, 0))) {
-                if (work->call) {
-                        control_set_error(work->call, "org.leadd.Control.Stopping", NULL);
-                        control_finish(work->call);
-                }
+                if (work->call)
+                        say_stopping(work->call);
                 intake_batch_free(work->batch);
-                if (work->ticket && work->last) {
-                        spool_release(loop->reader_start.spool, work->ticket->file);
-                        ticket_free(work->ticket);
-                }
+                if (work->ticket && work->last)
+                        leave_ticket(loop, work->ticket);
                 free(work);
         }
-        for (size_t i = 0; i < leadd->n_left; i++) {
-                spool_release(loop->reader_start.spool, leadd->left[i]->file);
-                ticket_free(leadd->left[i]);
-        }
+        for (size_t i = 0; i < leadd->n_left; i++)
+                leave_ticket(loop, leadd->left[i]);
         while ((news = queue_pop(leadd->to_loop, 0))) {
                 if (news->call)
                         control_finish(news->call);
@@ -556,10 +564,8 @@ int leadd_run(const Options *options) {
         sd_event_unref(loop.event);
         store_close(loop.reader_store);
         spool_free(loop.reader_start.spool);
-        for (size_t i = 0; i < loop.reader_start.n_resumes; i++) {
-                free((char *) loop.reader_start.resumes[i].identity.source);
-                free((char *) loop.reader_start.resumes[i].identity.name);
-        }
+        for (size_t i = 0; i < loop.reader_start.n_resumes; i++)
+                free_resume(&loop.reader_start.resumes[i]);
         free(loop.reader_start.resumes);
         policy_free(leadd.rules);
         free(leadd.rules_problem);

@@ -34,8 +34,13 @@ typedef struct Reader {
         size_t n_open, turn;
         size_t n_tickets;
         Awaited *awaited;
+        Ticket **unsettled; /* committed, but their rejects could not be written: tried again */
+        size_t n_unsettled;
+        int64_t settle_us; /* monotonic: when */
         bool said_empty;
 } Reader;
+
+#define SETTLE_AGAIN_US (5 * US_PER_SECOND)
 
 Ticket *ticket_free(Ticket *ticket) {
         if (ticket) {
@@ -108,12 +113,25 @@ static int use_archive(Reader *reader, const void *archive, size_t size) {
         return 0;
 }
 
+/* The file stays in the spool and is read again by the next start. */
+static void leave(Reader *reader, Ticket *ticket) {
+        if (ticket->call) {
+                control_set_error(ticket->call, "org.leadd.Control.Stopping", NULL);
+                leadd_tell(reader->leadd, NEWS_REPLY, TAKE(ticket->call), NULL, 0);
+        }
+        spool_release(reader->spool, ticket->file);
+        ticket_free(ticket);
+        reader->n_tickets--;
+        atomic_fetch_sub(&reader->leadd->n_waiting, 1);
+}
+
 static void send(Reader *reader, Work *work) {
         atomic_store(&reader->leadd->reader_busy, 0); /* waiting for room is not being stuck */
         if (!queue_push(reader->leadd->to_judge, work)) {
-                /* The judge has stopped: whatever this was, it stays in the spool and is read again. */
-                if (work->batch)
-                        intake_batch_free(work->batch);
+                /* The judge has ended. A ticket whose last batch this is belongs to nobody else; the others are still open. */
+                intake_batch_free(work->batch);
+                if (work->ticket && work->last)
+                        leave(reader, work->ticket);
                 free(work);
         }
         atomic_store(&reader->leadd->reader_busy, leadd_monotonic_us());
@@ -127,30 +145,31 @@ static void fail(Reader *reader, int error, const char *what) {
 
 /* ---- orders ---- */
 
-static void settle(Reader *reader, Ticket *ticket) {
+/* false: its rejects cannot be written now (a full disk), so it must stay as it is. */
+static bool settle(Reader *reader, Ticket *ticket) {
         int r = 0;
 
         if (ticket->ledger.n_refused > 0)
                 r = spool_write_rejects(
                         reader->spool, &ticket->identity, ticket->rejects.data ? ticket->rejects.data : "", ticket->rejects.size);
+        if (r < 0) {
+                if (reader->n_unsettled == 0)
+                        log_error("rejects of file %" PRIu64 " could not be written, it stays in the spool until they can: %s",
+                                ticket->ledger.id, strerror(-r));
+                return false;
+        }
         Work *work = work_new(WORK_SETTLED);
         if (work) {
                 work->ledger = ticket->ledger.id;
                 work->aside = ticket->aside_reason != NULL;
         }
-        if (r < 0) {
-                /* Not written: the file stays, and the ledger knows it as finished; it is settled at the next start. */
-                log_error("rejects of a file could not be written, it stays in the spool: %s", strerror(-r));
-                spool_release(reader->spool, ticket->file);
-                free(work);
-                work = NULL;
-        } else if (ticket->aside_reason) {
+        if (ticket->aside_reason)
                 r = spool_set_aside(reader->spool, ticket->file, ticket->aside_reason, ticket->aside_text, ticket->ledger.attempts);
-        } else
+        else
                 r = spool_finish(reader->spool, ticket->file);
-        if (r < 0 && work) {
+        if (r < 0) {
                 /* Still there: the ledger goes on knowing it, so that finding it again only settles it. */
-                log_error("a finished file could not be removed from the spool: %s", strerror(-r));
+                log_error("file %" PRIu64 ", which is done, could not be removed from the spool: %s", ticket->ledger.id, strerror(-r));
                 free(work);
                 work = NULL;
         }
@@ -159,6 +178,34 @@ static void settle(Reader *reader, Ticket *ticket) {
         atomic_fetch_sub(&reader->leadd->n_waiting, 1);
         if (work)
                 send(reader, work);
+        return true;
+}
+
+static void settle_or_keep(Reader *reader, Ticket *ticket) {
+        if (settle(reader, ticket))
+                return;
+        if (!reader->unsettled) /* as many as there can be tickets */
+                reader->unsettled = calloc(LEADD_TICKETS_MAX + 1, sizeof(Ticket *));
+        if (!reader->unsettled) {
+                fail(reader, -ENOMEM, "memory");
+                leave(reader, ticket);
+                return;
+        }
+        reader->unsettled[reader->n_unsettled++] = ticket;
+        reader->settle_us = leadd_monotonic_us() + SETTLE_AGAIN_US;
+}
+
+static void settle_again(Reader *reader) {
+        if (reader->n_unsettled == 0 || leadd_monotonic_us() < reader->settle_us)
+                return;
+        size_t n = reader->n_unsettled, n_kept = 0;
+        for (size_t i = 0; i < n; i++)
+                if (!settle(reader, reader->unsettled[i]))
+                        reader->unsettled[n_kept++] = reader->unsettled[i];
+        reader->n_unsettled = n_kept;
+        reader->settle_us = leadd_monotonic_us() + SETTLE_AGAIN_US;
+        if (n_kept == 0)
+                log_notice("rejects could be written again");
 }
 
 static void submit(Reader *reader, ControlCall *call) {
@@ -232,13 +279,10 @@ static void obey(Reader *reader, Order *order) {
 
         switch (order->kind) {
         case ORDER_SETTLE:
-                settle(reader, order->ticket);
+                settle_or_keep(reader, order->ticket);
                 break;
         case ORDER_LEAVE:
-                spool_release(reader->spool, order->ticket->file);
-                ticket_free(order->ticket);
-                reader->n_tickets--;
-                atomic_fetch_sub(&reader->leadd->n_waiting, 1);
+                leave(reader, order->ticket);
                 break;
         case ORDER_RULES:
                 r = use_archive(reader, order->archive, order->archive_size);
@@ -275,6 +319,13 @@ static void tell_notices(Reader *reader) {
         SpoolNotice *notice;
 
         while ((notice = spool_next_notice(reader->spool))) {
+                const SpoolIdentity identity = { .source = notice->source, .name = notice->name };
+                ControlCall *call = take_awaited(reader, &identity);
+                if (call) {
+                        control_set_error(call, "org.leadd.Control.SubmitRefused",
+                                json_pack("{s:s, s:s}", "reason", notice->reason, "text", "the spool does not take this file"));
+                        leadd_tell(reader->leadd, NEWS_REPLY, call, NULL, 0);
+                }
                 const LogField fields[] = { { "LEAD_SOURCE", notice->source }, { "LEAD_REASON", notice->reason } };
                 log_event(LOG_LEVEL_WARNING, MESSAGE_FILE_ASIDE, fields, ARRAY_SIZE(fields), "an entry of source %s was %s: %s",
                         notice->source, notice->moved ? "set aside" : "left alone", notice->reason);
@@ -312,6 +363,7 @@ static bool claim(Reader *reader) {
                 Work *work = work_new(WORK_BATCH);
                 if (!work) {
                         fail(reader, -ENOMEM, "memory");
+                        leave(reader, ticket);
                         return false;
                 }
                 work->ticket = ticket;
@@ -333,10 +385,12 @@ static bool claim(Reader *reader) {
         return true;
 }
 
-static void set_unusable(Ticket *ticket, const char *reason, const char *text) {
+/* -ENOMEM: without its reason the file would count as finished. */
+static int set_unusable(Ticket *ticket, const char *reason, const char *text) {
         ticket->aside_reason = strdup(reason);
         ticket->aside_text = strdup(text);
         ticket->ended = true;
+        return ticket->aside_reason && ticket->aside_text ? 0 : -ENOMEM;
 }
 
 /* One chunk of one file. */
@@ -344,26 +398,29 @@ static void read_chunk(Reader *reader, size_t at) {
         Ticket *ticket = reader->open[at];
         IntakeBatch *batch = NULL;
         const char *reason, *text;
-        int r = 0;
+        int r = 0, kept = 0;
 
         if (!ticket->reader) {
                 (void) lseek(ticket->file->fd, 0, SEEK_SET);
                 r = intake_open(reader->intake, ticket->file->fd, ticket->identity.source, ticket->identity.name,
                         clock_now_us(reader->leadd->clock), ticket->offset, ticket->index, &ticket->reader);
                 if (r == INTAKE_E_NAME)
-                        set_unusable(ticket, "wrong_name", "the name has no extension leadd reads");
+                        kept = set_unusable(ticket, "wrong_name", "the name has no extension leadd reads");
                 else if (r > 0)
-                        set_unusable(ticket, "unusable", "the file cannot be read");
+                        kept = set_unusable(ticket, "unusable", "the file cannot be read");
         }
         if (r == 0)
                 r = intake_read(ticket->reader, LEADD_CHUNK_RECORDS, LEADD_CHUNK_SIZE, &batch);
         if (r == INTAKE_E_UNUSABLE && ticket->reader) {
                 intake_reader_problem(ticket->reader, &reason, &text);
-                set_unusable(ticket, reason, text);
-        } else if (r == -EIO || r == -ESTALE) {
-                set_unusable(ticket, "unreadable", "the file system gave an error while the file was read");
-        } else if (r < 0) {
-                fail(reader, r, "file");
+                kept = set_unusable(ticket, reason, text);
+        } else if (r == -EIO || r == -ESTALE)
+                kept = set_unusable(ticket, "unreadable", "the file system gave an error while the file was read");
+        else if (r < 0)
+                kept = r;
+        if (kept < 0) {
+                intake_batch_free(batch);
+                fail(reader, kept, "file");
                 return;
         }
         if (batch) {
@@ -401,11 +458,16 @@ static void wait_for_something(Reader *reader) {
                 if (work)
                         send(reader, work);
         }
+        /* With all places taken only a settled file can help: what waits in the spool must not keep us from sleeping. */
+        bool is_full = reader->n_tickets >= LEADD_TICKETS_MAX;
+        if (is_full)
+                wake_us = now_us + US_PER_MINUTE;
+        if (reader->n_unsettled > 0 && reader->settle_us < wake_us)
+                wake_us = reader->settle_us;
         int64_t left_us = wake_us > now_us ? wake_us - now_us : 0;
         int timeout_ms = left_us > US_PER_MINUTE ? 60000 : (int) ((left_us + 999) / 1000);
         atomic_store(&reader->leadd->reader_busy, 0);
-        /* With all places taken only a settled file can help. */
-        (void) poll(fds, reader->n_tickets >= LEADD_TICKETS_MAX ? 1 : 2, timeout_ms);
+        (void) poll(fds, is_full ? 1 : 2, timeout_ms);
         atomic_store(&reader->leadd->reader_busy, leadd_monotonic_us());
 }
 
@@ -425,6 +487,7 @@ void *reader_run(void *userdata) {
                                 obey(&reader, order);
                         continue;
                 }
+                settle_again(&reader);
                 bool claimed = false;
                 /* A new file is opened before the next chunk of a large one, so that small files pass by. */
                 if (reader.n_open < LEADD_OPEN_MAX && reader.n_tickets < LEADD_TICKETS_MAX)
@@ -443,6 +506,9 @@ void *reader_run(void *userdata) {
                 reader.open[i]->reader = intake_reader_free(reader.open[i]->reader);
                 leadd->left[leadd->n_left++] = reader.open[i];
         }
+        for (size_t i = 0; i < reader.n_unsettled; i++)
+                leave(&reader, reader.unsettled[i]);
+        free(reader.unsettled);
         while (reader.awaited) {
                 Awaited *awaited = reader.awaited;
                 reader.awaited = awaited->next;
