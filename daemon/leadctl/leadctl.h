@@ -64,6 +64,9 @@ const char *arguments_value(const Arguments *arguments, const char *flag); /* NU
 int arguments_number(const Arguments *arguments, const char *flag, int64_t absent, int64_t *ret);
 
 extern const Verb *const leadctl_verbs[];
+/* rules_init.c: an ExitCode; NULL = the shipped rules, /etc/leadd/rules. */
+int rules_init(const char *from, const char *to);
+
 extern const Verb verb_status, verb_ping, verb_list, verb_show, verb_log, verb_explain, verb_watch, verb_move, verb_did, verb_note,
         verb_assign, verb_submit, verb_spool, verb_rules, verb_glossary, verb_check, verb_reload, verb_calendar, verb_clock, verb_version,
         verb_help;

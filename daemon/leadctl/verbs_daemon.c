@@ -132,7 +132,9 @@ static const Column rule_columns[] = {
 };
 
 static int run_rules(const Arguments *arguments) {
-        if (arguments->n_positional == 1) {
+        if (arguments->n_positional > 0 && base_streq(arguments->positional[0], "init"))
+                return rules_init(arguments_value(arguments, "from"), arguments->n_positional > 1 ? arguments->positional[1] : NULL);
+        if (arguments->n_positional > 0) {
                 say_error("rules has no \"%s\"; see `leadctl help rules`", arguments->positional[0]);
                 return EXIT_USAGE;
         }
@@ -180,11 +182,14 @@ static int run_rules(const Arguments *arguments) {
 const Verb verb_rules = {
         .name = "rules",
         .section = "rules",
-        .usage = "[--dead] [--since 30d]",
-        .summary = "the running rules and how often each applied",
+        .usage = "[--dead] [--since 30d] | init [DIR] [--from DIR]",
+        .summary = "the running rules and how often each applied; init copies the shipped ones",
+        .details = "init copies the shipped policy to DIR (default: /etc/leadd/rules) as something to start from; it needs no daemon,\n"
+                   "and refuses a directory that holds rules already (exit 1).",
         .flags = { { "dead", NULL, "only rules that could have applied and did not" },
-                { "since", "D", "count from then on: a duration or an instant (30d)" } },
-        .n_max = 1,
+                { "since", "D", "count from then on: a duration or an instant (30d)" },
+                { "from", "DIR", "init: copy these instead of the shipped ones" } },
+        .n_max = 2,
         .run = run_rules,
 };
 

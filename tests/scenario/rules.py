@@ -4,7 +4,7 @@
 import pathlib, signal, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from harness import Daemon, check, lead, main, wait_for  # noqa: E402
+from harness import TOP, Daemon, check, lead, main, wait_for  # noqa: E402
 
 CLOCK = "2026-03-05T10:00:00+01:00"
 
@@ -89,5 +89,15 @@ def a_rule_that_fails_loses_no_lead():
         check("failed" in d.log(), True, "the journal says so")
 
 
-main(a_new_rule_counts_from_the_next_event_on, a_broken_rule_is_refused_with_its_place_and_the_running_ones_stay, sighup_reloads_too,
+def the_shipped_rules_can_be_copied_to_start_from():
+    d = Daemon(clock=CLOCK)
+    copy = d.directory / "etc/leadd/rules"
+    d.ctl("rules", "init", copy, "--from", TOP / "rules")
+    check(d.ctl("check", copy).returncode, 0)
+    (copy / "00-site.lua").write_text("-- mine\n")
+    d.ctl("rules", "init", copy, "--from", TOP / "rules", check_code=1)
+    check((copy / "00-site.lua").read_text(), "-- mine\n", "nothing of ops is overwritten")
+
+
+main(the_shipped_rules_can_be_copied_to_start_from, a_new_rule_counts_from_the_next_event_on, a_broken_rule_is_refused_with_its_place_and_the_running_ones_stay, sighup_reloads_too,
      a_broken_boot_goes_on_under_the_last_good_set, a_rule_that_fails_loses_no_lead)
