@@ -35,7 +35,8 @@ class Load:
         self.n += 1
         ident = f"{source}-{self.n}"
         self.records.add(ident)
-        person = {"email": f"p{self.random.randrange(400)}@example.com", "name": "P"}
+        # Old acquaintances and new ones, for ever: closed leads make room for others.
+        person = {"email": f"p{self.n // 40 + self.random.randrange(200)}@example.com", "name": "P"}
         kind = self.random.random()
         data = {"person": person, "company": {"employees": self.random.randrange(300)}}
         if kind < 0.5:
@@ -61,7 +62,7 @@ class Load:
             for _ in range(self.random.randrange(1, 30)):
                 self.n += 1
                 self.records.add(f"{source}-{self.n}")
-                rows.append(f"{source}-{self.n},c{self.random.randrange(400)}@example.com,Firm {self.n},demo")
+                rows.append(f"{source}-{self.n},c{self.n // 40 + self.random.randrange(200)}@example.com,Firm {self.n},demo")
             self.daemon.drop(source, f"c{self.n}.csv", "\r\n".join(rows) + "\r\n")
         elif self.redeliver:
             source, record = self.redeliver.pop()
