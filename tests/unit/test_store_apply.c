@@ -131,6 +131,22 @@ static void profile__is_kept_once__in_the_event_that_says_all_of_it_or_in_a_row(
         same_text(profile_name(f, 3), NULL);
         (void) commit_step(f, STEP(.said = { .type = "activity.x", .name = "C" }, .lead = 3));
         same_text(profile_name(f, 3), "C");
+        same(fixture_number(f->store, "SELECT count(*) FROM profile WHERE lead = 3"), 1);
+        (void) commit_step(f, STEP(.said = { .type = "activity.x", .name = "D", .time_us = NOON + 1 }, .lead = 3));
+        same_text(profile_name(f, 3), "D");
+        same_and_sound(f->store);
+        /* An event that says only the beginning of what is known does not say it all. */
+        (void) commit_step(f, STEP(.said = { .type = "activity.x", .name = "E", .domain = "firm.example" }));
+        (void) commit_step(f, STEP(.said = { .type = "activity.x", .name = "F", .time_us = NOON + 1 }, .lead = 4));
+        Facts profile;
+        ok(store_load_lead(f->store, 4, f->arena, NULL, &profile, NULL, NULL));
+        same_text(facts_text(&profile, FIELD_PERSON_NAME), "F");
+        same_text(facts_text(&profile, FIELD_COMPANY_DOMAIN), "firm.example");
+        /* One that says all of it anew takes over, without a row. */
+        (void) commit_step(f, STEP(.said = { .type = "activity.x", .name = "G" }));
+        Done anew = commit_step(f, STEP(.said = { .type = "activity.x", .name = "H", .time_us = NOON + 1 }, .lead = 5));
+        same(fixture_number(f->store, "SELECT profile_event FROM lead WHERE id = 5"), anew.event);
+        same_text(profile_name(f, 5), "H");
         same_and_sound(f->store);
 }
 
@@ -163,6 +179,12 @@ static void history__is_activities_and_submissions__oldest_first_with_the_forms_
         same_text(history[2].type, "call_made");
         same(history[2].time_us, NOON - 5);
         same(history[2].after_move, true);
+        /* What caused the move is not newer than it. */
+        (void) commit_step(f, STEP(.said = { .type = "activity.demo" }, .lead = 1, .status = "sal"));
+        ok(store_load_lead(f->store, 1, f->arena, NULL, NULL, &history, &n));
+        same(n, 4);
+        for (size_t i = 0; i < n; i++)
+                same(history[i].after_move, false);
 }
 
 static void history__of_a_busy_lead__is_its_newest_activities(void **state) {
@@ -457,7 +479,7 @@ static void counts__of_a_small_book__on_both_sides(void **state) {
         (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .wake_us = NOON));
         (void) commit_step(f, STEP(.said = { .email = "b@example.com" }, .status = "mql", .effects = &effect, .n_effects = 1));
         (void) commit_step(f, STEP(.said = { .email = "c@example.com" }, .status = "mql", .owner = "anna", .held = "DACH"));
-        (void) commit_step(f, STEP(.said = { .email = "d@example.com" }, .status = "lost"));
+        (void) commit_step(f, STEP(.said = { .email = "d@example.com" }, .status = "customer"));
         (void) commit_step(f, STEP(.said = { .type = "activity.x", .email = "d@example.com" }));
         Store *reader;
         ok(store_open(f->path, STORE_READ_ONLY, &reader));
@@ -467,7 +489,7 @@ static void counts__of_a_small_book__on_both_sides(void **state) {
                 same(counts.n_leads, 4);
                 same(counts.n_events, 5);
                 same(counts.n_held, 1);
-                same(counts.n_unowned, 1); /* b: the inquiry belongs to a team without members, d is lost */
+                same(counts.n_unowned, 1); /* b: the inquiry belongs to a team without members, d is a customer */
                 same(counts.n_outbox, 1);
                 same(counts.n_outbox_failing, 0);
                 same(counts.n_wakes, 1);

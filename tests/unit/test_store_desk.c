@@ -55,7 +55,8 @@ static void seats__turns_and_counts__follow_the_leads(void **state) {
 static void statuses__that_a_new_rule_set_opens_or_closes__change_who_has_how_many(void **state) {
         Fixture *f = *state;
         RuleSet *two = RULES(.tag = "two", .kinds = { [STATUS_CUSTOMER] = "open", [STATUS_MQL] = "final" });
-        RuleSet *three = RULES(.tag = "three", .kinds = { [STATUS_MQL] = "" });
+        RuleSet *three = RULES(.tag = "three", .kinds = { [STATUS_MQL] = "" }),
+                *four = RULES(.tag = "four", .kinds = { [STATUS_CUSTOMER] = "" });
         (void) commit_step(f, STEP(.said = { .email = "1@example.com", .domain = "firm.example" }, .status = "mql", .owner = "anna"));
         (void) commit_step(f, STEP(.said = { .email = "2@example.com", .domain = "firm.example" }, .status = "customer", .owner = "ben"));
         same_seat(f, "anna", NOON, SEAT(.n_open = 1, .n_today = 1));
@@ -72,10 +73,15 @@ static void statuses__that_a_new_rule_set_opens_or_closes__change_who_has_how_ma
         same_seat(f, "anna", NOON, SEAT(.n_open = 1, .n_today = 1));
         same_seat(f, "ben", NOON, SEAT(.n_today = 1));
         fixture_activate(f, f->rules);
+        fixture_activate(f, four);
+        same_text(load_desk(f, "firm.example", 0, NOON).account_owner, "ben");
+        same(seat_of(f, "ben", NOON).n_open, 1);
+        fixture_activate(f, f->rules);
         same_seat(f, "ben", NOON, SEAT(.n_today = 1));
         same_text(load_desk(f, "firm.example", 0, NOON).account_owner, "anna");
         policy_free(two);
         policy_free(three);
+        policy_free(four);
 }
 
 static void absence__is_kept_until_another_is_said(void **state) {
@@ -115,8 +121,10 @@ static void today__ends_at_midnight__on_each_members_own_clock(void **state) {
         (void) commit_step(f, STEP(.said = { .email = "3@example.com" }, .now_us = NOON + 11 * US_PER_HOUR, .owner = "anna"));
         same_seat(f, "anna", NOON + 11 * US_PER_HOUR, SEAT(.n_open = 2, .n_today = 1));
         /* Other rules, another zone: midnight is elsewhere. */
+        same(seat_of(f, "anna", NOON + 11 * US_PER_HOUR).n_today, 1);
         policy_free(f->rules);
         f->rules = utc;
+        same(seat_of(f, "anna", NOON + 11 * US_PER_HOUR).n_today, 2);
         same_seat(f, "anna", NOON + 11 * US_PER_HOUR, SEAT(.n_open = 2, .n_today = 2));
 }
 

@@ -100,6 +100,10 @@ static void new_key__of_a_known_lead__leads_to_it_from_then_on(void **state) {
         /* The first lead that brought a key keeps it. */
         same(commit_step(f, STEP(.said = { .crm = "1" })).lead, 1);
         same(commit_step(f, STEP(.said = { .email = "other@example.com" })).lead, 2);
+        /* Nothing is kept twice: the first step brought one key, the third one more, the last none. */
+        same(fixture_number(f->store, "SELECT length(keys) FROM key WHERE event = 1"), KEY_SIZE + 1 + KEY_SIZE);
+        same(fixture_number(f->store, "SELECT length(keys) FROM key WHERE event = 3"), KEY_SIZE + 1 + KEY_SIZE);
+        same(fixture_number(f->store, "SELECT length(keys) FROM key WHERE event = 5"), KEY_SIZE);
         same_and_sound(f->store);
 }
 
