@@ -17,7 +17,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#define BUSY_TIMEOUT_MS 2000               /* of readers, for the instant in which the writer opens or recovers the log */
+/* For the instant in which the log is opened or recovered, and for somebody else's short transaction on our file. */
+#define BUSY_TIMEOUT_MS 2000
 #define VALUE_SIZE_MAX (300 * 1024 * 1024) /* a rule set's archive: POLICY_FILES_MAX files of POLICY_FILE_SIZE_MAX, and lists */
 
 const char *store_sqlite_version(void) { return sqlite3_libversion(); }
@@ -71,10 +72,9 @@ static int open_database(Store *store, const char *path) {
         (void) sqlite3_limit(store->db, SQLITE_LIMIT_ATTACHED, 0);
         (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-        if (store->mode == STORE_READ_ONLY) {
+        (void) sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+        if (store->mode == STORE_READ_ONLY)
                 (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-                (void) sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-        }
         return 0;
 }
 
@@ -322,7 +322,8 @@ int store_may_write(const Store *store) {
                 return store->failed;
         if (!store->is_in_transaction || !store_is_writer(store))
                 return -EINVAL;
-        return store->is_spoiled ? -ECANCELED : 0;
+        /* Some errors make SQLite roll back by itself, even while reading: what came now would be committed row by row. */
+        return store->is_spoiled || sqlite3_get_autocommit(store->db) ? -ECANCELED : 0;
 }
 
 int store_write_failed(Store *store, int r) {

@@ -32,7 +32,7 @@ static const char schema_1[] =
         "CREATE TABLE event(id INTEGER PRIMARY KEY, lead INTEGER NOT NULL, prev INTEGER NOT NULL, type ANY NOT NULL, source ANY NOT NULL,"
         " actor ANY, rules INTEGER NOT NULL, now INTEGER NOT NULL, age INTEGER NOT NULL, flags INTEGER NOT NULL, record_id ANY,"
         " ledger INTEGER NOT NULL, idx INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-        /* what of an event may be personal: deletable without touching the log */
+        /* what of an event may be personal: deletable without touching the log (a lead's profile_event goes with its profile) */
         "CREATE TABLE payload(event INTEGER PRIMARY KEY, facts BLOB, subject TEXT, notes BLOB) STRICT;"
         /* 16 bytes idempotency key, then 17 bytes (kind, key) for each identity this event made known */
         "CREATE TABLE key(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, keys BLOB NOT NULL) STRICT;"

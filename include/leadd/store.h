@@ -40,7 +40,7 @@ const char *store_sqlite_version(void);
 int store_begin(Store *store); /* on a reader: a snapshot, until commit or rollback */
 /* Durable (WAL, synchronous=FULL) when it returns 0. STORE_E_FULL: rolled back. < 0: end the process (the second fsync lies). */
 int store_commit(Store *store);
-int store_rollback(Store *store); /* indexes are rebuilt to what the file holds */
+int store_rollback(Store *store); /* what is in memory goes back as well; without a transaction: nothing */
 /* Between two transactions: checkpoints when the WAL is large or idle is true. */
 int store_checkpoint(Store *store, bool idle);
 

@@ -458,6 +458,19 @@ static void failed_write_half_way__can_only_be_rolled_back(void **state) {
         same(store_next_event(f->store), 2);
 }
 
+static void transaction_that_sqlite_rolled_back_itself__takes_no_more_writes(void **state) {
+        Fixture *f = *state;
+        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }));
+        ok(store_begin(f->store));
+        (void) step(f, STEP(.said = { .email = "b@example.com" }));
+        fixture_sql(f->store, "ROLLBACK"); /* as an I/O error while reading would */
+        (void) step(f, STEP(.said = { .type = "rules.x" }, .expect = -ECANCELED));
+        ok(store_rollback(f->store));
+        same(store_next_lead(f->store), 2);
+        same(commit_step(f, STEP(.said = { .email = "b@example.com" })).lead, 2);
+        same_and_sound(f->store);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         const struct CMUnitTest tests[] = {
@@ -466,6 +479,7 @@ int main(void) {
                 TEST(full_file__while_events_are_applied__rolls_back_the_whole_transaction),
                 TEST(failed_sync__ends_the_store__and_the_file_is_whole),
                 TEST(failed_write_half_way__can_only_be_rolled_back),
+                TEST(transaction_that_sqlite_rolled_back_itself__takes_no_more_writes),
         };
         return cmocka_run_group_tests(tests, install_vfs, NULL);
 }
