@@ -45,7 +45,7 @@ programs = $(BUILD)/leadd $(BUILD)/leadctl
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs tests demo check check-long bench lint install uninstall clean help unit
+.PHONY: all programs tests demo check check-long check-gigabyte bench lint install uninstall clean help unit
 
 all: programs ## build the daemon and the client
 programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl)
@@ -104,6 +104,11 @@ check-long: ## the kill test with 10,000 kills (less than an hour)
 	@$(DEPENDENCIES) build test
 	@$(MAKE) --no-print-directory -s -j2 tests
 	@tests/fault/kill.py --kills 10000
+
+check-gigabyte: ## one file of 1 GiB, killed in the middle and resumed (some minutes, 4 GiB of disk)
+	@$(DEPENDENCIES) build test
+	@$(MAKE) --no-print-directory -s -j2 tests
+	@tests/long/gigabyte.py
 
 bench: ## decisions per second beside a floor that does the same writes
 	@$(DEPENDENCIES) build test

@@ -17,11 +17,11 @@
 #include "leadd/store.h"
 #include <stdatomic.h>
 
-#define LEADD_QUEUE_BATCHES 64  /* batches between reader and judge */
+#define LEADD_QUEUE_BATCHES 32  /* batches between reader and judge */
 #define LEADD_NEWS_MAX 16384    /* answers and watch items on their way to the loop */
 #define LEADD_TICKETS_MAX 1024  /* files claimed and not yet settled */
 #define LEADD_OPEN_MAX 16       /* files being read at the same time, in turn */
-#define LEADD_CHUNK_RECORDS 500 /* records of one file in one batch */
+#define LEADD_CHUNK_RECORDS 250 /* records of one file in one batch */
 #define LEADD_CHUNK_SIZE (1024 * 1024)
 #define LEADD_TRANSACTION_RECORDS 2000   /* records after which a transaction is committed */
 #define LEADD_TRANSACTION_WORKS 1024     /* batches in one transaction */
