@@ -23,19 +23,6 @@ static void closep(FILE **file) {
                 (void) fclose(*file);
 }
 
-static int write_all(int fd, const char *data, size_t size) {
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= (size_t) n;
-        }
-        return 0;
-}
-
 /* Splits the rejects into what can be judged again and what stays. */
 static int sort_out(FILE *rejects, Text *again, Text *stays, uint64_t *ret_n_again, uint64_t *ret_n_stays) {
         _cleanup_(base_freep) char *line = NULL;
@@ -73,7 +60,7 @@ static int submit(const char *spool, const char *source, const Text *again, char
 
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, again->data, again->size);
+        r = base_write_all(fd, again->data, again->size);
         if (r < 0)
                 return r;
         if (lseek(fd, 0, SEEK_SET) < 0)
@@ -89,7 +76,7 @@ static int put_back(int held_fd, const char *name, const Text *stays) {
         _cleanup_(base_closep) int fd = openat(held_fd, ".retry", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0660);
         if (fd < 0)
                 return -errno;
-        int r = write_all(fd, stays->data, stays->size);
+        int r = base_write_all(fd, stays->data, stays->size);
         if (r < 0)
                 return r;
         if (fsync(fd) < 0 || renameat(held_fd, ".retry", held_fd, name) < 0 || fsync(held_fd) < 0)

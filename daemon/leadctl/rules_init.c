@@ -31,13 +31,11 @@ static int copy_file(int from_fd, int to_fd, const char *name) {
                 return -errno;
         char buffer[16384];
         ssize_t n;
-        while ((n = read(in, buffer, sizeof buffer)) > 0)
-                for (ssize_t done = 0; done < n;) {
-                        ssize_t written = write(out, buffer + done, (size_t) (n - done));
-                        if (written < 0)
-                                return -errno;
-                        done += written;
-                }
+        while ((n = read(in, buffer, sizeof buffer)) > 0) {
+                int r = base_write_all(out, buffer, (size_t) n);
+                if (r < 0)
+                        return r;
+        }
         return n < 0 ? -errno : 0;
 }
 

@@ -53,19 +53,6 @@ static int open_directory(int parent_fd, const char *name, int *ret) {
         return *ret < 0 ? -errno : 0;
 }
 
-static int write_all(int fd, const char *data, size_t size) {
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= (size_t) n;
-        }
-        return 0;
-}
-
 /* One segment a channel and round: tmp, fsync, rename, fsync of the directory. */
 static int write_segment(Notify *notify, const char *channel, const OutboxRow *rows, size_t n_rows) {
         _cleanup_(base_closep) int channel_fd = -1;
@@ -95,7 +82,7 @@ static int write_segment(Notify *notify, const char *channel, const OutboxRow *r
         if (r >= 0) {
                 (void) snprintf(name, sizeof name, "%012" PRIu64 "-%012" PRIu64 ".ndjson", first, last);
                 fd = openat(tmp_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0660);
-                r = fd < 0 ? -errno : write_all(fd, text.data, text.size);
+                r = fd < 0 ? -errno : base_write_all(fd, text.data, text.size);
         }
         if (r >= 0 && fsync(fd) < 0)
                 r = -errno;

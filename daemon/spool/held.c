@@ -68,20 +68,6 @@ int held_rename(int from_fd, const char *from, int to_fd, const char *to) {
 
 /* ---- writing ---- */
 
-int held_write_all(int fd, const char *data, size_t size) {
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-                if (n < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return -errno;
-                }
-                data += n;
-                size -= (size_t) n;
-        }
-        return 0;
-}
-
 /* mtime_us: TIME_NONE = now. */
 static int held_write_file(int dir_fd, const char *name, const char *data, size_t size, int64_t mtime_us) {
         _cleanup_(base_closep) int fd = -1;
@@ -90,7 +76,7 @@ static int held_write_file(int dir_fd, const char *name, const char *data, size_
         fd = openat(dir_fd, HELD_TMP_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0)
                 return -errno;
-        int r = held_write_all(fd, data, size);
+        int r = base_write_all(fd, data, size);
         if (r == 0 && mtime_us != TIME_NONE) {
                 int64_t seconds = mtime_us / US_PER_SECOND - (mtime_us % US_PER_SECOND < 0);
                 struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },

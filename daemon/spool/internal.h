@@ -255,7 +255,6 @@ int held_rename(int from_fd, const char *from, int to_fd, const char *to);
 /* Is this what a file system says when something may not be done here, however often it is tried? */
 bool held_errno_is_refusal(int r);
 int held_sync_directory(int fd);
-int held_write_all(int fd, const char *data, size_t size);
 
 /* ---- done.c ---- */
 

@@ -81,7 +81,7 @@ static int offline_copy(int from_fd, int to_fd) {
                 total += n;
                 if (total > SPOOL_FILE_SIZE_MAX)
                         return SPOOL_E_SIZE;
-                int r = held_write_all(to_fd, buffer, (size_t) n);
+                int r = base_write_all(to_fd, buffer, (size_t) n);
                 if (r < 0)
                         return r;
         }

@@ -48,6 +48,8 @@ static inline void base_closep(int *fd) {
                 (void) close(*fd);
         *fd = -1;
 }
+/* Writes all of it, through interruptions and short writes. -errno. */
+int base_write_all(int fd, const void *data, size_t size);
 static inline bool base_streq(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
 /* ---- arena: memory that lives and dies together -------------------------
