@@ -38,6 +38,10 @@ typedef struct Line {
 #define FULL_WAIT_US (5 * US_PER_SECOND)           /* between two attempts of timers and outbox on a full disk */
 #define FIRE_SLICE_US (200 * US_PER_SECOND / 1000) /* timers fire at most so long while people and files wait */
 
+#define FREED_TEAMS_MAX 32 /* teams remembered until their held leads are offered */
+#define FREED_NAME_MAX 128
+#define OFFERS_MAX 16 /* held leads offered in one transaction */
+
 typedef struct Judge {
         Leadd *leadd;
         Store *store;
@@ -59,6 +63,8 @@ typedef struct Judge {
         uint64_t n_rejected_rules;
         bool disk_full, spool_empty, broken;
         bool leaving; /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
+        char freed[FREED_TEAMS_MAX][FREED_NAME_MAX]; /* teams whose members have room for another lead */
+        size_t n_freed;
 } Judge;
 
 /* ---- the journal, after the commit ---- */
@@ -78,12 +84,23 @@ static void add_line(Judge *judge, Line line) {
                 judge->lines[judge->n_lines++] = line;
 }
 
+/* Remembers that a team has room again; a name too long to keep is found by its leads' own looks. */
+static void add_freed(Judge *judge, const char *team) {
+        for (size_t i = 0; i < judge->n_freed; i++)
+                if (base_streq(judge->freed[i], team))
+                        return;
+        if (judge->n_freed < FREED_TEAMS_MAX && strlen(team) < FREED_NAME_MAX)
+                (void) snprintf(judge->freed[judge->n_freed++], FREED_NAME_MAX, "%s", team);
+}
+
 static void add_decision_lines(Judge *judge, const GateOutcome *outcome, bool bulk) {
         const Decision *decision = outcome->decision;
         LogLevel level = bulk ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
         Arena *arena = judge->lines_arena;
         const char *hash = judge->leadd->rules->hash_text;
 
+        if (decision->freed_team)
+                add_freed(judge, decision->freed_team);
         for (size_t i = 0; i < decision->receipts.n_items; i++) {
                 const Receipt *receipt = &decision->receipts.items[i];
                 if (!receipt->failed)
@@ -557,7 +574,7 @@ static int run_transaction(Judge *judge, Work *first) {
 
 /* ---- timers ---- */
 
-static int fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us) {
+static int fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool *ret_held) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         _cleanup_(record_freep) Record *record = NULL;
         LeadState state;
@@ -579,6 +596,8 @@ static int fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us)
         /* A firing that is in the log cannot be armed still: the database contradicts itself, and firing on would never end. */
         if (outcome.duplicate || outcome.decision->refused)
                 return -EUCLEAN;
+        if (ret_held)
+                *ret_held = outcome.decision->after.held.by != NULL;
         add_decision_lines(judge, &outcome, false);
         add_watch_item(judge, record, &outcome, now_us);
         return 0;
@@ -602,7 +621,7 @@ static int fire_batch(Judge *judge, int64_t now_us, size_t *ret_n) {
         if (r != 0)
                 return r;
         for (size_t i = 0; i < n && r == 0; i++)
-                r = fire_one(judge, leads[i], dues_us[i], now_us);
+                r = fire_one(judge, leads[i], dues_us[i], now_us, NULL);
         if (r == 0)
                 r = store_commit(judge->store);
         else
@@ -617,12 +636,61 @@ static int fire_batch(Judge *judge, int64_t now_us, size_t *ret_n) {
         return 0;
 }
 
-/* 0, STORE_E_FULL (tried again later), or < 0: the judge is broken. */
+/* Offers the held leads of one team, the longest known first, until two in a row find nobody: the first may need a skill that the one who
+ * has room lacks. */
+static int offer_held_of(Judge *judge, const char *team) {
+        uint64_t leads[OFFERS_MAX];
+        size_t n = 0, n_held = 0, i = 0;
+        int64_t now_us = clock_now_us(judge->leadd->clock);
+        int r = store_held_in(judge->store, team, OFFERS_MAX, leads, &n);
+
+        if (r != 0 || n == 0)
+                return r;
+        r = store_begin(judge->store);
+        for (; i < n && n_held < 2 && r == 0; i++) {
+                bool held = false;
+                r = fire_one(judge, leads[i], now_us, now_us, &held);
+                n_held = held ? n_held + 1 : 0;
+        }
+        if (r == 0)
+                r = store_commit(judge->store);
+        else
+                (void) store_rollback(judge->store);
+        if (r != 0) {
+                forget_lines(judge);
+                return r;
+        }
+        tell_after_commit(judge);
+        if (i == n && n == OFFERS_MAX && n_held == 0)
+                add_freed(judge, team); /* there was room for all of these: there may be more of both */
+        return 0;
+}
+
+static int offer_held(Judge *judge) {
+        while (judge->n_freed > 0 && !atomic_load(&judge->leadd->stopping)) {
+                char team[FREED_NAME_MAX];
+                (void) snprintf(team, sizeof team, "%s", judge->freed[--judge->n_freed]);
+                int r = offer_held_of(judge, team);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is
+ * broken. */
 static int deliver(Judge *judge) {
         size_t n;
 
         if (waits_for_room(judge))
                 return STORE_E_FULL; /* what was delivered and could not be marked is told again with each attempt */
+        int offered = offer_held(judge);
+        if (offered == STORE_E_FULL) {
+                note_full(judge);
+                return offered;
+        }
+        if (offered != 0)
+                return give_up(judge, offered, "offering held leads");
         do {
                 int r = notify_run(judge->notify, judge->store, clock_now_us(judge->leadd->clock), &n);
                 if (r == STORE_E_FULL) {
@@ -838,7 +906,7 @@ static int look_at_held(Judge *judge) {
         for (size_t i = 0; i < list.n && r == 0;) {
                 r = store_begin(judge->store);
                 for (size_t n = 0; n < FOLLOWUP_BATCH_MAX && i < list.n && r == 0; n++, i++)
-                        r = fire_one(judge, list.leads[i], now_us, now_us);
+                        r = fire_one(judge, list.leads[i], now_us, now_us, NULL);
                 if (r == 0)
                         r = store_commit(judge->store);
                 else

@@ -296,13 +296,29 @@ static int decide_without_lead(Deciding *deciding) {
                 return deciding_refuse(deciding, "bad_record", "owner.away ends before it begins");
         deciding->out->absences = seat;
         deciding->out->n_absences = 1;
-        if (!away)
+        if (!away) {
+                deciding->out->freed_team = member->team->rule.name;
                 return deciding_summarise(deciding, "%s is back", member->rule.name);
+        }
         char until[TIME_TEXT_SIZE];
         return deciding_summarise(deciding, "%s is away until %s", member->rule.name, time_format_rfc3339(seat->away_until_us, until));
 }
 
 static bool has_no_lead(const Record *record) { return record->family == FAMILY_RULES || record->family == FAMILY_OWNER; }
+
+/* Whoever answered, lost or finished a lead has room for another: those that are held for it need not wait for a clock. */
+static void note_freed(Deciding *deciding) {
+        const LeadState *before = deciding->input->before, *after = &deciding->out->after;
+        const Member *member = before->owner ? policy_member(deciding->rules, before->owner) : NULL;
+
+        if (!member)
+                return;
+        bool lost = !after->owner || !base_streq(after->owner, before->owner);
+        bool answered = before->unaccepted && !after->unaccepted;
+        bool ended = deciding->entered && deciding->status->kind == STATUS_FINAL;
+        if (lost || answered || ended)
+                deciding->out->freed_team = member->team->rule.name;
+}
 
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
         Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = ret };
@@ -370,6 +386,7 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
         if (r < 0)
                 return r;
         timers_arm(&deciding);
+        note_freed(&deciding);
 
         if (!ret->after.test) {
                 for (size_t i = 0; i < ret->n_moves; i++) {

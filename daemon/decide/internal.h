@@ -7,7 +7,8 @@
  */
 #include "leadd/decide.h"
 
-#define DECIDE_LOOK_AGAIN_US (15 * US_PER_MINUTE) /* a held lead whose cause has no known end is judged again this often */
+/* A held lead whose cause has no known end is offered when somebody of its team answers (freed_team); this look is only the backstop. */
+#define DECIDE_LOOK_AGAIN_US US_PER_DAY
 #define DECIDE_EFFECTS_MAX 256                    /* rows one event may put into the outbox */
 #define RECYCLE_UNTIL_WOKEN INT64_MAX             /* recycle_us of a hand-back that only a signal ends */
 

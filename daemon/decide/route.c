@@ -181,7 +181,7 @@ static int hold_for_nobody(Deciding *deciding, const Route *route, const Candida
                 else if (look_us == TIME_NONE || candidates[i].free_us < look_us)
                         look_us = candidates[i].free_us;
         }
-        /* A cap opens whenever an owner answers: nobody can say when, so look regularly. */
+        /* A cap opens whenever an owner answers: nobody can say when. */
         int64_t again_us = deciding->input->now_us + DECIDE_LOOK_AGAIN_US;
         if (open_ended && (look_us == TIME_NONE || again_us < look_us))
                 look_us = again_us;

@@ -81,6 +81,7 @@ typedef enum Sql {
         SQL_SLA_DELETE,
         SQL_HELD_SET,
         SQL_HELD_GET,
+        SQL_HELD_IN_TEAM,
         SQL_HELD_DELETE,
         SQL_RECYCLE_SET,
         SQL_RECYCLE_GET,

@@ -36,6 +36,19 @@ int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_lea
         return r == STORE_E_NONE ? 0 : r;
 }
 
+int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        uint64_t name = name_find(store, team);
+        int r;
+        *ret_n = 0;
+        if (name == 0)
+                return 0;
+        for (r = sql_row(store, SQL_HELD_IN_TEAM, &row, ARG(name), ARG((uint64_t) n_max)); r == 0 && *ret_n < n_max;
+                r = sql_next(store, row))
+                ret_leads[(*ret_n)++] = column_u64(row, 0);
+        return r == STORE_E_NONE ? 0 : r;
+}
+
 /* ---- outbox ---- */
 
 /* Columns of SQL_OUTBOX_DUE. */

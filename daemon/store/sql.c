@@ -142,6 +142,8 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_HELD_SET] = "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET by = ?2, text = ?3, since = ?4,"
                          " next_look = ?5 WHERE (by, text, since, next_look) IS NOT (?2, ?3, ?4, ?5)",
         [SQL_HELD_GET] = "SELECT by, text, since, next_look FROM held WHERE lead = ?1",
+        [SQL_HELD_IN_TEAM] = "SELECT h.lead FROM held h CROSS JOIN lead l ON l.id = h.lead CROSS JOIN status s ON s.name = l.status"
+                             " WHERE s.team = ?1 ORDER BY h.lead LIMIT ?2",
         [SQL_HELD_DELETE] = "DELETE FROM held WHERE lead = ?1",
         [SQL_RECYCLE_SET] = "INSERT INTO recycle VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET until = ?2, reason = ?3"
                             " WHERE (until, reason) IS NOT (?2, ?3)",

@@ -115,6 +115,9 @@ int64_t store_wake_next(Store *store); /* the earliest, TIME_NONE = none */
 /* Leads whose instant is <= now, earliest first (by instant, then lead), at most n_max. */
 int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_leads, int64_t *ret_due_us, size_t *ret_n);
 
+/* Held leads whose status belongs to the team, the longest known first, at most n_max. */
+int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
+
 /* ---- the outbox ---- */
 typedef struct OutboxRow {
         uint64_t id;

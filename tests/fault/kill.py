@@ -4,6 +4,8 @@
 
     tests/fault/kill.py [--kills N] [--seed N] [--broken NAME]
 
+More than 1,000 kills are made in rounds of 1,000, two at a time, each on a book of its own with the next seed.
+
 Several sources drop files (single records, batches with a bad record, CSV, redeliveries), people accept and reject, reminders fall due every
 second. When it is over: every record is in the log once, every bad one in the rejects once, every answer that was given is in the log, no
 reminder step fired or was told twice under different ids, none was left out, and replaying the log gives the same state.
@@ -11,12 +13,13 @@ reminder step fired or was told twice under different ids, none was left out, an
 Without --broken the same driver then runs against a build broken on purpose, in each of its ways, and must fail there (--kills N fewer, with
 wider windows): a test that cannot fail proves nothing.
 """
-import argparse, collections, json, os, pathlib, random, shutil, socket, sqlite3, subprocess, sys, tempfile, threading, time
+import argparse, collections, concurrent.futures, json, os, pathlib, random, shutil, socket, sqlite3, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import BUILD, TOP, Daemon, Failed, wait_for  # noqa: E402
 
 BREAKS = ("unlink_first", "no_ledger", "two_transactions")
+ROUND = 1000  # kills on one book
 SOURCES = ("web", "ads", "fair", "partner")
 
 
@@ -245,16 +248,39 @@ def run(kills, seed, leadd=None, broken=None, quiet=False):
     return problems
 
 
+def run_rounds(kills, seed):
+    start, total = time.monotonic(), 0
+    rounds = [(min(ROUND, kills - first), seed + first // ROUND) for first in range(0, kills, ROUND)]
+
+    def one(round_):
+        done = subprocess.run([sys.executable, __file__, "--round", "--kills", str(round_[0]), "--seed", str(round_[1])], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return round_, done.returncode, done.stdout
+
+    good = True
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for (n, round_seed), code, output in pool.map(one, rounds):
+            total += n
+            good &= code == 0
+            print(output.strip().splitlines()[-1] if code == 0 else output, flush=True)
+            print(f"  {total} of {kills} kills, seed {round_seed}, {time.monotonic() - start:.0f} s", flush=True)
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     parser.add_argument("--broken", choices=BREAKS, help="only this variant of the broken build")
+    parser.add_argument("--round", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     failed = False
-    if not arguments.broken:
+    if not arguments.broken and arguments.kills <= ROUND:
         failed |= bool(run(arguments.kills, arguments.seed))
+    elif not arguments.broken:
+        failed |= not run_rounds(arguments.kills, arguments.seed)
+    if arguments.round:
+        return 1 if failed else 0
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(TOP), "-j2", "BREAKABLE=1", "BUILD=build/breakable", "build/breakable/leadd"], check=True)
     for broken in [arguments.broken] if arguments.broken else BREAKS:
         problems = run(40, arguments.seed, leadd=TOP / "build/breakable/leadd", broken=broken, quiet=True)

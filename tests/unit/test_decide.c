@@ -267,10 +267,11 @@ static void route__all_capped__holds_with_each_cause_and_takes_up_again(void **s
         assert_non_null(book->leads[third].held.by);
         assert_non_null(strstr(book->leads[third].held.text, "a has 1 of 1 not yet accepted"));
         assert_non_null(strstr(book->leads[third].held.text, "b has 1 of 1 open"));
-        assert_int_equal(book->leads[third].held.next_look_us, book->now_us + 15 * US_PER_MINUTE);
+        assert_int_equal(book->leads[third].held.next_look_us, book->now_us + US_PER_DAY);
         assert_int_equal(book->leads[third].wake_us, book->leads[third].held.next_look_us);
         person(book, first, "outcome.accept", "rep:a", NULL, NULL);
         assert_false(book->decision.refused);
+        assert_string_equal(book->decision.freed_team, "desk");
         book->now_us = book->leads[third].wake_us;
         (void) judge(book, third, make_record(book, "timer.look", FAMILY_TIMER), "system:leadd");
         assert_string_equal(book->leads[third].owner, "a");
