@@ -1,0 +1,106 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * The judge, inside: what its files share. judge.c is the thread and the spool's transactions, judge_journal.c
+ * what is told after a commit, judge_timers.c what falls due, judge_rules.c the rule set, judge_calls.c people's calls.
+ */
+#include "leadd.h"
+#include <jansson.h>
+
+/* Which record is being judged, in a small mapped file beside the database: survives the death of the process, so that what killed the
+ * daemon three times is set aside. Never synced: after a power cut nobody is to blame. */
+typedef struct InFlight {
+        uint64_t inode, size, index;
+        int64_t mtime_us;
+        uint32_t attempts; /* 0 = nothing is in flight */
+} InFlight;
+
+/* One line for the journal, kept until the commit. */
+typedef struct Line {
+        LogLevel level;
+        const char *message_id;
+        LogField fields[7];
+        size_t n_fields;
+        const char *text;
+} Line;
+
+#define FULL_WAIT_US (5 * US_PER_SECOND)           /* between two attempts of timers and outbox on a full disk */
+#define FIRE_SLICE_US (200 * US_PER_SECOND / 1000) /* timers fire at most so long while people and files wait */
+
+#define FREED_TEAMS_MAX 32 /* teams remembered until their held leads are offered */
+#define FREED_NAME_MAX 128
+#define OFFERS_MAX 16 /* held leads offered in one transaction */
+
+typedef struct Judge {
+        Leadd *leadd;
+        Store *store;
+        Gate *gate;
+        Notify *notify;
+        ControlDesk desk;
+        Arena *lines_arena;
+        Line *lines;
+        size_t n_lines, lines_capacity;
+        json_t **watch_items;
+        size_t n_watch_items;
+        uint64_t *settled; /* ledger ids whose files are gone: marked in the next transaction */
+        bool *settled_aside;
+        size_t n_settled, settled_capacity;
+        InFlight *in_flight;
+        InFlight suspect;      /* what was in flight when the daemon died */
+        int64_t hold_until_us; /* monotonic: the clock jumped, timers wait */
+        int64_t full_until_us; /* monotonic: the disk was full, timers and outbox wait before they try again */
+        uint64_t n_rejected_rules;
+        bool disk_full, spool_empty, broken;
+        bool leaving; /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
+        char freed[FREED_TEAMS_MAX][FREED_NAME_MAX]; /* teams whose members have room for another lead */
+        size_t n_freed;
+} Judge;
+
+/* ---- judge.c: failing, and a full disk ---- */
+
+/* Our machinery broke: no later answer could be trusted. Returns a negative code. */
+int judge_give_up(Judge *judge, int error, const char *what);
+/* The disk is full: timers and outbox wait a while before the next attempt. */
+void judge_note_full(Judge *judge);
+void judge_note_room(Judge *judge);
+bool judge_waits_for_room(const Judge *judge);
+
+/* ---- judge_journal.c ---- */
+
+/* Remembers that a team has room again. */
+void judge_add_freed(Judge *judge, const char *team);
+void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk);
+void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *event);
+void judge_add_file(Judge *judge, const Ticket *ticket);
+void judge_add_watch_item(Judge *judge, const Record *record, const GateOutcome *outcome, int64_t now_us);
+/* After the commit: everything that was added is told; after a rollback it is forgotten. */
+void judge_tell(Judge *judge);
+void judge_forget(Judge *judge);
+
+/* ---- judge_timers.c ---- */
+
+/* Judges a lead at now as due, inside a transaction; ret_held (may be NULL): is it held afterwards? */
+int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool *ret_held);
+/* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is
+ * broken. */
+int judge_deliver(Judge *judge);
+/* Everything due at the clock's now, in order; without `all` for a moment only. The outcomes of judge_deliver. */
+int judge_fire_due(Judge *judge, bool all, uint64_t *ret_n);
+int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired);
+void judge_on_tick(Judge *judge);
+/* Arms the one timer for the earliest of all that is armed. */
+void judge_arm(Judge *judge);
+
+/* ---- judge_rules.c ---- */
+
+/* Makes a loaded rule set the running one, between two events. */
+int judge_activate(Judge *judge, RuleSet *rules);
+int judge_on_reload(void *userdata, bool check_only, json_t **ret);
+
+/* ---- judge_calls.c: the desk that control executes methods on ---- */
+
+int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret);
+int judge_on_status(void *userdata, json_t *into);
+int judge_on_retry(void *userdata, const char *name, json_t **ret);
+/* Carries out whatever is no batch; takes the work. */
+void judge_take_call(Judge *judge, Work *work);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What falls due: timers in order of their instants, held leads when somebody has room, the outbox. Each batch is one
+ * transaction; the clock is the seam, real or virtual.
+ */
+#include "judge.h"
+#include "leadd/messages.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool *ret_held) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        _cleanup_(record_freep) Record *record = NULL;
+        LeadState state;
+        GateOutcome outcome;
+        int r;
+
+        if (!arena)
+                return -ENOMEM;
+        r = store_load_lead(judge->store, lead, arena, &state, NULL, NULL, NULL);
+        if (r != 0)
+                return r;
+        r = followup_record(&state, due_us, now_us, judge->leadd->secret, &record);
+        if (r < 0)
+                return r;
+        const GateInput input = { .record = record, .lead = lead, .actor = "system:leadd", .actor_is_operator = true, .now_us = now_us };
+        r = gate_judge(judge->gate, &input, &outcome);
+        if (r != 0)
+                return r;
+        /* A firing that is in the log cannot be armed still: the database contradicts itself, and firing on would never end. */
+        if (outcome.duplicate || outcome.decision->refused)
+                return -EUCLEAN;
+        if (ret_held)
+                *ret_held = outcome.decision->after.held.by != NULL;
+        judge_add_decision(judge, &outcome, false);
+        judge_add_watch_item(judge, record, &outcome, now_us);
+        return 0;
+}
+
+/* Fires what is due at now, one transaction; *ret_n = how many. */
+static int fire_batch(Judge *judge, int64_t now_us, size_t *ret_n) {
+        uint64_t leads[FOLLOWUP_BATCH_MAX];
+        int64_t dues_us[FOLLOWUP_BATCH_MAX];
+        size_t n = 0;
+        int r;
+
+        *ret_n = 0;
+        int64_t next_us = store_wake_next(judge->store);
+        if (next_us == TIME_NONE || next_us > now_us)
+                return 0;
+        r = store_wake_due(judge->store, now_us, FOLLOWUP_BATCH_MAX, leads, dues_us, &n);
+        if (r != 0 || n == 0)
+                return r;
+        r = store_begin(judge->store);
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = judge_fire_one(judge, leads[i], dues_us[i], now_us, NULL);
+        if (r == 0)
+                r = store_commit(judge->store);
+        else
+                (void) store_rollback(judge->store);
+        if (r != 0) {
+                judge_forget(judge);
+                return r;
+        }
+        judge_note_room(judge);
+        judge_tell(judge);
+        *ret_n = n;
+        return 0;
+}
+
+/* Offers the held leads of one team, the longest known first, until two in a row find nobody: the first may need a skill that the one who
+ * has room lacks. */
+static int offer_held_of(Judge *judge, const char *team) {
+        uint64_t leads[OFFERS_MAX];
+        size_t n = 0, n_held = 0, i = 0;
+        int64_t now_us = clock_now_us(judge->leadd->clock);
+        int r = store_held_in(judge->store, team, OFFERS_MAX, leads, &n);
+
+        if (r != 0 || n == 0)
+                return r;
+        r = store_begin(judge->store);
+        for (; i < n && n_held < 2 && r == 0; i++) {
+                bool held = false;
+                r = judge_fire_one(judge, leads[i], now_us, now_us, &held);
+                n_held = held ? n_held + 1 : 0;
+        }
+        if (r == 0)
+                r = store_commit(judge->store);
+        else
+                (void) store_rollback(judge->store);
+        if (r != 0) {
+                judge_forget(judge);
+                return r;
+        }
+        judge_tell(judge);
+        if (i == n && n == OFFERS_MAX && n_held == 0)
+                judge_add_freed(judge, team); /* there was room for all of these: there may be more of both */
+        return 0;
+}
+
+static int offer_held(Judge *judge) {
+        while (judge->n_freed > 0 && !atomic_load(&judge->leadd->stopping)) {
+                char team[FREED_NAME_MAX];
+                (void) snprintf(team, sizeof team, "%s", judge->freed[--judge->n_freed]);
+                int r = offer_held_of(judge, team);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is
+ * broken. */
+int judge_deliver(Judge *judge) {
+        size_t n;
+
+        if (judge_waits_for_room(judge))
+                return STORE_E_FULL; /* what was delivered and could not be marked is told again with each attempt */
+        int offered = offer_held(judge);
+        if (offered == STORE_E_FULL) {
+                judge_note_full(judge);
+                return offered;
+        }
+        if (offered != 0)
+                return judge_give_up(judge, offered, "offering held leads");
+        do {
+                int r = notify_run(judge->notify, judge->store, clock_now_us(judge->leadd->clock), &n);
+                if (r == STORE_E_FULL) {
+                        judge_note_full(judge);
+                        return r;
+                }
+                if (r != 0)
+                        return judge_give_up(judge, r, "the outbox");
+                if (n > 0)
+                        judge_note_room(judge);
+        } while (n == NOTIFY_BATCH_MAX);
+        return 0;
+}
+
+/* Everything due at the clock's now, in order; without `all` for a moment only: judge_arm() brings the rest, after those who wait. The
+ * outcomes of deliver. */
+int judge_fire_due(Judge *judge, bool all, uint64_t *ret_n) {
+        int64_t start_us = leadd_monotonic_us(), mono_us;
+        size_t n;
+
+        if (judge_waits_for_room(judge))
+                return STORE_E_FULL;
+        do {
+                int r = fire_batch(judge, clock_now_us(judge->leadd->clock), &n);
+                if (r == STORE_E_FULL) {
+                        judge_note_full(judge);
+                        return r;
+                }
+                if (r != 0)
+                        return judge_give_up(judge, r, "a timer");
+                if (ret_n)
+                        *ret_n += n;
+                mono_us = leadd_monotonic_us();
+                atomic_store(&judge->leadd->judge_busy, mono_us);
+        } while (n > 0 && (all || mono_us - start_us < FIRE_SLICE_US) && !atomic_load(&judge->leadd->stopping));
+        return judge_deliver(judge);
+}
+
+int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
+        Judge *judge = userdata;
+        Clock *clock = judge->leadd->clock;
+        int r;
+
+        *ret_n_fired = 0;
+        if (!clock_is_virtual(clock))
+                return -EPERM;
+        if (time_us < clock_now_us(clock))
+                return -EINVAL;
+        for (;;) {
+                int64_t next_us = store_wake_next(judge->store), outbox_us = store_outbox_next(judge->store);
+                if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))
+                        next_us = outbox_us;
+                if (next_us == TIME_NONE || next_us > time_us)
+                        break;
+                if (next_us > clock_now_us(clock)) {
+                        r = clock_set_us(clock, next_us);
+                        if (r < 0)
+                                return r;
+                }
+                r = judge_fire_due(judge, true, ret_n_fired);
+                if (r != 0)
+                        return r < 0 ? r : -ENOSPC;
+                if (atomic_load(&judge->leadd->stopping))
+                        return -ECANCELED;
+        }
+        return clock_set_us(clock, time_us);
+}
+
+void judge_on_tick(Judge *judge) {
+        int64_t jump_us = clock_is_virtual(judge->leadd->clock) ? 0 : followup_jump_us(judge->leadd->followup);
+        int64_t mono_us = leadd_monotonic_us();
+
+        if (jump_us > FOLLOWUP_JUMP_US || jump_us < -FOLLOWUP_JUMP_US) {
+                log_event(LOG_LEVEL_WARNING, MESSAGE_CLOCK_JUMPED, NULL, 0, "the machine's clock was set %s by %" PRId64 " s%s",
+                        jump_us > 0 ? "forward" : "back", (jump_us > 0 ? jump_us : -jump_us) / US_PER_SECOND,
+                        jump_us > 0 ? ": what became due by it waits 10 minutes" : "");
+                if (jump_us > 0)
+                        judge->hold_until_us = mono_us + FOLLOWUP_HOLD_US;
+        }
+        if (mono_us < judge->hold_until_us)
+                return;
+        (void) judge_fire_due(judge, false, NULL);
+}
+
+/* The one timer: the earliest of all that is armed. */
+void judge_arm(Judge *judge) {
+        int64_t next_us = store_wake_next(judge->store), outbox_us = store_outbox_next(judge->store);
+        int64_t mono_us = leadd_monotonic_us();
+
+        if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))
+                next_us = outbox_us;
+        if (mono_us < judge->hold_until_us)
+                next_us = clock_now_us(judge->leadd->clock) + (judge->hold_until_us - mono_us);
+        if (next_us != TIME_NONE && judge_waits_for_room(judge)) {
+                int64_t again_us = clock_now_us(judge->leadd->clock) + (judge->full_until_us - mono_us);
+                next_us = again_us > next_us ? again_us : next_us;
+        }
+        int r = followup_arm(judge->leadd->followup, next_us);
+        if (r < 0)
+                (void) judge_give_up(judge, r, "the timer");
+}
