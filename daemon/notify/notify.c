@@ -18,6 +18,17 @@ struct Notify {
         int outgoing_fd;
 };
 
+/* A new directory is synced into its parent: a segment that is durable in a directory that is not would be lost by a power cut. */
+static int open_directory(int parent_fd, const char *name, int *ret) {
+        if (mkdirat(parent_fd, name, 0770) == 0) {
+                if (fsync(parent_fd) < 0)
+                        return -errno;
+        } else if (errno != EEXIST)
+                return -errno;
+        *ret = openat(parent_fd, name, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return *ret < 0 ? -errno : 0;
+}
+
 int notify_new(const char *spool_directory, Notify **ret) {
         _cleanup_(notify_freep) Notify *notify = malloc(sizeof *notify);
         _cleanup_(base_closep) int spool_fd = open(spool_directory, O_DIRECTORY | O_CLOEXEC);
@@ -27,11 +38,9 @@ int notify_new(const char *spool_directory, Notify **ret) {
         notify->outgoing_fd = -1;
         if (spool_fd < 0)
                 return -errno;
-        if (mkdirat(spool_fd, "outgoing", 0770) < 0 && errno != EEXIST)
-                return -errno;
-        notify->outgoing_fd = openat(spool_fd, "outgoing", O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (notify->outgoing_fd < 0)
-                return -errno;
+        int r = open_directory(spool_fd, "outgoing", &notify->outgoing_fd);
+        if (r < 0)
+                return r;
         *ret = TAKE(notify);
         return 0;
 }
@@ -46,12 +55,8 @@ Notify *notify_free(Notify *notify) {
 
 void notify_freep(Notify **notify) { *notify = notify_free(*notify); }
 
-static int open_directory(int parent_fd, const char *name, int *ret) {
-        if (mkdirat(parent_fd, name, 0770) < 0 && errno != EEXIST)
-                return -errno;
-        *ret = openat(parent_fd, name, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        return *ret < 0 ? -errno : 0;
-}
+/* Names of rules are free text; below outgoing/ they must be one directory, and not one that programs overlook. */
+static bool is_directory_name(const char *name) { return name[0] != '\0' && name[0] != '.' && !strchr(name, '/'); }
 
 /* One segment a channel and round: tmp, fsync, rename, fsync of the directory. */
 static int write_segment(Notify *notify, const char *channel, const OutboxRow *rows, size_t n_rows) {
@@ -64,6 +69,8 @@ static int write_segment(Notify *notify, const char *channel, const OutboxRow *r
         uint64_t first = 0, last = 0;
         int r;
 
+        if (!is_directory_name(channel))
+                return -EINVAL;
         for (size_t i = 0; i < n_rows; i++) {
                 if (rows[i].via != VIA_DROP || !base_streq(rows[i].channel, channel))
                         continue;
@@ -151,7 +158,7 @@ static void deliver(Notify *notify, const OutboxRow *rows, size_t n_rows, Attemp
                                 attempts[k].done = r >= 0;
                                 if (r < 0)
                                         (void) snprintf(attempts[k].error, sizeof attempts[k].error, "outgoing/%.40s: %s", rows[i].channel,
-                                                strerror(-r));
+                                                r == -EINVAL ? "the name cannot be a directory's" : strerror(-r));
                         }
                         break;
                 }
