@@ -40,6 +40,14 @@ static int compile_quiet(Load *load, int index, const char *where, void *target)
         return r;
 }
 
+/* What a drop is called is a directory below SPOOL/outgoing. */
+static void check_drop_name(Load *load, const char *name) {
+        if (name[0] == '.' || strchr(name, '/') || strlen(name) > 200)
+                loader_error(&load->loader, "what goes via \"drop\" is a directory below outgoing/: its name has no \"/\", does not begin "
+                                            "with \".\" and is at most "
+                                            "200 bytes long");
+}
+
 int kind_compile_channel(Load *load, int index, void *head) {
         static const BodyKey keys[] = {
                 { .name = "doc", .type = KEY_TEXT, .at = offsetof(Channel, rule.doc) },
@@ -53,6 +61,8 @@ int kind_compile_channel(Load *load, int index, void *head) {
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), channel);
         if (r < 0)
                 return r;
+        if (channel->via == VIA_DROP)
+                check_drop_name(load, channel->rule.name);
         bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
         bool needs_target = channel->via == VIA_SMTP || channel->via == VIA_EXEC || channel->via == VIA_WEBHOOK;
         if (is_mail && !keys_has(L, index, "from"))
@@ -120,6 +130,7 @@ int kind_compile_feed(Load *load, int index, void *head) {
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), feed);
         if (r == 0 && feed->via != VIA_DROP && load->loader.report->n_errors == n_before)
                 loader_error(&load->loader, "a feed goes via \"drop\" in this version of leadd");
+        check_drop_name(load, feed->rule.name);
         for (size_t i = 0; i < feed->n_types; i++)
                 if (!keys_is_among(feed->types[i], feed_types))
                         loader_unknown(&load->loader, "type", feed->types[i], feed_types, keys_count(feed_types));
