@@ -9,8 +9,8 @@
 
 /* A held lead whose cause has no known end is offered when somebody of its team answers (freed_team); this look is only the backstop. */
 #define DECIDE_LOOK_AGAIN_US US_PER_DAY
-#define DECIDE_EFFECTS_MAX 256                    /* rows one event may put into the outbox */
-#define RECYCLE_UNTIL_WOKEN INT64_MAX             /* recycle_us of a hand-back that only a signal ends */
+#define DECIDE_EFFECTS_MAX 256        /* rows one event may put into the outbox */
+#define RECYCLE_UNTIL_WOKEN INT64_MAX /* recycle_us of a hand-back that only a signal ends */
 
 typedef struct Deciding {
         RuleSet *rules;

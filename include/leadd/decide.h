@@ -132,7 +132,7 @@ typedef struct Decision {
         Seat *absences;             /* owner.away|back: the seat with its new absence */
         size_t n_absences;
         const char *freed_team; /* a member of it can take another lead than before: its held leads may be offered; NULL */
-        const char *summary; /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
+        const char *summary;    /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
 } Decision;
 
 /* Everything in *ret lives in the arena (or points into the input and the rule set). A refusal is 0 with ret->refused. */
