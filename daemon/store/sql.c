@@ -80,9 +80,7 @@ static const struct {
 #define LEDGER_COLUMNS \
         "id, state, source, name, device, inode, size, mtime, next_offset, next_index, accepted, duplicates, refused, dropped," \
         " attempts FROM ledger"
-#define LEAD_FILTER \
-        "l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)" \
-        " ORDER BY l.id DESC"
+#define LEAD_FILTER "l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
 
 static const char *const statement_texts[SQL_N] = {
         [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -127,8 +125,9 @@ static const char *const statement_texts[SQL_N] = {
                          " company = ?16, profile_event = ?17 WHERE id = ?1 AND last_event = ?18",
         [SQL_LEAD_GET] = "SELECT status, owner, version, last_event, moved_event, created, entered, touched, fit, engagement, grade,"
                          " segments, flags, wake, company, profile_event FROM lead WHERE id = ?1",
-        [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER,
-        [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER,
+        [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER " ORDER BY l.id DESC",
+        [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
+                               " ORDER BY h.lead DESC",
         [SQL_LEAD_OWNED] = "SELECT id, status, company FROM lead WHERE owner > 0 AND company > 0",
         [SQL_PROFILE_SET] = "INSERT INTO profile VALUES(?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
         [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",

@@ -455,6 +455,17 @@ static void listing__every_filter__newest_first_in_pages(void **state) {
                 { { .held = true, .before = 4 }, 1, { 3 } },
                 { { .status = "mql", .owner = "-", .grade = "A1", .held = true }, 1, { 4 } },
         };
+        uint64_t leads[4];
+        size_t n;
+        ok(store_held_in(f->store, "sales", 4, leads, &n));
+        same(n, 2);
+        same(leads[0], 3); /* the longest known first */
+        ok(store_held_in(f->store, "sales", 1, leads, &n));
+        same(n, 1);
+        ok(store_held_in(f->store, "marketing", 4, leads, &n));
+        same(n, 0);
+        ok(store_held_in(f->store, "nobody", 4, leads, &n));
+        same(n, 0);
         Store *reader;
         ok(store_open(f->path, STORE_READ_ONLY, &reader));
         for (int pass = 0; pass < 2; pass++)

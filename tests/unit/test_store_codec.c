@@ -212,6 +212,23 @@ static void arguments__that_do_not_fit_the_statement__are_refused(void **state) 
                 assert_non_null(f->store->statements[i]);
 }
 
+/* A sort inside a statement that is asked once a row makes a listing quadratic; it is not seen on a small book. */
+static void statements__none_sorts__but_those_over_a_handful_of_rows(void **state) {
+        Fixture *f = *state;
+        for (int i = 0; i < SQL_N; i++) {
+                sqlite3_stmt *plan = NULL;
+                char *text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(f->store->statements[i]));
+                assert_int_equal(sqlite3_prepare_v2(f->store->db, text, -1, &plan, NULL), SQLITE_OK);
+                while (sqlite3_step(plan) == SQLITE_ROW)
+                        if (strstr(column_text(plan, 3), "TEMP B-TREE") && i != SQL_RULESET_BY_PREFIX) {
+                                print_error("%s: %s\n", sqlite3_sql(f->store->statements[i]), column_text(plan, 3));
+                                fail();
+                        }
+                (void) sqlite3_finalize(plan);
+                sqlite3_free(text);
+        }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         const struct CMUnitTest tests[] = {
@@ -221,6 +238,7 @@ int main(void) {
                 cmocka_unit_test(family__of_every_type__is_known),
                 TEST(body__with_any_damage__is_an_error_or_an_event_but_never_a_crash),
                 TEST(arguments__that_do_not_fit_the_statement__are_refused),
+                TEST(statements__none_sorts__but_those_over_a_handful_of_rows),
         };
         return cmocka_run_group_tests(tests, say_seed, NULL);
 }
