@@ -84,9 +84,8 @@ static int put_back(int held_fd, const char *name, const Text *stays) {
         return 0;
 }
 
-int retry_rejects(const char *spool, const char *name, json_t **ret) {
-        const char *slash = strchr(name, '/');
-        _cleanup_(base_freep) char *source = slash ? strndup(name, (size_t) (slash - name)) : NULL;
+int retry_rejects(const char *spool, const char *listed, json_t **ret) {
+        char source[NAME_MAX + 1], name[NAME_MAX + 1];
         _cleanup_(base_freep) char *directory = NULL;
         _cleanup_(base_freep) char *file = NULL;
         _cleanup_(base_freep) char *new_name = NULL;
@@ -96,13 +95,13 @@ int retry_rejects(const char *spool, const char *name, json_t **ret) {
         _cleanup_(text_free) Text stays = { 0 };
         uint64_t n_again = 0, n_stays = 0;
         struct stat st;
-        int r;
 
-        if (!slash || source == NULL || strchr(slash + 1, '/') || name[0] == '.' || slash[1] == '.' || slash[1] == '\0')
-                return -EINVAL;
-        size_t size = strlen(slash + 1), suffix = strlen(REJECTS_SUFFIX);
-        bool has_suffix = size > suffix && base_streq(slash + 1 + size - suffix, REJECTS_SUFFIX);
-        if (asprintf(&file, "%s%s", slash + 1, has_suffix ? "" : REJECTS_SUFFIX) < 0) {
+        int r = spool_parse_name(listed, source, name);
+        if (r < 0)
+                return r;
+        size_t size = strlen(name), suffix = strlen(REJECTS_SUFFIX);
+        bool has_suffix = size > suffix && base_streq(name + size - suffix, REJECTS_SUFFIX);
+        if (asprintf(&file, "%s%s", name, has_suffix ? "" : REJECTS_SUFFIX) < 0) {
                 file = NULL;
                 return -ENOMEM;
         }
@@ -137,7 +136,8 @@ int retry_rejects(const char *spool, const char *name, json_t **ret) {
                 if (r < 0)
                         return r;
         }
+        /* The source as it was asked for: its bytes need not be UTF-8. */
         *ret = json_pack("{s:I, s:I, s:o?}", "again", (json_int_t) n_again, "stays", (json_int_t) n_stays, "name",
-                new_name ? json_sprintf("%s/%s", source, new_name) : NULL);
+                new_name ? json_sprintf("%.*s/%s", (int) (strchr(listed, '/') - listed), listed, new_name) : NULL);
         return *ret ? 0 : -ENOMEM;
 }

@@ -283,15 +283,19 @@ int spool_list(const char *directory, int (*on_entry)(const SpoolEntry *entry, v
 
 /* ---- putting back and removing ---- */
 
+int spool_parse_name(const char *listed, char ret_source[static NAME_MAX + 1], char ret_name[static NAME_MAX + 1]) {
+        const char *slash = strchr(listed, '/');
+        if (!slash)
+                return -EINVAL;
+        if (entry_unescape(listed, (size_t) (slash - listed), ret_source) < 0 || entry_unescape(slash + 1, strlen(slash + 1), ret_name) < 0)
+                return -EINVAL;
+        return !entry_source_is_valid(ret_source) || ret_name[0] == '.' || ret_name[0] == '\0' ? -EINVAL : 0;
+}
+
 /* "SOURCE/NAME" as listed -> held/SOURCE and the two names. */
 static int offline_open_held(
         const char *directory, const char *name, char ret_source[static NAME_MAX + 1], char ret_name[static NAME_MAX + 1], int *ret_fd) {
-        const char *slash = strchr(name, '/');
-        if (!slash)
-                return -ENOENT;
-        if (entry_unescape(name, (size_t) (slash - name), ret_source) < 0 || entry_unescape(slash + 1, strlen(slash + 1), ret_name) < 0)
-                return -ENOENT;
-        if (!entry_source_is_valid(ret_source) || ret_name[0] == '.' || ret_name[0] == '\0')
+        if (spool_parse_name(name, ret_source, ret_name) < 0)
                 return -ENOENT;
         return offline_open_source(directory, "held", ret_source, false, ret_fd);
 }

@@ -11,6 +11,8 @@
  */
 #include "leadd/base.h"
 
+#include <limits.h>
+
 typedef struct Spool Spool;
 
 #define SPOOL_SETTLE_US (2 * US_PER_SECOND) /* a file found by a scan only is ready when its ctime is this old */
@@ -111,6 +113,8 @@ typedef struct SpoolEntry {
         int64_t time_us; /* when it came where it is */
 } SpoolEntry;
 int spool_list(const char *directory, int (*on_entry)(const SpoolEntry *entry, void *userdata), void *userdata);
+/* "SOURCE/NAME" as listed -> the bytes of the two names in the file system; -EINVAL: no such name can exist. */
+int spool_parse_name(const char *listed, char ret_source[static NAME_MAX + 1], char ret_name[static NAME_MAX + 1]);
 /* Moves a held file back into new/ under the name it came with, as a new arrival (its reason file is removed; "2.NAME" when NAME waits
  * there already) / removes a held file or rejects. -ENOENT when there is none; -EINVAL: rejects cannot be released, they are judged
  * again. NAME as listed, "SOURCE/NAME". */

@@ -81,6 +81,20 @@ def refused_records_are_judged_again_after_a_rule_was_mended():
         check(d.json("status")["accepted"], 1)
 
 
+def names_with_odd_bytes_are_taken_as_they_are_listed():
+    with Daemon(clock=CLOCK) as d:
+        away = {"specversion": "1.0", "id": "o1", "type": "owner.away", "data": {"owner": {"name": "anna", "to": "2026-03-09T09:00:00+01:00"}}}
+        d.drop("crm", os.fsdecode(b"odd\xff\nname.json"), away)
+        d.settle()
+        listed = [x["name"] for x in d.lines("spool")]
+        check(len(listed), 1, listed)
+        d.ctl("spool", "retry", listed[0])
+        d.settle()
+        found = d.lines("spool")
+        check((len(found), found[0]["name"] != listed[0]), (1, True), "judged again, refused again, under a new name")
+        d.ctl("spool", "retry", "crm/nothing.json", check_code=3)
+
+
 def finished_files_are_kept_but_never_those_with_a_secret():
     with Daemon(clock=CLOCK) as d:
         d.drop("google", "key.json", (PAYLOADS / "google-ads-lead.json").read_bytes())
@@ -191,7 +205,7 @@ def once_takes_everything_and_exits():
 
 
 main(every_vendor_s_payload_becomes_a_lead, meta_s_export_and_segment_s_calls_work_too, a_batch_commits_the_good_and_returns_the_bad,
-     refused_records_are_judged_again_after_a_rule_was_mended,
+     refused_records_are_judged_again_after_a_rule_was_mended, names_with_odd_bytes_are_taken_as_they_are_listed,
      finished_files_are_kept_but_never_those_with_a_secret, csv_as_people_export_it, a_copy_in_progress_is_left_alone_and_new_sources_are_seen,
      hostile_entries_are_classified_and_nothing_blocks, a_large_file_is_resumed_after_a_kill_and_lets_others_pass, submit_waits_and_says_what_became_of_each_record,
      once_takes_everything_and_exits)
