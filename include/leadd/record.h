@@ -169,7 +169,10 @@ typedef struct Fact {
 /* What leadd derived (email_domain, company.domain, seniority, name) ranks below anything that somebody stated at any time: its time
  * is kept this much earlier, which is before all stated times. Among derived facts the newest still wins. */
 #define FACT_DERIVED_US (INT64_C(1) << 60)
-static inline int64_t fact_derived_time(int64_t time_us) { return time_us - FACT_DERIVED_US; }
+/* What is damaged may claim any time: the earliest there is stays that. */
+static inline int64_t fact_derived_time(int64_t time_us) {
+        return time_us < INT64_MIN + FACT_DERIVED_US ? INT64_MIN : time_us - FACT_DERIVED_US;
+}
 static inline bool fact_is_derived(const Fact *fact) { return fact->time_us < -FACT_DERIVED_US / 2; }
 static inline int64_t fact_time(const Fact *fact) { return fact_is_derived(fact) ? fact->time_us + FACT_DERIVED_US : fact->time_us; }
 

@@ -476,8 +476,16 @@ static void to_json__all_places__are_those_of_the_record(void **state) {
         assert_int_equal(facts_to_json(&facts, &data), RECORD_E_CORRUPT);
 }
 
+static void derived_time__of_the_earliest_instant__does_not_overflow(void **state) {
+        (void) state;
+        assert_int_equal(fact_derived_time(INT64_MIN), INT64_MIN);
+        assert_int_equal(fact_derived_time(INT64_MIN + FACT_DERIVED_US), INT64_MIN);
+        assert_int_equal(fact_derived_time(7), 7 - FACT_DERIVED_US);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(derived_time__of_the_earliest_instant__does_not_overflow),
                 cmocka_unit_test(fields__every_path__is_found),
                 cmocka_unit_test(fields__what_is_no_path__is_not_found),
                 cmocka_unit_test(values__integers_and_numbers__are_equal_only_when_exactly_so),
