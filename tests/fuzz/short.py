@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Builds every tests/fuzz/fuzz_*.c with libFuzzer, AddressSanitizer and UBSan, and runs each.
 
-    tests/fuzz/short.py [--seconds N] [TARGET]...
+    tests/fuzz/short.py [--seconds N] [--seed N] [TARGET]...
 
 Inputs that found something new are kept in build/fuzz/corpus/TARGET; a failing input is printed as hexadecimal and kept beside it.
 """
@@ -15,6 +15,7 @@ BUILD = TOP / "build/fuzz"
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=20261123, help="0 = another one each time; `make check` repeats itself, longer runs should not")
     parser.add_argument("targets", nargs="*")
     arguments = parser.parse_args()
     sources = [p for p in sorted((TOP / "tests/fuzz").glob("fuzz_*.c")) if not arguments.targets or p.stem in arguments.targets or p.stem[5:] in arguments.targets]
@@ -30,7 +31,7 @@ def main():
         corpus.mkdir(parents=True, exist_ok=True)
         found.mkdir(parents=True, exist_ok=True)
         seeds = [str(p) for p in [TOP / "tests/fuzz/corpus" / source.stem] if p.is_dir()]
-        command = [str(TOP / f"build/fuzz/tests/fuzz/{source.stem}"), f"-max_total_time={arguments.seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+        command = [str(TOP / f"build/fuzz/tests/fuzz/{source.stem}"), f"-max_total_time={arguments.seconds}", f"-seed={arguments.seed}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
                    f"-artifact_prefix={found}/{source.stem}-", str(corpus), *seeds]
         done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, errors="replace", env={**os.environ, "G_SLICE": "always-malloc"})
         executed = re.search(r"number_of_executed_units: (\d+)", done.stderr)
