@@ -55,7 +55,9 @@ static void check_calendar(const Calendar *calendar, int64_t from_us, int64_t bu
         if (calendar_add(calendar, from_us, (Duration){ .us = budget_us }, &due_us) == 0) {
                 REQUIRE(due_us > from_us);
                 REQUIRE(calendar_is_open(calendar, due_us - 1));
-                REQUIRE(calendar_between(calendar, from_us, due_us) == budget_us);
+                /* What lies further apart than 100 years is clipped there, as the front door says. */
+                if (due_us - from_us <= 36525 * US_PER_DAY)
+                        REQUIRE(calendar_between(calendar, from_us, due_us) == budget_us);
         }
         if (calendar_next_open(calendar, from_us, &open_us) == 0)
                 REQUIRE(open_us >= from_us && calendar_is_open(calendar, open_us) && calendar_between(calendar, from_us, open_us) == 0);
