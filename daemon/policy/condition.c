@@ -403,6 +403,18 @@ bool eval_any_field_present(Eval *eval, const Condition *condition) {
 
 /* ---- the front door ---- */
 
+static bool ask(Eval *eval, const Condition *condition) {
+        Stopwatch watch;
+        bool timed = cost_is_sampled(eval->subject), holds;
+
+        if (timed)
+                stopwatch_start(&watch);
+        holds = eval_condition(eval, condition);
+        if (timed)
+                stopwatch_lap(&watch, policy_body(eval->rules), condition->rule);
+        return holds;
+}
+
 int policy_holds(
         RuleSet *rules, const Condition *condition, Subject *subject, Arena *arena, bool *ret, const char **ret_note, Text *trace) {
         Eval eval;
@@ -415,7 +427,7 @@ int policy_holds(
                 return 0;
         eval_init(&eval, rules, subject, arena, PHASE_DECISION);
         eval.trace = trace;
-        holds = eval_condition(&eval, condition);
+        holds = ask(&eval, condition);
         *ret = false;
         if (eval.error < 0)
                 return eval.error;
@@ -438,7 +450,7 @@ int policy_matches_activity(
 
         eval_init(&eval, rules, subject, arena, PHASE_ACTIVITY);
         eval.activity = activity;
-        matches = eval_condition(&eval, condition);
+        matches = !condition || ask(&eval, condition);
         if (eval.error < 0)
                 return eval.error;
         *ret = matches;

@@ -127,7 +127,8 @@ struct Condition {
                 const Did *did;
                 Function function;
         };
-        Ref ref; /* NODE_MATCH */
+        Ref ref;       /* NODE_MATCH */
+        uint32_t rule; /* of the whole: index of the rule that declared it */
 };
 
 /* ---- compiling (condition_compile.c) ---- */

@@ -816,8 +816,10 @@ int condition_compile(Loader *loader, int index, const char *where, ConditionPha
         condition = ARENA_NEW(loader->arena, Condition);
         if (!condition)
                 return -ENOMEM;
-        if (compile_node(loader, where, lua_absindex(loader->L, index), phase, 1, condition))
+        if (compile_node(loader, where, lua_absindex(loader->L, index), phase, 1, condition)) {
+                condition->rule = loader->rule ? loader->rule->index : UINT32_MAX;
                 *ret = condition;
+        }
         return loader->out_of_memory ? -ENOMEM : 0;
 }
 

@@ -92,6 +92,11 @@ struct GradeUse {
         const char *where, *path, *grade;
 };
 
+/* How long a rule took on the leads that were timed (cost.c). */
+typedef struct RuleCost {
+        uint64_t n, ns;
+} RuleCost;
+
 typedef struct RuleSetBody {
         RuleSet public; /* first: a RuleSet* is a RuleSetBody* */
         Arena *arena;
@@ -102,5 +107,22 @@ typedef struct RuleSetBody {
         const GradeUse *grade_uses; /* while loading */
         uint64_t last_serial;       /* counts subjects: policy_judge gives each the next one */
         uint64_t lead_serial;       /* of the subject the sandbox's `lead` table was built for; 0 = none */
+        RuleCost *costs;            /* by rule index */
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }
+
+/* ---- cost.c ---- */
+
+/* The clock is read on all of the first leads, so that a small site has figures, then on one in so many; a prime, because leads come
+ * in patterns (a form and its two activities). */
+#define COST_FIRST_LEADS 64
+#define COST_EVERY 61
+static inline bool cost_is_sampled(const Subject *subject) {
+        return subject->serial <= COST_FIRST_LEADS ? subject->serial > 0 : subject->serial % COST_EVERY == 0;
+}
+/* Laps: what passed since the last one, less what reading the clock takes, is the rule's. */
+typedef struct Stopwatch {
+        int64_t last_ns, reading_ns;
+} Stopwatch;
+void stopwatch_start(Stopwatch *watch);
+void stopwatch_lap(Stopwatch *watch, RuleSetBody *body, uint32_t rule_index);

@@ -39,7 +39,14 @@ typedef struct Judging {
         DecayScore *falling[2]; /* of fit, of engagement */
         size_t n_falling[2];
         uint64_t matched[POLICY_RULES_MAX / 64]; /* scores, for unless */
+        bool timed;
+        Stopwatch watch;
 } Judging;
+
+static void time_rule(Judging *judging, const Rule *rule) {
+        if (judging->timed)
+                stopwatch_lap(&judging->watch, policy_body(judging->rules), rule->index);
+}
 
 static bool wants_receipt(const Judging *judging, const Receipt *receipt) {
         return judging->receipts && (receipt->matched || receipt->failed || judging->receipts->all);
@@ -84,6 +91,7 @@ static int judge_segments(Judging *judging) {
                         judging, (Receipt){ .rule = &segment->rule, .matched = inside, .failed = eval->failed, .note = eval->note });
                 if (r < 0)
                         return r;
+                time_rule(judging, &segment->rule);
         }
         return 0;
 }
@@ -165,6 +173,7 @@ static int judge_scores(Judging *judging) {
                         int r = judge_score(judging, score);
                         if (r < 0)
                                 return r;
+                        time_rule(judging, &score->public.rule);
                 }
                 if (level > 0 && !deeper && judging->receipts)
                         sort_receipts(judging->receipts, first_receipt);
@@ -350,6 +359,9 @@ int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *recei
         judging.rules = rules;
         judging.subject = subject;
         judging.receipts = receipts;
+        judging.timed = cost_is_sampled(subject);
+        if (judging.timed)
+                stopwatch_start(&judging.watch);
         judging.trace = (Text){ 0 };
         if (receipts && receipts->trace)
                 judging.eval.trace = &judging.trace;
@@ -367,8 +379,12 @@ int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *recei
                 r = judge_scores(&judging);
         if (r == 0)
                 r = judge_groups(&judging);
+        if (judging.timed)
+                stopwatch_start(&judging.watch);
         if (r == 0)
                 r = judge_grade(&judging);
+        if (rules->grade)
+                time_rule(&judging, &rules->grade->rule);
         if (r == 0)
                 r = judging.eval.error;
         subject->next_change_us = judging.eval.next_us;

@@ -454,6 +454,9 @@ static int load_make_heads(Load *load) {
         rules->n_scores = n_scores;
         qsort(by_name, n_rules, sizeof(*by_name), rule_compare);
         load->body->by_name = by_name;
+        load->body->costs = ARENA_ARRAY(arena, RuleCost, n_rules + 1);
+        if (!load->body->costs)
+                return load_exhausted(load);
         load->body->n_by_name = n_rules;
         return load_join_members(load);
 }

@@ -436,6 +436,11 @@ enum { POLICY_E_FAILED = 2 };
 int policy_matches_activity(
         RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret);
 
+/* What the rule costs, by sampling: how often it was timed, and the nanoseconds of these times together. *ret_ns / *ret_n is the mean of
+ * one evaluation, functions and all; a rule has many where a lead asks it many times (a criterion). 0 of 0: never asked, or nothing to
+ * evaluate. Counted since the rule set was loaded; no verdict depends on it. */
+void policy_cost(const RuleSet *rules, uint32_t rule_index, uint64_t *ret_n, uint64_t *ret_ns);
+
 /* Replaces ${lead.person.name}, ${lead.id}, ${due}, ${owner}, ${status}, ${grade}, ${rule} in a message's text. Unknown names were errors
  * at load; absent values give "". Control characters of values become spaces. */
 typedef struct MessageContext {
