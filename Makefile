@@ -15,7 +15,7 @@ OPTIMIZE = -O2 -g
 WERROR = -Werror
 
 # ---- data: the rooms, in the order in which a lead walks through them ----
-ROOMS = base worktime spool intake policy decide store followup notify gate report control
+ROOMS = base worktime spool intake policy decide store followup notify gate trial report control
 LIBRARIES = lua5.4 sqlite3 libsystemd jansson glib-2.0 libical expat zlib libzstd libidn2
 
 library_SOURCES = $(foreach room,$(ROOMS),$(sort $(wildcard daemon/$(room)/*.c)))
