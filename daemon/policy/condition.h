@@ -102,8 +102,9 @@ typedef struct Matcher {
 typedef enum NodeType { NODE_ALL = 1, NODE_ANY, NODE_NONE, NODE_MATCH, NODE_DID, NODE_FUNCTION } NodeType;
 
 typedef struct Function {
-        int ref;        /* in the registry */
-        bool takes_now; /* declared with a second parameter: judged again every day */
+        int ref;          /* in the registry */
+        bool takes_now;   /* declared with a second parameter: judged again every day */
+        const Rule *rule; /* that declared it: who overruns, and is suspended */
 } Function;
 
 /* Activities that did{} and `on` look for. */

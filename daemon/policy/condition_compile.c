@@ -569,6 +569,7 @@ bool condition_compile_function(Loader *loader, int index, Function *ret) {
         ret->takes_now = info.nparams >= 2 || info.isvararg;
         lua_pushvalue(L, index);
         ret->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+        ret->rule = loader->rule;
         return true;
 }
 

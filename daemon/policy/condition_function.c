@@ -322,12 +322,28 @@ static void run_call(lua_State *L, void *userdata) {
         lua_settop(L, base);
 }
 
+static void fail_call(Call *call, const char *note) {
+        call->matched = false;
+        call->eval->failed = true;
+        call->eval->note = note;
+        if (!note)
+                call->eval->error = -ENOMEM;
+}
+
 static void call_function(Call *call) {
         Eval *eval = call->eval;
         RuleSetBody *body = policy_body(eval->rules);
         char error[FUNCTION_ERROR_SIZE] = "";
+        uint32_t number;
         int r;
 
+        if (call->function->takes_now)
+                eval_wake(eval, (eval->subject->now_us / US_PER_DAY + 1) * US_PER_DAY);
+        const char *note;
+        if (!overrun_may_call(body, call->function->rule, &number, &note, eval->arena)) {
+                fail_call(call, note);
+                return;
+        }
         /* A subject that was never judged has no number: give it one, so that its table is its own. */
         if (eval->subject->serial == 0)
                 eval->subject->serial = ++body->last_serial;
@@ -337,8 +353,6 @@ static void call_function(Call *call) {
                 if (r < 0)
                         goto broken;
         }
-        if (call->function->takes_now)
-                eval_wake(eval, (eval->subject->now_us / US_PER_DAY + 1) * US_PER_DAY);
         r = sandbox_run(body->sandbox, run_call, call, error, sizeof(error));
         if (r == 0) {
                 if (call->has_note) {
@@ -351,11 +365,10 @@ static void call_function(Call *call) {
         /* What it half did, or used up, must not be felt by the next function. */
         body->lead_serial = 0;
         if (r > 0) {
-                call->matched = false;
-                eval->failed = true;
-                eval->note = arena_strdup(eval->arena, error);
-                if (!eval->note)
-                        eval->error = -ENOMEM;
+                bool by_cpu = sandbox_overran_cpu(body->sandbox);
+                if (sandbox_overran(body->sandbox))
+                        eval->error = overrun_note(body, call->function->rule, number, by_cpu);
+                fail_call(call, by_cpu ? overrun_cut_text(call->function->rule, eval->arena) : arena_strdup(eval->arena, error));
                 return;
         }
 broken:

@@ -27,6 +27,11 @@ int sandbox_begin(Sandbox *sandbox);
 /* Calls f(L, userdata) protected: steps, CPU and memory are budgeted and the stack is balanced afterwards.
  * POLICY_E_FAILED with the message in error (file:line: text, never the lead's data) when it broke or overran. */
 int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void *userdata, char *error, size_t error_size);
+/* What the last sandbox_run broke by: a budget of any kind, the CPU backstop. */
+bool sandbox_overran(const Sandbox *sandbox);
+bool sandbox_overran_cpu(const Sandbox *sandbox);
+/* A replay knows from the log where the backstop was used: without it, steps alone are counted. */
+void sandbox_set_backstop(Sandbox *sandbox, bool on);
 /* Inside sandbox_run: charges steps for work done in C (patterns, long loops); raises when the budget is spent. */
 void sandbox_charge(lua_State *L, uint64_t steps);
 
@@ -97,6 +102,16 @@ typedef struct RuleCost {
         uint64_t n, ns;
 } RuleCost;
 
+/* Functions that overran (overrun.c). */
+typedef struct Overruns {
+        uint32_t n_calls;     /* of functions in this event */
+        PolicyOverrun *items; /* in this event */
+        size_t n_items, capacity;
+        const uint32_t *cuts;    /* calls of this event that fail as the backstop cut them when the event happened; borrowed */
+        size_t n_cuts, next_cut; /* ascending */
+        uint64_t *suspended;     /* bits by rule index; NULL = none is */
+} Overruns;
+
 typedef struct RuleSetBody {
         RuleSet public; /* first: a RuleSet* is a RuleSetBody* */
         Arena *arena;
@@ -108,8 +123,19 @@ typedef struct RuleSetBody {
         uint64_t last_serial;       /* counts subjects: policy_judge gives each the next one */
         uint64_t lead_serial;       /* of the subject the sandbox's `lead` table was built for; 0 = none */
         RuleCost *costs;            /* by rule index */
+        Overruns overruns;
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }
+
+/* ---- overrun.c ---- */
+
+/* Numbers a call and says whether it is to be made; if not, *ret_note says why it fails (-ENOMEM: NULL). */
+bool overrun_may_call(RuleSetBody *body, const Rule *rule, uint32_t *ret_call, const char **ret_note, Arena *arena);
+/* The call used up a budget: 0, -ENOMEM. */
+int overrun_note(RuleSetBody *body, const Rule *rule, uint32_t call, bool by_cpu);
+/* What a call that the backstop cut fails with; the place is the rule's, since where the clock stopped it is chance. */
+const char *overrun_cut_text(const Rule *rule, Arena *arena);
+void overruns_done(Overruns *overruns);
 
 /* ---- cost.c ---- */
 

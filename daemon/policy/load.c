@@ -636,6 +636,7 @@ RuleSet *policy_free(RuleSet *rules) {
         if (rules->settings)
                 (void) zone_unref(rules->settings->zone);
         body->sandbox = sandbox_free(body->sandbox);
+        overruns_done(&body->overruns);
         text_free(&body->archive);
         body->arena = arena_free(body->arena);
         free(body);

@@ -68,6 +68,7 @@ struct Sandbox {
         Spent spent;
         uint64_t steps, steps_max;
         int64_t cpu_max_us, wall_since_us, cpu_since_us;
+        bool no_backstop;
 };
 
 static size_t heap_class(size_t size, size_t *ret_capacity) {
@@ -239,6 +240,10 @@ static void sandbox_spend(lua_State *L, uint64_t steps) {
 }
 
 static void on_count(lua_State *L, lua_Debug *frame _unused_) { sandbox_spend(L, HOOK_INSTRUCTIONS); }
+
+bool sandbox_overran(const Sandbox *sandbox) { return sandbox->spent != SPENT_NOTHING; }
+bool sandbox_overran_cpu(const Sandbox *sandbox) { return sandbox->spent == SPENT_CPU; }
+void sandbox_set_backstop(Sandbox *sandbox, bool on) { sandbox->no_backstop = !on; }
 
 void sandbox_charge(lua_State *L, uint64_t steps) { sandbox_spend(L, steps); }
 
@@ -466,7 +471,7 @@ int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void 
         sandbox->spent = SPENT_NOTHING;
         sandbox->steps = 0;
         sandbox->steps_max = sandbox->sealed ? POLICY_STEPS_BUDGET : POLICY_LOAD_STEPS_BUDGET;
-        sandbox->cpu_max_us = sandbox->sealed ? POLICY_CPU_BUDGET_US : POLICY_LOAD_CPU_BUDGET_US;
+        sandbox->cpu_max_us = sandbox->no_backstop ? INT64_MAX : sandbox->sealed ? POLICY_CPU_BUDGET_US : POLICY_LOAD_CPU_BUDGET_US;
         sandbox->wall_since_us = sandbox->cpu_since_us = 0;
         sandbox->dirty = sandbox->running = true;
         lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);

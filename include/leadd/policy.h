@@ -436,6 +436,26 @@ enum { POLICY_E_FAILED = 2 };
 int policy_matches_activity(
         RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret);
 
+/* ---- functions that overrun their budget ---- */
+
+typedef struct PolicyOverrun {
+        const Rule *rule;
+        uint32_t call; /* number of the function call within the event, from 0 */
+        bool by_cpu;   /* the backstop cut it: chance, which a replay has to be told */
+} PolicyOverrun;
+/* Before each event: function calls are numbered anew and the overruns of the last event forgotten. A replay gives the calls that the
+ * backstop cut when the event happened (ascending, borrowed until the next call): they fail as they did then, and no other is cut. */
+void policy_begin_event(RuleSet *rules, bool is_replay, const uint32_t *cuts, size_t n_cuts);
+/* Calls that used up a budget since then, in their order. */
+const PolicyOverrun *policy_overruns(const RuleSet *rules, size_t *ret_n);
+/* A suspended rule's functions are not run: they fail at no cost, so that the rule counts as not matched, holds the lead if it is a move or
+ * route, and says why, as it did while it overran. 0, -ENOMEM. */
+int policy_suspend(RuleSet *rules, const Rule *rule);
+void policy_resume_all(RuleSet *rules);
+bool policy_is_suspended(const RuleSet *rules, const Rule *rule);
+/* The rule of that kind and name, or NULL. */
+const Rule *policy_rule(const RuleSet *rules, RuleKind kind, const char *name);
+
 /* What the rule costs, by sampling: how often it was timed, and the nanoseconds of these times together. *ret_ns / *ret_n is the mean of
  * one evaluation, functions and all; a rule has many where a lead asks it many times (a criterion). 0 of 0: never asked, or nothing to
  * evaluate. Counted since the rule set was loaded; no verdict depends on it. */
