@@ -88,6 +88,42 @@ static int make_activity(Deciding *deciding, Activity *ret, bool *ret_is_one) {
         return 0;
 }
 
+static void sort_history(Activity *history, size_t n_history) {
+        for (size_t i = 1; i < n_history; i++) {
+                Activity moving = history[i];
+                size_t at = i;
+                for (; at > 0 && history[at - 1].time_us > moving.time_us; at--)
+                        history[at] = history[at - 1];
+                history[at] = moving;
+        }
+}
+
+/* Moves what is junk behind what counts. Both stay in order. */
+static int part_junk(Deciding *deciding) {
+        size_t n = 0, n_junk = 0;
+        int r = policy_mark_junk(deciding->rules, deciding->history, deciding->n_history, deciding->arena);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < deciding->n_history; i++)
+                n_junk += deciding->history[i].junk != NULL;
+        deciding->n_counting = deciding->n_history - n_junk;
+        if (n_junk == 0)
+                return 0;
+        Activity *junk = ARENA_ARRAY(deciding->arena, Activity, n_junk);
+        if (!junk)
+                return -ENOMEM;
+        n_junk = 0;
+        for (size_t i = 0; i < deciding->n_history; i++) {
+                const Activity activity = deciding->history[i];
+                if (activity.junk)
+                        junk[n_junk++] = activity;
+                else
+                        deciding->history[n++] = activity;
+        }
+        memcpy(&deciding->history[n], junk, n_junk * sizeof(Activity));
+        return 0;
+}
+
 /* History is kept oldest first by the events' own times, so that order of delivery never matters. */
 static int make_history(Deciding *deciding, bool with_record) {
         const DecideInput *input = deciding->input;
@@ -111,12 +147,35 @@ static int make_history(Deciding *deciding, bool with_record) {
         deciding->n_history = input->n_history;
         if (is_one)
                 deciding->history[deciding->n_history++] = now;
-        for (size_t i = 1; i < deciding->n_history; i++) {
-                Activity moving = deciding->history[i];
-                size_t at = i;
-                for (; at > 0 && deciding->history[at - 1].time_us > moving.time_us; at--)
-                        deciding->history[at] = deciding->history[at - 1];
-                deciding->history[at] = moving;
+        sort_history(deciding->history, deciding->n_history);
+        return part_junk(deciding);
+}
+
+/* Of a decision: the rule that called this very event junk, so that each junk event is one hit. Of a look: each rule with what it
+ * took out of the history. */
+static int receive_junk(Deciding *deciding, Receipts *receipts, bool is_look) {
+        const RuleSet *rules = deciding->rules;
+        for (size_t i = 0; i < rules->n_junks; i++) {
+                const Activity *newest = NULL;
+                size_t n = 0;
+                for (size_t j = deciding->n_counting; j < deciding->n_history; j++) {
+                        const Activity *activity = &deciding->history[j];
+                        if (activity->junk != &rules->junks[i] || (!is_look && activity->event != deciding->input->event_id))
+                                continue;
+                        newest = activity;
+                        n++;
+                }
+                if (n == 0 && !receipts->all)
+                        continue;
+                Receipt receipt = { .rule = &rules->junks[i].rule, .matched = n > 0, .event = newest ? newest->event : 0 };
+                if (is_look && n > 0) {
+                        receipt.note = arena_printf(deciding->arena, "%zu activit%s of %zu", n, n == 1 ? "y" : "ies", deciding->n_history);
+                        if (!receipt.note)
+                                return -ENOMEM;
+                }
+                int r = receipts_add(receipts, deciding->arena, receipt);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -138,7 +197,7 @@ static void make_subject(Deciding *deciding) {
                 .source = source,
                 .lead_id = arena_printf(deciding->arena, "L-%" PRIu64, deciding->input->lead_id),
                 .history = deciding->history,
-                .n_history = deciding->n_history,
+                .n_history = deciding->n_counting,
                 .status = deciding->status,
                 .owner = state->owner,
                 .created_us = state->created_us,
@@ -222,6 +281,9 @@ static int take_judgement(Deciding *deciding) {
         size_t n = 0;
         int r;
 
+        r = receive_junk(deciding, &deciding->out->receipts, false);
+        if (r < 0)
+                return r;
         r = policy_judge(deciding->rules, &deciding->subject, deciding->arena, &deciding->out->receipts);
         if (r < 0)
                 return r;
@@ -446,6 +508,9 @@ int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject 
         make_subject(&deciding);
         if (!deciding.subject.lead_id)
                 return -ENOMEM;
+        r = receive_junk(&deciding, receipts, true);
+        if (r < 0)
+                return r;
         r = policy_judge(rules, &deciding.subject, arena, receipts);
         if (r < 0)
                 return r;

@@ -18,8 +18,9 @@ typedef struct Deciding {
         Arena *arena;
         Decision *out;
         Subject subject;
-        Activity *history; /* with this record when it is an activity */
-        size_t n_history;
+        Activity *history; /* with this record when it is an activity: what counts, oldest first, which is the subject's; then the junk */
+        size_t n_history;  /* both */
+        size_t n_counting; /* without the junk */
         const Status *status;                        /* where the lead stands now */
         const Member *owner;                         /* NULL = nobody */
         const Status *visited[POLICY_CHAIN_MAX + 2]; /* statuses left in this event */

@@ -448,6 +448,9 @@ int policy_matches_activity(
         Eval eval;
         bool matches;
 
+        *ret = false;
+        if (activity->junk)
+                return 0;
         eval_init(&eval, rules, subject, arena, PHASE_ACTIVITY);
         eval.activity = activity;
         matches = !condition || ask(&eval, condition);

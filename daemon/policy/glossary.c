@@ -291,6 +291,18 @@ static void tell_segments(Text *out, Text *scratch, const RuleSet *rules) {
         }
 }
 
+static void tell_junk(Text *out, Text *scratch, const RuleSet *rules) {
+        if (rules->n_junks == 0)
+                return;
+        heading(out, "JUNK (stays on record and earns nothing)");
+        for (size_t i = 0; i < rules->n_junks; i++) {
+                text_printf(out, "  %s\n", rules->junks[i].rule.name);
+                line_text(out, scratch, "", rules->junks[i].rule.doc);
+                condition_describe(rules, rules->junks[i].when, scratch);
+                line(out, "an activity with", scratch);
+        }
+}
+
 /* ---- scores and grades ---- */
 
 static void say_choices(Text *out, const ScoreBody *score) {
@@ -524,6 +536,7 @@ int policy_glossary(const RuleSet *rules, Text *out) {
         tell_reasons(out, &scratch, rules);
         tell_fences(out, &scratch, rules);
         tell_segments(out, &scratch, rules);
+        tell_junk(out, &scratch, rules);
         tell_scores(out, &scratch, rules);
         tell_grade(out, &scratch, rules);
         tell_slas(out, &scratch, rules);

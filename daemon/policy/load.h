@@ -183,6 +183,8 @@ int kind_compile_segment(Load *load, int index, void *head);
 int kind_compile_group(Load *load, int index, void *head);
 int kind_compile_score(Load *load, int index, void *head);
 int kind_compile_grade(Load *load, int index, void *head);
+/* junk.c */
+int kind_compile_junk(Load *load, int index, void *head);
 /* lists/NAME.txt */
 int kind_compile_list_file(Load *load, const RuleFile *file, List *list);
 /* What the settings (declared or not) leave open. 0 or -errno. */

@@ -180,6 +180,12 @@ typedef struct Fence {
         Duration hold;
 } Fence;
 
+/* About one activity: it stays on record and earns nothing. The first that matches names it. */
+typedef struct Junk {
+        Rule rule;
+        const Condition *when;
+} Junk;
+
 typedef struct Segment {
         Rule rule;
         const Condition *when;
@@ -302,6 +308,8 @@ struct RuleSet {
         size_t n_fences;
         const List *lists;
         size_t n_lists;
+        const Junk *junks;
+        size_t n_junks;
         const Segment *segments;
         size_t n_segments;
         const Group *groups;
@@ -378,7 +386,8 @@ typedef struct Activity {
         int64_t time_us;
         const char *type; /* "page_viewed": the event part; "form_submitted" for lead.submitted */
         const Facts *facts;
-        bool after_move; /* its event came after the lead's last move (for since = "move") */
+        bool after_move;  /* its event came after the lead's last move (for since = "move") */
+        const Junk *junk; /* the rule that calls it junk; NULL: it counts. Found at each evaluation, never stored */
 } Activity;
 
 /* Everything a rule can read. Filled by decide; segments, scores and grade by policy_judge. */
@@ -387,7 +396,7 @@ typedef struct Subject {
         const Facts *facts;      /* the profile */
         const char *source;      /* of the newest record, up to the slash */
         const char *lead_id;     /* "L-42" */
-        const Activity *history; /* oldest first */
+        const Activity *history; /* oldest first, without junk: whatever looks at it need not ask */
         size_t n_history;
         const Status *status;
         const char *owner;                          /* NULL = nobody */
@@ -424,6 +433,9 @@ typedef struct Receipts {
 } Receipts;
 int receipts_add(Receipts *receipts, Arena *arena, Receipt receipt);
 
+/* Sets `junk` of each activity, to a rule or to NULL. 0 or -ENOMEM. */
+int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena *arena);
+
 /* Segments, scores, groups, grade: fills the subject and adds receipts. Functions that fail count as not matched. */
 int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *receipts);
 
@@ -432,7 +444,7 @@ int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *recei
 int policy_holds(RuleSet *rules, const Condition *condition, Subject *subject, Arena *arena, bool *ret, const char **ret_note, Text *trace);
 enum { POLICY_E_FAILED = 2 };
 
-/* The condition over one activity alone (wake_on, roll_on, junk). */
+/* The condition over one activity alone (wake_on, roll_on). Never of one that is marked as junk. */
 int policy_matches_activity(
         RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret);
 

@@ -55,6 +55,7 @@ static void policy_load__the_languages_own_example__loads_and_means_what_it_says
                 { "segments", 2, offsetof(RuleSet, n_segments) },
                 { "groups", 2, offsetof(RuleSet, n_groups) },
                 { "scores", 6, offsetof(RuleSet, n_scores) },
+                { "junks", 1, offsetof(RuleSet, n_junks) },
                 { "routes", 4, offsetof(RuleSet, n_routes) },
                 { "slas", 3, offsetof(RuleSet, n_slas) },
                 { "channels", 2, offsetof(RuleSet, n_channels) },

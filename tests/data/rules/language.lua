@@ -65,6 +65,7 @@ score "RIVAL"   { group = "fit", when = { segment = "competitor" }, points = -10
 score "PRICING" { group = "engagement", on = { type = "page_viewed", url = has("/pricing") }, each = 8, cap = 24 }
 score "WEBINAR" { group = "engagement", on = { type = "event_attended" }, each = 15, per = "campaign", fade = { every = "30d", percent = 50 } }
 grade "GRADE"   { fit = { A = 75, B = 50, C = 25, D = 0 }, engagement = { ["1"] = 75, ["2"] = 50, ["3"] = 25, ["4"] = 0 }, leave = 10 }
+junk "SCANNER"  { when = { type = "email_clicked", ["properties.seconds_after_send"] = lt(2) } }  -- about an activity: it stays on record and earns nothing
 
 route "SAME_ACCOUNT" { owner = "account" }                       -- whoever owns the same company's other open leads; misses when nobody does
 route "DACH" { when = { country = one_of{ "DE", "AT", "CH" } }, team = "inside_sales", match = { languages = "person.locale" } }   -- "de-DE" matches "de"

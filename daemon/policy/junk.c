@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * junk: which activities earn nothing, because nobody did them: mail scanners' clicks, monitors' page views.
+ *
+ * Junk is a judgement, not a fact. Nothing of it is kept: at each evaluation the rules in force are asked about the whole history,
+ * so that a corrected rule gives the right score back at the next look without touching data. So a junk rule reads one activity
+ * and nothing that moves with the clock or the lead: what is junk today must not be a page view tomorrow.
+ */
+#include "condition.h"
+#include "load.h"
+
+/* Does anything in it look beyond the one activity? */
+static const char *moving_word(const Condition *condition) {
+        const char *word = NULL;
+
+        if (condition->type == NODE_DID)
+                return condition->did->within_us > 0 ? "within" : condition->did->since_move ? "since" : NULL;
+        if (condition->type == NODE_ALL || condition->type == NODE_ANY || condition->type == NODE_NONE)
+                for (uint32_t i = 0; i < condition->n_children && !word; i++)
+                        word = moving_word(&condition->children[i]);
+        return word;
+}
+
+int kind_compile_junk(Load *load, int index, void *head) {
+        static const BodyKey keys[] = {
+                { .name = "doc", .type = KEY_TEXT, .at = offsetof(Junk, rule.doc) },
+                { .name = "when", .type = KEY_CONDITION, .required = true, .at = offsetof(Junk, when), .phase = PHASE_ACTIVITY },
+        };
+        Junk *junk = head;
+        int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), head);
+
+        if (r < 0 || !junk->when)
+                return r;
+        const char *word = moving_word(junk->when);
+        if (word)
+                loader_error(&load->loader, "when: %s does not fit: an activity is junk for good or not at all", word);
+        else if (condition_is_always(junk->when) ||
+                 (junk->when->type == NODE_DID && !junk->when->did->type && junk->when->did->n_matchers == 0))
+                loader_error(&load->loader, "when: is every activity: none would count");
+        return 0;
+}
+
+int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena *arena) {
+        Subject nobody = { 0 }; /* of which an activity's condition reads nothing */
+        Eval eval;
+
+        if (rules->n_junks > 0)
+                eval_init(&eval, rules, &nobody, arena, PHASE_ACTIVITY);
+        for (size_t i = 0; i < n_history; i++) {
+                history[i].junk = NULL;
+                for (size_t j = 0; j < rules->n_junks && !history[i].junk; j++) {
+                        eval.activity = &history[i];
+                        if (eval_condition(&eval, rules->junks[j].when))
+                                history[i].junk = &rules->junks[j];
+                        if (eval.error < 0)
+                                return eval.error;
+                }
+        }
+        return 0;
+}
