@@ -104,6 +104,7 @@ typedef enum NodeType { NODE_ALL = 1, NODE_ANY, NODE_NONE, NODE_MATCH, NODE_DID,
 typedef struct Function {
         int ref;          /* in the registry */
         bool takes_now;   /* declared with a second parameter: judged again every day */
+        bool only_reads;  /* leaves nothing behind */
         const Rule *rule; /* that declared it: who overruns, and is suspended */
 } Function;
 

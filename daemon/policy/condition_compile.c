@@ -9,6 +9,7 @@
  * Lua may leave any of these functions by longjmp (memory): nothing is owned outside the rule set's arena.
  */
 #include "condition.h"
+#include "sandbox.h"
 #include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
@@ -567,6 +568,10 @@ bool condition_compile_function(Loader *loader, int index, Function *ret) {
         if (!lua_getinfo(L, ">u", &info))
                 info.nparams = 2;
         ret->takes_now = info.nparams >= 2 || info.isvararg;
+        if (sandbox_only_reads(L, index, &ret->only_reads) < 0) {
+                loader->out_of_memory = true;
+                return false;
+        }
         lua_pushvalue(L, index);
         ret->ref = luaL_ref(L, LUA_REGISTRYINDEX);
         ret->rule = loader->rule;

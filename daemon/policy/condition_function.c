@@ -4,7 +4,8 @@
  *
  * The table is built once per lead, by the first function that wants it, and filled up as the phases go on: segments from the scores
  * on; status, team, owner, grade and points for decisions only. The sandbox is set back to its image before the first function on
- * each lead, and after a function that failed, so that neither a lead nor a broken rule leaves anything to the next.
+ * each lead, and to where it was with the table just built after each function that is not sure to leave nothing behind: so neither
+ * a lead nor a rule can be felt by the next, and it does not matter which of them were asked before, and in which order.
  *
  *   lead.id "L-42"  lead.source  lead.country  lead.test  lead.created  lead.touched       times: whole seconds since 1970, as `now`
  *   lead.person.title  lead.company.employees  lead.interest.budget.amount  ...            as in record.md; what is not known is nil
@@ -218,34 +219,44 @@ static void set_decision(lua_State *L, const Eval *eval) {
         lua_setfield(L, -2, "score");
 }
 
-/* Pushes the table, built or as it is. [-0, +1, m] */
-static void push_lead(lua_State *L, Eval *eval) {
-        RuleSetBody *body = policy_body(eval->rules);
+/* Leaves the table in the registry. [-0, +0, m] */
+static void build_lead(lua_State *L, void *userdata) {
+        Eval *eval = userdata;
         const Subject *subject = eval->subject;
         Value storage;
         uint32_t slot;
 
-        if (body->lead_serial == 0) {
-                push_profile(L, subject->facts);
-                set_text(L, "id", subject->lead_id);
-                set_text(L, "source", subject->source);
-                const Value *country = eval_read(eval, &(Ref){ .kind = REF_COUNTRY }, &storage, &slot);
-                if (country) {
-                        push_value(L, country);
-                        lua_setfield(L, -2, "country");
-                }
-                push_value(L, eval_read(eval, &(Ref){ .kind = REF_TEST }, &storage, &slot));
-                lua_setfield(L, -2, "test");
-                set_seconds(L, "created", subject->created_us);
-                set_seconds(L, "touched", subject->touched_us);
-                push_activities(L, subject);
-                lua_setfield(L, -2, "activities");
-                lua_pushvalue(L, -1);
-                lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_key);
-        } else
-                lua_rawgetp(L, LUA_REGISTRYINDEX, &lead_key);
-        if (eval->phase == PHASE_SCORE || eval->phase == PHASE_DECISION)
+        luaL_checkstack(L, 12, NULL);
+        push_profile(L, subject->facts);
+        set_text(L, "id", subject->lead_id);
+        set_text(L, "source", subject->source);
+        const Value *country = eval_read(eval, &(Ref){ .kind = REF_COUNTRY }, &storage, &slot);
+        if (country) {
+                push_value(L, country);
+                lua_setfield(L, -2, "country");
+        }
+        push_value(L, eval_read(eval, &(Ref){ .kind = REF_TEST }, &storage, &slot));
+        lua_setfield(L, -2, "test");
+        set_seconds(L, "created", subject->created_us);
+        set_seconds(L, "touched", subject->touched_us);
+        push_activities(L, subject);
+        lua_setfield(L, -2, "activities");
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_key);
+}
+
+/* Pushes the table, with what this phase may see. [-0, +1, m] */
+static void push_lead(lua_State *L, Eval *eval) {
+        static const char *const parts[] = { "segments", "status", "team", "owner", "grade", "entered", "fit", "engagement", "score" };
+        RuleSetBody *body = policy_body(eval->rules);
+
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &lead_key);
+        if (body->lead_filled && eval->phase != PHASE_DECISION)
+                for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+                        set_text(L, parts[i], NULL);
+        if (eval->phase == PHASE_SCORE || eval->phase == PHASE_DECISION) {
                 set_segments(L, eval);
+                body->lead_filled = true;
+        }
         if (eval->phase == PHASE_DECISION)
                 set_decision(L, eval);
 }
@@ -297,7 +308,6 @@ static void run_call(lua_State *L, void *userdata) {
         luaL_checkstack(L, 12, NULL);
         lua_rawgeti(L, LUA_REGISTRYINDEX, call->function->ref);
         push_lead(L, eval);
-        policy_body(eval->rules)->lead_serial = eval->subject->serial;
         lua_pushinteger(L, eval_whole_seconds(eval->subject->now_us));
         lua_call(L, 2, 2);
 
@@ -330,6 +340,42 @@ static void fail_call(Call *call, const char *note) {
                 call->eval->error = -ENOMEM;
 }
 
+/* Tables that each call makes for its phase are thrown away by the next restore; before they add up, there is one. */
+#define FUNCTION_WASTE_MAX (64 * 1024)
+
+/* Takes the sandbox to where it is with this lead's table just built. As sandbox_run. */
+static int enter_lead(Eval *eval, bool only_reads, char *error, size_t error_size) {
+        RuleSetBody *body = policy_body(eval->rules);
+        int r;
+
+        /* A subject that was never judged has no number: give it one, so that its table is its own. */
+        if (eval->subject->serial == 0)
+                eval->subject->serial = ++body->last_serial;
+        if (body->lead_serial == eval->subject->serial && body->lead_touched && body->lead_marked) {
+                sandbox_rewind(body->sandbox);
+                body->lead_filled = body->lead_marked_filled;
+        } else if (body->lead_serial != eval->subject->serial || body->lead_touched) {
+                body->lead_serial = 0;
+                body->lead_marked = body->lead_filled = false;
+                r = sandbox_begin(body->sandbox);
+                if (r == 0)
+                        r = sandbox_run(body->sandbox, build_lead, eval, error, error_size);
+                if (r != 0)
+                        return r;
+                body->lead_used = sandbox_used(body->sandbox);
+        }
+        body->lead_touched = false;
+        body->lead_serial = eval->subject->serial;
+        if (!only_reads && !body->lead_marked) {
+                r = sandbox_mark(body->sandbox);
+                if (r < 0)
+                        return r;
+                body->lead_marked = true;
+                body->lead_marked_filled = body->lead_filled;
+        }
+        return 0;
+}
+
 static void call_function(Call *call) {
         Eval *eval = call->eval;
         RuleSetBody *body = policy_body(eval->rules);
@@ -344,16 +390,13 @@ static void call_function(Call *call) {
                 fail_call(call, note);
                 return;
         }
-        /* A subject that was never judged has no number: give it one, so that its table is its own. */
-        if (eval->subject->serial == 0)
-                eval->subject->serial = ++body->last_serial;
-        if (body->lead_serial != eval->subject->serial) {
-                body->lead_serial = 0;
-                r = sandbox_begin(body->sandbox);
-                if (r < 0)
-                        goto broken;
+        r = enter_lead(eval, call->function->only_reads, error, sizeof(error));
+        if (r == 0) {
+                r = sandbox_run(body->sandbox, run_call, call, error, sizeof(error));
+                /* What it half did, or used up, must not be felt by the next function. */
+                body->lead_touched =
+                        r != 0 || !call->function->only_reads || sandbox_used(body->sandbox) - body->lead_used > FUNCTION_WASTE_MAX;
         }
-        r = sandbox_run(body->sandbox, run_call, call, error, sizeof(error));
         if (r == 0) {
                 if (call->has_note) {
                         eval->note = arena_strdup(eval->arena, call->note);
@@ -362,8 +405,6 @@ static void call_function(Call *call) {
                 }
                 return;
         }
-        /* What it half did, or used up, must not be felt by the next function. */
-        body->lead_serial = 0;
         if (r > 0) {
                 bool by_cpu = sandbox_overran_cpu(body->sandbox);
                 if (sandbox_overran(body->sandbox))
@@ -371,7 +412,6 @@ static void call_function(Call *call) {
                 fail_call(call, by_cpu ? overrun_cut_text(call->function->rule, eval->arena) : arena_strdup(eval->arena, error));
                 return;
         }
-broken:
         call->matched = false;
         eval->error = r;
 }

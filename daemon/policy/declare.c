@@ -196,8 +196,7 @@ static void run_file(lua_State *L, void *userdata) {
         }
         if (size > 0 && data[0] == LUA_SIGNATURE[0])
                 (void) luaL_error(L, "is compiled Lua; rule files are text");
-        if (luaL_loadbufferx(L, data, size, name, "t") != LUA_OK)
-                (void) lua_error(L);
+        sandbox_load(L, name, data, size);
         lua_call(L, 0, 0);
 }
 

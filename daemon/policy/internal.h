@@ -24,6 +24,11 @@ lua_State *sandbox_state(Sandbox *sandbox);
 int sandbox_seal(Sandbox *sandbox);
 /* Before the first function on a lead: the state is as it was when sealed, whatever the lead before did. */
 int sandbox_begin(Sandbox *sandbox);
+/* Between two calls: remembers the state as it is now, and goes back to it, as often as wanted until the next sandbox_begin. */
+int sandbox_mark(Sandbox *sandbox);
+void sandbox_rewind(Sandbox *sandbox);
+/* Bytes in use, with what was thrown away since the image was restored. */
+size_t sandbox_used(const Sandbox *sandbox);
 /* Calls f(L, userdata) protected: steps, CPU and memory are budgeted and the stack is balanced afterwards.
  * POLICY_E_FAILED with the message in error (file:line: text, never the lead's data) when it broke or overran. */
 int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void *userdata, char *error, size_t error_size);
@@ -122,7 +127,12 @@ typedef struct RuleSetBody {
         const GradeUse *grade_uses; /* while loading */
         uint64_t last_serial;       /* counts subjects: policy_judge gives each the next one */
         uint64_t lead_serial;       /* of the subject the sandbox's `lead` table was built for; 0 = none */
-        RuleCost *costs;            /* by rule index */
+        size_t lead_used;           /* what the sandbox had in use then */
+        bool lead_marked;           /* that state is marked */
+        bool lead_touched;          /* a function ran since that may have left something behind */
+        bool lead_filled;           /* the table holds parts that not every phase may see */
+        bool lead_marked_filled;
+        RuleCost *costs; /* by rule index */
         Overruns overruns;
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }

@@ -56,18 +56,27 @@ struct Sandbox {
         lua_State *L;
         void *user;
         bool sealed, dirty, running;
-        size_t limit; /* of the heap now */
+        bool careful;   /* something is large: the hook looks often */
+        bool long_text; /* a text was made that is */
+        size_t limit;   /* of the heap now */
 
         /* the image */
         Extent *extents;
         size_t n_extents;
         uint8_t *image;
         size_t image_size, sealed_end;
+        bool image_careful;
+
+        /* the state as it was marked: the image's parts, then everything behind them */
+        uint8_t *mark;
+        size_t mark_capacity, mark_tail;
+        bool mark_careful;
 
         /* the budget of the call that runs */
         Spent spent;
         uint64_t steps, steps_max;
-        int64_t cpu_max_us, wall_since_us, cpu_since_us;
+        int64_t cpu_max_us, cpu_since_us; /* since: TIME_NONE until the clock is first read */
+        int64_t wall_look_us;             /* before then it cannot be late; TIME_NONE: nobody looked yet */
         bool no_backstop;
 };
 
@@ -109,6 +118,29 @@ static void heap_give(Sandbox *sandbox, void *at, size_t size) {
         heap->free[class] = block;
 }
 
+/* The hook looks every so many instructions: rarely enough to cost nothing for a rule of ordinary size. Once something is large, single
+ * instructions can be dear (comparing two texts of POLICY_LUA_STRING_MAX, growing a table of a megabyte: up to some milliseconds), and
+ * it looks often enough to end them in time. Which it is depends on what the rules allocate alone, so that the steps are the same in
+ * every process. */
+#define HOOK_INSTRUCTIONS 100
+#define HOOK_CAREFUL_INSTRUCTIONS 4
+#define CAREFUL_SIZE 4096u
+
+static void on_count(lua_State *L, lua_Debug *frame);
+
+static int hook_instructions(const Sandbox *sandbox) { return sandbox->careful ? HOOK_CAREFUL_INSTRUCTIONS : HOOK_INSTRUCTIONS; }
+
+static void heap_note_size(Sandbox *sandbox, size_t size, bool is_text) {
+        if (size <= CAREFUL_SIZE)
+                return;
+        sandbox->long_text |= is_text;
+        if (sandbox->careful)
+                return;
+        sandbox->careful = true;
+        if (sandbox->running && sandbox->spent == SPENT_NOTHING)
+                lua_sethook(sandbox->L, on_count, LUA_MASKCOUNT, hook_instructions(sandbox));
+}
+
 /* lua_Alloc. When the block is full Lua collects once and asks again; the refusal then stands, because a rule
  * that lives at the brim would buy a whole collection with every instruction. */
 static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size) {
@@ -118,6 +150,7 @@ static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size
                         heap_give(sandbox, at, old_size);
                 return NULL;
         }
+        heap_note_size(sandbox, new_size, !at && old_size == LUA_TSTRING);
         if (!at) {
                 /* Comparing strings is one instruction however long they are: so they are never long. */
                 if (old_size == LUA_TSTRING && new_size > POLICY_LUA_STRING_MAX + 64) {
@@ -153,10 +186,6 @@ static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size
 
 /* ---- budget ------------------------------------------------------------- */
 
-/* The hook looks every so many instructions: rarely enough to cost nothing for a rule of ordinary size, often enough that
- * the dearest single instructions (comparing POLICY_LUA_STRING_MAX bytes, rehashing a large table) stay below half a second. */
-#define HOOK_INSTRUCTIONS 100
-
 static inline Sandbox *sandbox_of(lua_State *L) { return *(Sandbox **) lua_getextraspace(L); }
 
 static int64_t sandbox_clock_us(clockid_t clock) {
@@ -166,18 +195,26 @@ static int64_t sandbox_clock_us(clockid_t clock) {
         return (int64_t) t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
 }
 
-/* CPU time cannot have passed without wall time: the cheap clock is read first, and the system call only happens once a
- * rule has been seen running for its whole budget, which then starts. */
+/* CPU time cannot have passed without wall time: the cheap clock is read, and the system call happens only when the whole budget may
+ * have been used since the last one. Most rules end within the grace and never pay for it. */
+#define CPU_GRACE_US 1000
+
 static bool sandbox_is_late(Sandbox *sandbox) {
+        if (sandbox->no_backstop)
+                return false;
         int64_t wall_us = sandbox_clock_us(CLOCK_MONOTONIC);
-        if (sandbox->wall_since_us == 0)
-                sandbox->wall_since_us = wall_us;
-        if (wall_us - sandbox->wall_since_us <= sandbox->cpu_max_us)
+        if (sandbox->wall_look_us == TIME_NONE) {
+                sandbox->wall_look_us = wall_us + CPU_GRACE_US;
+                return false;
+        }
+        if (wall_us < sandbox->wall_look_us)
                 return false;
         int64_t cpu_us = sandbox_clock_us(CLOCK_THREAD_CPUTIME_ID);
-        if (sandbox->cpu_since_us == 0)
-                sandbox->cpu_since_us = cpu_us;
-        return cpu_us - sandbox->cpu_since_us > sandbox->cpu_max_us;
+        if (sandbox->cpu_since_us == TIME_NONE)
+                sandbox->cpu_since_us = cpu_us - CPU_GRACE_US;
+        int64_t left_us = sandbox->cpu_max_us - (cpu_us - sandbox->cpu_since_us);
+        sandbox->wall_look_us = wall_us + left_us;
+        return left_us < 0;
 }
 
 static const char *sandbox_spent_text(const Sandbox *sandbox, char buf[static 96]) {
@@ -239,7 +276,7 @@ static void sandbox_spend(lua_State *L, uint64_t steps) {
         }
 }
 
-static void on_count(lua_State *L, lua_Debug *frame _unused_) { sandbox_spend(L, HOOK_INSTRUCTIONS); }
+static void on_count(lua_State *L, lua_Debug *frame _unused_) { sandbox_spend(L, (uint64_t) hook_instructions(sandbox_of(L))); }
 
 bool sandbox_overran(const Sandbox *sandbox) { return sandbox->spent != SPENT_NOTHING; }
 bool sandbox_overran_cpu(const Sandbox *sandbox) { return sandbox->spent == SPENT_CPU; }
@@ -307,6 +344,7 @@ Sandbox *sandbox_free(Sandbox *sandbox) {
                 (void) munmap(sandbox->block, POLICY_LUA_MEMORY_MAX);
         free(sandbox->extents);
         free(sandbox->image);
+        free(sandbox->mark);
         free(sandbox);
         return NULL;
 }
@@ -383,6 +421,17 @@ int sandbox_collect(Sandbox *sandbox) {
         return 0;
 }
 
+/* Copies the image's parts from the block to `at`, or back; answers what lies behind them at `at`. */
+static uint8_t *image_copy(Sandbox *sandbox, uint8_t *at, bool back) {
+        for (size_t i = 0; i < sandbox->n_extents; i++) {
+                uint8_t *part = sandbox->block + sandbox->extents[i].offset;
+                size_t size = sandbox->extents[i].size;
+                memcpy(back ? part : at, back ? at : part, size);
+                at += size;
+        }
+        return at;
+}
+
 int sandbox_seal(Sandbox *sandbox) {
         Heap *heap = (Heap *) (void *) sandbox->block;
         _cleanup_(base_freep) Hole *holes = NULL;
@@ -414,11 +463,9 @@ int sandbox_seal(Sandbox *sandbox) {
         sandbox->image = malloc(sandbox->image_size);
         if (!sandbox->image)
                 return -ENOMEM;
-        uint8_t *to = sandbox->image;
-        for (size_t i = 0; i < sandbox->n_extents; i++) {
-                memcpy(to, sandbox->block + sandbox->extents[i].offset, sandbox->extents[i].size);
-                to += sandbox->extents[i].size;
-        }
+        (void) image_copy(sandbox, sandbox->image, false);
+        /* What else was large belonged to the parser, or is a table, which shows itself when it grows. */
+        sandbox->careful = sandbox->image_careful = sandbox->long_text;
         sandbox->sealed = true;
         sandbox->dirty = false;
         sandbox->user = NULL;
@@ -429,14 +476,38 @@ int sandbox_begin(Sandbox *sandbox) {
         assert(sandbox->sealed && !sandbox->running);
         if (!sandbox->dirty)
                 return 0;
-        const uint8_t *from = sandbox->image;
-        for (size_t i = 0; i < sandbox->n_extents; i++) {
-                memcpy(sandbox->block + sandbox->extents[i].offset, from, sandbox->extents[i].size);
-                from += sandbox->extents[i].size;
-        }
+        (void) image_copy(sandbox, sandbox->image, true);
+        sandbox->careful = sandbox->image_careful;
         sandbox->dirty = false;
         return 0;
 }
+
+int sandbox_mark(Sandbox *sandbox) {
+        assert(sandbox->sealed && !sandbox->running);
+        const Heap *heap = (const Heap *) (const void *) sandbox->block;
+        size_t tail = heap->used - sandbox->sealed_end, needed = sandbox->image_size + tail;
+        if (needed > sandbox->mark_capacity) {
+                size_t capacity = needed + needed / 2;
+                uint8_t *mark = malloc(capacity);
+                if (!mark)
+                        return -ENOMEM;
+                free(sandbox->mark);
+                sandbox->mark = mark;
+                sandbox->mark_capacity = capacity;
+        }
+        memcpy(image_copy(sandbox, sandbox->mark, false), sandbox->block + sandbox->sealed_end, tail);
+        sandbox->mark_tail = tail;
+        sandbox->mark_careful = sandbox->careful;
+        return 0;
+}
+
+void sandbox_rewind(Sandbox *sandbox) {
+        assert(sandbox->mark && !sandbox->running);
+        memcpy(sandbox->block + sandbox->sealed_end, image_copy(sandbox, sandbox->mark, true), sandbox->mark_tail);
+        sandbox->careful = sandbox->mark_careful;
+}
+
+size_t sandbox_used(const Sandbox *sandbox) { return ((const Heap *) (const void *) sandbox->block)->used; }
 
 size_t sandbox_image_size(const Sandbox *sandbox) { return sandbox->image_size; }
 
@@ -452,6 +523,34 @@ static int on_call(lua_State *L) {
         lua_settop(L, 0);
         call.f(L, call.userdata);
         return 0;
+}
+
+/* ---- loading ------------------------------------------------------------ */
+
+/* The parser runs inside no instruction, and takes time that grows as the square of what it is fed (a chain of elseif, labels): it is fed
+ * in pieces, and each is charged. */
+#define LOAD_PIECE_SIZE 1024
+
+typedef struct Reading {
+        const char *at;
+        size_t left;
+} Reading;
+
+static const char *on_read(lua_State *L, void *userdata, size_t *ret_size) {
+        Reading *reading = userdata;
+        const char *piece = reading->at;
+        size_t size = reading->left < LOAD_PIECE_SIZE ? reading->left : LOAD_PIECE_SIZE;
+        reading->at += size;
+        reading->left -= size;
+        sandbox_spend(L, 1 + size / 16);
+        *ret_size = size;
+        return size > 0 ? piece : NULL;
+}
+
+void sandbox_load(lua_State *L, const char *name, const char *data, size_t size) {
+        Reading reading = { .at = data, .left = size };
+        if (lua_load(L, on_read, &reading, name, "t") != LUA_OK)
+                (void) lua_error(L);
 }
 
 /* Where an error that is no text was raised is lost once the stack is unwound. */
@@ -471,10 +570,10 @@ int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void 
         sandbox->spent = SPENT_NOTHING;
         sandbox->steps = 0;
         sandbox->steps_max = sandbox->sealed ? POLICY_STEPS_BUDGET : POLICY_LOAD_STEPS_BUDGET;
-        sandbox->cpu_max_us = sandbox->no_backstop ? INT64_MAX : sandbox->sealed ? POLICY_CPU_BUDGET_US : POLICY_LOAD_CPU_BUDGET_US;
-        sandbox->wall_since_us = sandbox->cpu_since_us = 0;
+        sandbox->cpu_max_us = sandbox->sealed ? POLICY_CPU_BUDGET_US : POLICY_LOAD_CPU_BUDGET_US;
+        sandbox->wall_look_us = sandbox->cpu_since_us = TIME_NONE;
         sandbox->dirty = sandbox->running = true;
-        lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+        lua_sethook(L, on_count, LUA_MASKCOUNT, hook_instructions(sandbox));
 
         Call call = { .f = f, .userdata = userdata };
         lua_pushcfunction(L, on_error);

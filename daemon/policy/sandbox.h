@@ -22,6 +22,10 @@ void sandbox_set_user(Sandbox *sandbox, void *user);
 void *sandbox_user(lua_State *L);
 /* Before sealing: throws away what nothing refers to, so that the next file finds its memory. */
 int sandbox_collect(Sandbox *sandbox);
+/* Inside sandbox_run: pushes the text as a function, or raises. */
+void sandbox_load(lua_State *L, const char *name, const char *data, size_t size);
+/* Whether the function at index surely changes nothing that outlives its call (sandbox_reads.c). 0 or -ENOMEM. */
+int sandbox_only_reads(lua_State *L, int index, bool *ret);
 /* Bytes that sandbox_begin copies. */
 size_t sandbox_image_size(const Sandbox *sandbox);
 

@@ -4,6 +4,8 @@
  */
 #include "test_policy_fixture.h"
 
+#include "../../daemon/policy/condition.h"
+
 /* Each expression must be true of the lead below, as a segment sees it. */
 static const char *const truths[] = {
         "lead.id == 'L-42'",
@@ -232,6 +234,93 @@ static void function__that_keeps_state__cannot_reach_the_next_lead(void **state 
         policy_free(rules);
 }
 
+/* A function cannot be felt by another one on the same lead, however it went about it. */
+static void function__whatever_another_one_did__sees_the_lead_as_it_is(void **state _unused_) {
+        static const char *const meddlers[] = {
+                "lead.company.employees = 1",
+                "lead.company = nil",
+                "lead.person = { email = 'x' }",
+                "lead.activities[1] = nil",
+                "table.remove(lead.activities)",
+                "table.insert(lead.activities, { type = 'page_viewed' })",
+                "table.sort(lead.activities, function(a, b) return a.time < b.time end)",
+                "lead.segments = nil",
+                "shared.n = shared.n + 1",
+                "shared = { n = 7 }",
+                "upvalue = upvalue + 1",
+                "string.rep = function() return '' end",
+                "math.max = math.min",
+                "ipairs_is_gone = true; table.concat = nil",
+                "kept = {} local s = ('x'):rep(15000) for i = 1, 900 do kept[i] = s .. i end",
+                "local t = {} for i = 1, 20000 do t['k' .. i] = i end kept = t",
+                "local s = ('y'):rep(15000) for i = 1, 900 do kept = s .. i end",
+        };
+        static const char probe[] =
+                "  local n = 0 for _, a in ipairs(lead.activities) do n = n * 3 + #a.type end\n"
+                "  local big, s = {}, ('x'):rep(60000) for i = 1, 80 do big[i] = s .. i end\n" /* 5 MB of its own */
+                "  shared.n = shared.n + 1 upvalue = upvalue + 1\n"
+                "  return n + shared.n * 1000 + upvalue * 10000 + math.max(1, 2) * 100000 + lead.company.employees\n"
+                "    + #table.concat({ 'a', ('b'):rep(3) }) * 1000000 + (lead.segments and lead.segments.on and 5e7 or 0)\n";
+        int64_t alone_mp = 0;
+
+        for (size_t i = 0; i <= ARRAY_SIZE(meddlers); i++) {
+                Text text = { 0 };
+                Lead lead;
+                Receipts receipts = { .all = true };
+
+                text_printf(&text,
+                        "shared = { n = 1 } local upvalue = 1 kept = false ipairs_is_gone = false\n"
+                        "group 'fit' { min = -1e9, max = 1e9 } segment 'on' { when = { country = 'DE' } }\n"
+                        "score 'MEDDLER' { group = 'fit', points = function(lead) %s end }\n"
+                        "score 'READER' { group = 'fit', points = function(lead) return lead.company.employees end }\n"
+                        "score 'PROBE' { group = 'fit', points = function(lead)\n%send }\n"
+                        "score 'AGAIN' { group = 'fit', points = function(lead)\n%send }\n",
+                        i == 0 ? "" : meddlers[i - 1], probe, probe);
+                RuleSet *rules = rules_load(text.data);
+                lead_begin(&lead);
+                lead_fill(&lead);
+                lead_judge(&lead, rules, &receipts);
+                for (size_t j = 0; j < receipts.n_items; j++)
+                        if (receipts.items[j].failed)
+                                fail_msg("%s: %s: %s", i ? meddlers[i - 1] : "", receipts.items[j].rule->name, receipts.items[j].note);
+                if (i == 0)
+                        alone_mp = receipt_of(&receipts, "PROBE")->points_mp;
+                if (receipt_of(&receipts, "READER")->points_mp != 180000 || receipt_of(&receipts, "PROBE")->points_mp != alone_mp ||
+                        receipt_of(&receipts, "AGAIN")->points_mp != alone_mp)
+                        fail_msg("%s: READER %lld, PROBE %lld and AGAIN %lld, alone %lld", i ? meddlers[i - 1] : "",
+                                (long long) receipt_of(&receipts, "READER")->points_mp,
+                                (long long) receipt_of(&receipts, "PROBE")->points_mp,
+                                (long long) receipt_of(&receipts, "AGAIN")->points_mp, (long long) alone_mp);
+                lead_end(&lead);
+                text_free(&text);
+                policy_free(rules);
+        }
+}
+
+static void function__of_an_earlier_phase__does_not_see_what_a_later_one_was_shown(void **state _unused_) {
+        RuleSet *rules =
+                rules_load("team 't' {} status 'a' { team = 't', kind = 'open', initial = true } group 'fit' {}\n"
+                           "criterion 'later' { when = function(lead) return lead.status == 'a' and lead.segments ~= nil end }\n"
+                           "segment 'earlier' { when = function(lead) return lead.status == nil and lead.segments == nil and lead.score == "
+                           "nil and lead.fit == nil and lead.entered == nil end }\n");
+        Lead lead;
+
+        lead_begin(&lead);
+        lead_judge(&lead, rules, NULL);
+        assert_int_equal(lead.subject.segments[0], 1);
+        lead.subject.status = policy_status(rules, "a");
+        for (int i = 0; i < 3; i++) {
+                bool holds;
+                assert_int_equal(policy_holds(rules, rules->criteria[0].when, &lead.subject, lead.arena, &holds, NULL, NULL), 0);
+                assert_true(holds);
+                Eval eval;
+                eval_init(&eval, rules, &lead.subject, lead.arena, PHASE_SEGMENT);
+                assert_true(eval_condition(&eval, rules->segments[0].when));
+        }
+        lead_end(&lead);
+        policy_free(rules);
+}
+
 static void function__of_a_decision__sees_the_status_of_each_moment(void **state _unused_) {
         RuleSet *rules =
                 rules_load("team 't' {} status 'a' { team = 't', kind = 'open', initial = true } status 'b' { team = 't', kind = 'open' }\n"
@@ -286,6 +375,8 @@ int main(void) {
                 cmocka_unit_test(function__long_note__is_cut_at_two_hundred_characters),
                 cmocka_unit_test(function__of_a_segment_that_breaks__leaves_the_others_alone),
                 cmocka_unit_test(function__that_keeps_state__cannot_reach_the_next_lead),
+                cmocka_unit_test(function__whatever_another_one_did__sees_the_lead_as_it_is),
+                cmocka_unit_test(function__of_an_earlier_phase__does_not_see_what_a_later_one_was_shown),
                 cmocka_unit_test(function__of_a_decision__sees_the_status_of_each_moment),
                 cmocka_unit_test(function__of_another_lead_not_judged__sees_that_lead),
         };

@@ -366,6 +366,64 @@ static void sandbox_begin__on_an_image_of_ordinary_size__is_cheap(void **state) 
         text_free(&source);
 }
 
+/* ---- which functions leave nothing behind --------------------------------- */
+
+static void look_only_reads(lua_State *L, void *userdata) {
+        Script *script = userdata;
+        bool only_reads;
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->f);
+        assert_int_equal(sandbox_only_reads(L, -1, &only_reads), 0);
+        snprintf(script->result, sizeof(script->result), "%s", only_reads ? "reads" : "may write");
+        lua_pop(L, 1);
+}
+
+static void sandbox_only_reads__each_way_to_write__is_known(void **state) {
+        (void) state;
+        static const struct {
+                const char *function;
+                bool only_reads;
+        } cases[] = {
+                { "function(x) end", true },
+                { "function(x) return x end", true },
+                { "function(lead) if lead.interest.budget then return 15, 'names a budget' end end", true },
+                { "function(lead) return (lead.company.employees or 0) > 10 and 2 or 0 end", true },
+                { "function(lead, now) return now - lead.created > 30 * 86400 end", true },
+                { "function(lead) local n = 0 for i = 1, #lead.activities do n = n + (lead.activities[i].count or 1) end return n end",
+                        true },
+                { "function(lead) return -lead.a.b[lead.c] // 2 ~ 3 == 4 or not lead.d end", true },
+                { "function(...) local a, b = ... return b, a end", true },
+                { "function(lead) return up and up.x and global end", true },
+                { "function(lead) while lead.a do if lead.b then break end end end", true },
+                { "function(lead) return 1, 'names ' .. lead.a end", false },
+                { "function(lead) lead.a = 1 end", false },
+                { "function(lead) lead[1] = 1 end", false },
+                { "function(lead) lead[lead.a] = 1 end", false },
+                { "function(lead) up = 1 end", false },
+                { "function(lead) up.x = 1 end", false },
+                { "function(lead) global = 1 end", false },
+                { "function(lead) _ENV = {} end", false },
+                { "function(lead) return f(lead) end", false },
+                { "function(lead) f(lead) end", false },
+                { "function(lead) return lead.name:lower() end", false },
+                { "function(lead) return {} end", false },
+                { "function(lead) return { 1, 2 } end", false },
+                { "function(lead) local f = function() up = 2 end end", false },
+                { "function(lead) for k, v in f, lead do end end", false },
+                { "function(lead) local x <close> = nil end", false },
+                { "('x').rep", false },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char source[512];
+                Script script;
+                snprintf(source, sizeof(source), "local up = { x = 1 } global = 1 function f() end return %s", cases[i].function);
+                script_open(&script, source);
+                assert_int_equal(sandbox_run(script.sandbox, look_only_reads, &script, script.error, sizeof(script.error)), 0);
+                if (strcmp(script.result, cases[i].only_reads ? "reads" : "may write") != 0)
+                        fail_msg("%s: %s", cases[i].function, script.result);
+                script_close(&script);
+        }
+}
+
 /* ---- the allow-list against Lua's own libraries --------------------------- */
 
 /* Expressions whose value is the same text here and in Lua. */
@@ -705,6 +763,7 @@ int main(void) {
                 cmocka_unit_test(sandbox_begin__state_written_by_the_lead_before__is_gone),
                 cmocka_unit_test(sandbox_begin__after_twenty_thousand_mixed_leads__is_exact),
                 cmocka_unit_test(sandbox_begin__on_an_image_of_ordinary_size__is_cheap),
+                cmocka_unit_test(sandbox_only_reads__each_way_to_write__is_known),
                 cmocka_unit_test(bind__each_function__answers_as_lua_does),
                 cmocka_unit_test(match__random_patterns__answer_as_lua_does),
                 cmocka_unit_test(pairs__whatever_the_order_of_insertion__goes_by_key),
