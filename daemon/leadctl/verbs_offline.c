@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verbs that need no daemon: check, calendar, version. They read a rules directory and nothing else.
+ * Verbs that need no daemon: check, calendar, version. They read a rules directory, check the book beside it when asked, and write
+ * nothing.
  */
 #include "leadctl.h"
+#include "leadd/gate.h"
 #include "leadd/policy.h"
+#include "leadd/store.h"
 #include "leadd/worktime.h"
 #include <dirent.h>
 #include <errno.h>
@@ -72,6 +75,27 @@ static void print_summary(const RuleSet *rules, size_t n_warnings) {
         (void) printf(" (%.12s)\n", rules->hash_text);
 }
 
+/* Warns of values that no source has ever sent to the leadd whose state stands in that directory. */
+static int check_values(const char *directory, const RuleSet *rules, PolicyReport *report) {
+        char path[4096];
+        _cleanup_(store_closep) Store *store = NULL;
+        if ((size_t) snprintf(path, sizeof(path), "%s/leadd.db", directory) >= sizeof(path)) {
+                say_error("--state: too long a path");
+                return EXIT_USAGE;
+        }
+        int r = store_open(path, STORE_READ_ONLY, &store);
+        if (r == 0)
+                r = gate_check_values(store, rules, report);
+        if (r == 0)
+                return EXIT_DONE;
+        say_error("cannot read %s: %s", path,
+                r == STORE_E_NEWER     ? "another leadd, newer than this leadctl, has written it"
+                : r == STORE_E_CORRUPT ? "it is no file of this leadd's, or damaged"
+                : r > 0                ? "it is in use; try again"
+                                       : strerror(-r));
+        return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
+}
+
 static int run_check(const Arguments *arguments) {
         const char *directory = arguments->n_positional ? arguments->positional[0] : arguments_value(arguments, "rules");
         if (!directory)
@@ -79,6 +103,9 @@ static int run_check(const Arguments *arguments) {
         _cleanup_(policy_freep) RuleSet *rules = NULL;
         _cleanup_(policy_report_done) PolicyReport report = { 0 };
         int code = load(directory, 0, &rules, &report);
+        const char *state = arguments_value(arguments, "state");
+        if (code == EXIT_DONE && state)
+                code = check_values(state, rules, &report);
         if (arguments->json)
                 (void) print_report_json(&report);
         else {
@@ -99,9 +126,13 @@ static int run_check(const Arguments *arguments) {
 const Verb verb_check = {
         .name = "check",
         .section = "rules",
-        .usage = "[DIR]",
+        .usage = "[DIR] [--state=DIR]",
         .summary = "do the rules in DIR load? Every problem with its place (exit 65); needs no daemon",
-        .flags = { { "rules", "DIR", "the same as DIR (default: " SITE_RULES ", else the shipped example)" } },
+        .details =
+                "Warnings (exit 0) name what loads but is hardly meant: a rule that can never match, one behind another that always wins,\n"
+                "a band out of reach. With --state they also name values that no source has ever sent in the records so far.",
+        .flags = { { "rules", "DIR", "the same as DIR (default: " SITE_RULES ", else the shipped example)" },
+                { "state", "DIR", "where leadd.db is (/var/lib/leadd): also warns of values that were never sent" } },
         .n_max = 1,
         .run = run_check,
 };

@@ -240,6 +240,8 @@ const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret
 const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size);
 /* value NULL = absent. */
 bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, uint32_t slot);
+/* A case-folded text against a matcher of texts, negate left aside. */
+bool condition_text_matches(const Matcher *matcher, const char *text, size_t size);
 bool eval_words_contain(const Word *words, size_t n_words, const char *text, size_t size);
 
 /* ---- words (condition_show.c) ---- */

@@ -189,7 +189,7 @@ static bool is_like(const char *text, size_t size, const Word *pattern) {
         return (size_t) (end - at) >= tail && memcmp(end - tail, p, tail) == 0;
 }
 
-static bool text_matches(const Matcher *matcher, const char *text, size_t size) {
+bool condition_text_matches(const Matcher *matcher, const char *text, size_t size) {
         if (matcher->op == MATCH_EQUALS)
                 return eval_words_contain(matcher->words, matcher->n_words, text, size);
         if (matcher->op == MATCH_LIST)
@@ -260,7 +260,7 @@ static bool value_matches(Eval *eval, const Matcher *matcher, const Value *value
                 size_t size;
                 const char *text = eval_fold(eval, value, slot, &size);
 
-                return text && text_matches(matcher, text, size);
+                return text && condition_text_matches(matcher, text, size);
         }
         case VALUE_BOOL:
                 return matcher->op == MATCH_EQUALS && (value->boolean ? matcher->with_true : matcher->with_false);

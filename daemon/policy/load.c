@@ -612,6 +612,36 @@ static int load_any(const char *directory, const void *archive, size_t archive_s
         return 0;
 }
 
+/* One rule may say the same thing in two places; who reads the report wants it once. */
+static void report_drop_double(PolicyReport *report) {
+        PolicyProblem *last = report->n_problems > 0 ? &report->problems[report->n_problems - 1] : NULL;
+
+        for (size_t i = 0; i + 1 < report->n_problems; i++) {
+                const PolicyProblem *other = &report->problems[i];
+
+                if (last->is_error != other->is_error || last->line != other->line || !base_streq(last->file, other->file) ||
+                        !base_streq(last->text, other->text))
+                        continue;
+                free(last->file);
+                free(last->text);
+                report->n_errors -= last->is_error;
+                report->n_problems--;
+                return;
+        }
+}
+
+int policy_report_warn(PolicyReport *report, const Rule *rule, const char *format, ...) {
+        Load load = { .loader = { .report = report, .rule = rule } };
+        va_list args;
+
+        va_start(args, format);
+        loader_problem(&load.loader, false, format, args);
+        va_end(args);
+        report_drop_double(report);
+        report_sort(report);
+        return load.loader.out_of_memory ? -ENOMEM : 0;
+}
+
 int policy_load(const char *directory, unsigned flags, RuleSet **ret, PolicyReport *report) {
         return load_any(directory, NULL, 0, flags, ret, report);
 }

@@ -63,6 +63,7 @@ typedef enum Sql {
         SQL_EVENT_ACTIVITY,
         SQL_EVENT_ROUTED,
         SQL_EVENT_SINCE,
+        SQL_EVENT_VALUES,
         SQL_PAYLOAD_ADD,
         SQL_KEY_ADD,
         SQL_KEY_GET,

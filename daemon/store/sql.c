@@ -115,6 +115,8 @@ static const char *const statement_texts[SQL_N] = {
                                " CASE WHEN flags & 256 THEN (SELECT facts FROM payload WHERE event = id) END FROM event WHERE id = ?1",
         [SQL_EVENT_ROUTED] = "SELECT id, now, flags, CASE WHEN flags & 1024 THEN body END FROM event WHERE id <= ?1 ORDER BY id DESC",
         [SQL_EVENT_SINCE] = "SELECT id, now, body FROM event WHERE id <= ?1 ORDER BY id DESC",
+        [SQL_EVENT_VALUES] = "SELECT e.id, e.type, e.source, e.flags, p.facts FROM event e LEFT JOIN payload p ON p.event = e.id"
+                             " WHERE e.id < ?1 AND e.lead > 0 ORDER BY e.id DESC LIMIT ?2",
         [SQL_PAYLOAD_ADD] = "INSERT INTO payload VALUES(?1, ?2, ?3, ?4)",
         [SQL_KEY_ADD] = "INSERT INTO key VALUES(?1, ?2, ?3)",
         [SQL_KEY_GET] = "SELECT lead, keys FROM key WHERE event = ?1",

@@ -48,3 +48,13 @@ int gate_log_rules(Gate *gate, int64_t now_us);
 /* Replays the log of the store at path (read only) into an empty one in memory, under the archived rule sets and the recorded
  * clock, and compares every projection. Differences are appended as lines; *ret_n counts them. */
 int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uint64_t *ret_n_differences);
+
+/* ---- the rules and what sources really send ---- */
+
+#define GATE_VALUES_RECORDS_MIN 50 /* records that state a field before its missing values mean anything */
+#define GATE_VALUES_REPEAT_MIN 3   /* how often a value occurs on average in a field that is a vocabulary, not free text */
+/* Adds a warning to the report for each text that a rule compares a field with although no source has ever sent it there, with the
+ * nearest text that was sent. Quiet about fields that were stated too rarely, that are no vocabulary (free text, "many" values) or that
+ * identify somebody. store: outside a transaction, a read-only one will do, and may be another thread's own; it is read for at most
+ * STORE_VALUES_TIME_MAX_US. rules are only read, but must not be judged with meanwhile. 0 or what store says (STORE_E_*, -errno). */
+int gate_check_values(Store *store, const RuleSet *rules, PolicyReport *report);

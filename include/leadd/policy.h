@@ -348,6 +348,9 @@ void policy_report_done(PolicyReport *report);
 /* "rules/10.lua:12: text\n" a problem. */
 int policy_report_format(const PolicyReport *report, Text *out);
 
+/* Adds "KIND "NAME": text" at the rule's place, sorted in. For checks that need more than the rules: what is in the book. */
+int policy_report_warn(PolicyReport *report, const Rule *rule, const char *format, ...) _printf_(3, 4);
+
 typedef enum PolicyLoadFlags {
         POLICY_LOAD_CALENDARS = 1 << 0, /* calendars and settings suffice: no checks of the whole */
 } PolicyLoadFlags;
@@ -483,3 +486,30 @@ int policy_render(const char *text, const MessageContext *context, Text *out);
 
 /* leadctl glossary: the language of leads as the rules really are, plain text. */
 int policy_glossary(const RuleSet *rules, Text *out);
+
+/* ---- what rules compare with what ---- */
+
+typedef enum MentionOf {
+        MENTION_FIELD = 1, /* a fact of the lead */
+        MENTION_ACTIVITY,  /* a fact of an activity */
+        MENTION_TYPE,      /* an activity's type */
+        MENTION_SOURCE,    /* the source up to the slash */
+} MentionOf;
+#define MENTION_FIELDS_MAX 3
+/* A text, or the texts of one has{..}, that a rule compares something with. Lives during the callback; rule, path, written and key as long
+ * as the rule set. */
+typedef struct Mention {
+        const Rule *rule;
+        const char *path; /* as the rule says it */
+        MentionOf of;
+        FieldId fields[MENTION_FIELDS_MAX]; /* in which the value may stand; FIELD_NONE behind the last */
+        const char *key;                    /* of a MAP field, else NULL */
+        const char *how;                    /* "has", "starts", ...; NULL = equals */
+        const char *written;                /* the (first) text as it stands in the file */
+        size_t n_texts;
+        const void *matcher;
+} Mention;
+/* Stops at, and returns, what on_mention returns when it is not 0. */
+int policy_mentions(const RuleSet *rules, int (*on_mention)(const Mention *mention, void *userdata), void *userdata);
+/* Does a case-folded value match what is mentioned? Only inside the callback. */
+bool policy_mention_matches(const Mention *mention, const char *folded, size_t size);

@@ -182,6 +182,37 @@ int store_counts(Store *store, StoreCounts *ret);
 int store_rule_hits(Store *store, int64_t since_us,
         int (*on_rule)(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata), void *userdata);
 
+/* ---- what sources have sent ---- */
+
+#define STORE_VALUES_EVENTS_MAX 200000               /* newest events looked at */
+#define STORE_VALUES_TIME_MAX_US (5 * US_PER_SECOND) /* and for how long */
+#define STORE_VALUES_DISTINCT_MAX 500                /* different texts of one field; above, it only says "many" */
+typedef struct StoreField {
+        MentionOf of;
+        FieldId fields[MENTION_FIELDS_MAX];
+        const char *key;
+} StoreField;
+typedef struct StoreValue {
+        const char *text, *folded; /* as it was sent last, and case-folded */
+        size_t folded_size;
+        uint64_t n_records;
+} StoreValue;
+typedef struct StoreFieldValues {
+        uint64_t n_records; /* in which the field was stated, as text or not */
+        const StoreValue *values;
+        size_t n_values;
+        bool many; /* more different texts than are kept: values are not all */
+} StoreFieldValues;
+typedef struct StoreValues {
+        StoreFieldValues *fields; /* as asked */
+        size_t n_fields;
+        uint64_t n_events;  /* looked at */
+        bool is_whole_book; /* false: these are the newest */
+} StoreValues;
+/* The different texts that the newest events brought in each of the fields, in the arena. Outside a transaction, so that a long
+ * look keeps no snapshot; either mode. */
+int store_values(Store *store, const StoreField *fields, size_t n_fields, Arena *arena, StoreValues *ret);
+
 /* ---- proof ---- */
 /* Rebuilds one event's Record from the log (for replay). */
 int store_event_record(Store *store, const StoredEvent *event, Record **ret);
