@@ -284,11 +284,17 @@ typedef struct Decay {
 
 /* weight after age seconds; age below 0 counts as 0. */
 int64_t decay_apply(const Decay *decay, int64_t weight_mp, int64_t age_s);
+/* The same where the factor of that age is known already: many scores look at one activity. */
+double decay_factor(const Decay *decay, int64_t age_s);
+int64_t decay_apply_factor(const Decay *decay, int64_t weight_mp, int64_t age_s, double factor);
+/* What decay_apply gives for half-lives, by integers only. */
+int64_t decay_halve_exactly(int64_t weight_mp, int64_t age_s, int64_t half_life_s);
 
 typedef struct DecayEvent {
         int64_t time_s;
         int64_t weight_mp;
         int64_t leaves_us; /* counts before this instant only (`within`); INT64_MAX = for ever */
+        double points;     /* half-lives: weight_mp times its factor now, not rounded */
 } DecayEvent;
 
 /* The events behind one score. */

@@ -41,11 +41,12 @@ typedef struct Award {
 
 static int award_add(Eval *eval, Award *award, const Activity *activity, int64_t weight_mp) {
         int64_t time_s = eval_whole_seconds(activity->time_us);
+        double factor = decay_factor(&award->decay, award->now_s - time_s);
 
         if (eval_is_newer(activity, award->newest))
                 award->newest = activity;
         award->before += weight_mp;
-        award->after += decay_apply(&award->decay, weight_mp, award->now_s - time_s);
+        award->after += decay_apply_factor(&award->decay, weight_mp, award->now_s - time_s, factor);
         if (!award->collect || weight_mp == 0)
                 return 0;
         if (award->n_events == award->capacity) {
@@ -59,8 +60,10 @@ static int award_add(Eval *eval, Award *award, const Activity *activity, int64_t
                 award->events = events;
                 award->capacity = capacity;
         }
-        award->events[award->n_events++] =
-                (DecayEvent){ .time_s = time_s, .weight_mp = weight_mp, .leaves_us = eval_did_leaves(award->on, activity) };
+        award->events[award->n_events++] = (DecayEvent){ .time_s = time_s,
+                .weight_mp = weight_mp,
+                .leaves_us = eval_did_leaves(award->on, activity),
+                .points = (double) weight_mp * factor };
         return 0;
 }
 

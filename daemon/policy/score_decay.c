@@ -6,7 +6,11 @@
  * looked at daily or once: p * 0.5^(age/h) is p * 2^-n * 2^-f with n whole and f a 64-bit fraction; 2^-f is the product of the
  * tabled 2^-(2^-i) of f's set bits in 63-bit fixed point. The error stays below 2^-50 of the points, then each event is rounded to
  * its nearest milli-point, half away from zero. Whole half-lives are exact: 10 points are 2.5 after two. Ages count whole seconds
- * between whole seconds, so a score changes at whole seconds only; a floating-point exp2 was rejected because C libraries differ.
+ * between whole seconds, so a score changes at whole seconds only.
+ *
+ * Floating point alone was rejected because C libraries differ in the last bits; but it is ten times as fast, and the last bits only
+ * matter where the result lies that close to the middle between two milli-points. So it goes first, and where the rounding is not beyond
+ * doubt by a margin a thousand times the error of any exp2, the integers decide: the answer is theirs in either case.
  */
 #include "condition.h"
 #include <math.h>
@@ -14,6 +18,9 @@
 typedef unsigned __int128 Wide;
 
 #define FRACTION_BITS 64
+#define FAST_WEIGHT_MAX (INT64_C(1) << 36) /* beyond, doubles have no digits left for the fraction */
+#define FAST_MARGIN 0x1p-42                /* of the points; the factors below are good to about 2^-46 */
+#define FAST_HALVINGS_MAX 100.0            /* nothing that the fast way is used for is left by then */
 #define DECAY_HORIZON_S (INT64_C(1) << 38) /* 8700 years: what has not happened by then does not */
 
 /* [i] = 2^64 * 2^-(2^-(i+1)), rounded. */
@@ -97,7 +104,7 @@ static uint64_t power_of_fraction(uint64_t fraction) {
         return power;
 }
 
-static int64_t halve(int64_t weight_mp, int64_t age_s, int64_t half_life_s) {
+int64_t decay_halve_exactly(int64_t weight_mp, int64_t age_s, int64_t half_life_s) {
         uint64_t age = (uint64_t) age_s, life = (uint64_t) half_life_s, whole = age / life, rest = age % life;
         uint64_t magnitude = weight_mp < 0 ? (uint64_t) -weight_mp : (uint64_t) weight_mp;
 
@@ -112,33 +119,90 @@ static int64_t halve(int64_t weight_mp, int64_t age_s, int64_t half_life_s) {
         return weight_mp < 0 ? -result : result;
 }
 
+static double shrink_over(int64_t seconds, int64_t half_life_s) {
+        double halvings = (double) seconds / (double) half_life_s;
+
+        return seconds <= 0 ? 1 : halvings > FAST_HALVINGS_MAX ? 0 : exp2(-halvings);
+}
+
+/* To the nearest milli-point where that is beyond doubt. */
+static inline bool round_surely(double points, int64_t *ret) {
+        double magnitude = fabs(points), shifted = magnitude + 0.5, margin = magnitude * FAST_MARGIN, rest;
+        int64_t whole = (int64_t) shifted;
+
+        rest = shifted - (double) whole;
+        *ret = points < 0 ? -whole : whole;
+        return rest > margin && rest < 1 - margin;
+}
+
+static bool is_fast(int64_t weight_mp) { return weight_mp < FAST_WEIGHT_MAX && weight_mp > -FAST_WEIGHT_MAX; }
+
+double decay_factor(const Decay *decay, int64_t age_s) {
+        return decay->fade_every_s > 0 || decay->half_life_s == 0 ? 1 : shrink_over(age_s, decay->half_life_s);
+}
+
 static int64_t fade(int64_t weight_mp, int64_t age_s, const Decay *decay) {
         int64_t steps = age_s / decay->fade_every_s;
 
-        if (steps * decay->fade_percent >= 100 || steps >= 100)
+        if (steps >= 100 || steps * decay->fade_percent >= 100)
                 return 0;
+        if (is_fast(weight_mp))
+                return (weight_mp * (100 - steps * decay->fade_percent) + (weight_mp < 0 ? -50 : 50)) / 100;
         /* Half away from zero, as above. */
         __int128 scaled = (__int128) weight_mp * (100 - steps * decay->fade_percent);
         return (int64_t) ((scaled + (weight_mp < 0 ? -50 : 50)) / 100);
 }
 
-int64_t decay_apply(const Decay *decay, int64_t weight_mp, int64_t age_s) {
+int64_t decay_apply_factor(const Decay *decay, int64_t weight_mp, int64_t age_s, double factor) {
+        int64_t points_mp;
+
         if (age_s <= 0 || weight_mp == 0)
                 return weight_mp;
         if (decay->fade_every_s > 0)
                 return fade(weight_mp, age_s, decay);
-        if (decay->half_life_s > 0)
-                return halve(weight_mp, age_s, decay->half_life_s);
-        return weight_mp;
+        if (decay->half_life_s == 0)
+                return weight_mp;
+        if (is_fast(weight_mp) && round_surely((double) weight_mp * factor, &points_mp))
+                return points_mp;
+        return decay_halve_exactly(weight_mp, age_s, decay->half_life_s);
+}
+
+int64_t decay_apply(const Decay *decay, int64_t weight_mp, int64_t age_s) {
+        return decay_apply_factor(decay, weight_mp, age_s, decay_factor(decay, age_s));
+}
+
+static int64_t clamp_sum(const DecayScore *score, __int128 sum) {
+        __int128 limit = score->cap_mp > 0 ? score->cap_mp : DECAY_SUM_MAX;
+
+        return (int64_t) (sum > limit ? limit : sum < -limit ? -limit : sum);
 }
 
 int64_t decay_sum(const DecayScore *score, int64_t time_s) {
-        __int128 sum = 0, limit = score->cap_mp > 0 ? score->cap_mp : DECAY_SUM_MAX;
+        __int128 sum = 0;
 
         for (size_t i = 0; i < score->n_events; i++)
                 if (score->events[i].leaves_us > time_s * US_PER_SECOND)
                         sum += decay_apply(&score->decay, score->events[i].weight_mp, time_s - score->events[i].time_s);
-        return (int64_t) (sum > limit ? limit : sum < -limit ? -limit : sum);
+        return clamp_sum(score, sum);
+}
+
+/* decay_sum at time_s from what the events were worth at now_s: all have shrunk by the same factor since. */
+static int64_t sum_later(const DecayScore *score, int64_t now_s, int64_t time_s, double shrink) {
+        __int128 sum = 0;
+        int64_t part = 0; /* of weights below FAST_WEIGHT_MAX: as many as there can be do not fill it */
+
+        for (size_t i = 0; i < score->n_events; i++) {
+                const DecayEvent *event = &score->events[i];
+                int64_t points_mp;
+
+                if (event->leaves_us <= time_s * US_PER_SECOND)
+                        continue;
+                if (event->time_s <= now_s && is_fast(event->weight_mp) && round_surely(event->points * shrink, &points_mp))
+                        part += points_mp;
+                else
+                        sum += decay_apply(&score->decay, event->weight_mp, time_s - event->time_s);
+        }
+        return clamp_sum(score, sum + part);
 }
 
 /* ---- crossings ----------------------------------------------------------
@@ -157,13 +221,29 @@ static int64_t clamp_group(const DecayGroup *group, __int128 total) {
         return (int64_t) (total < group->min_mp ? group->min_mp : total > group->max_mp ? group->max_mp : total);
 }
 
-/* The group at time_s when only the scores of these signs go on. */
-static int64_t group_at(const DecayGroup *group, int64_t time_s, Signs signs) {
-        __int128 total = group->total_mp;
+static bool is_halving(const DecayScore *score) { return score->decay.fade_every_s == 0 && score->decay.half_life_s > 0; }
 
-        for (size_t i = 0; i < group->n_scores; i++)
-                if (has_sign(&group->scores[i], signs))
-                        total += decay_sum(&group->scores[i], time_s) - group->scores[i].now_mp;
+/* The group at time_s when only the scores of these signs go on. */
+static int64_t group_at(const DecayGroup *group, int64_t now_s, int64_t time_s, Signs signs) {
+        __int128 total = group->total_mp;
+        int64_t half_life_s = 0;
+        double shrink = 1;
+
+        for (size_t i = 0; i < group->n_scores; i++) {
+                const DecayScore *score = &group->scores[i];
+
+                if (!has_sign(score, signs))
+                        continue;
+                if (!is_halving(score)) {
+                        total += decay_sum(score, time_s) - score->now_mp;
+                        continue;
+                }
+                if (score->decay.half_life_s != half_life_s) {
+                        half_life_s = score->decay.half_life_s;
+                        shrink = shrink_over(time_s - now_s, half_life_s);
+                }
+                total += sum_later(score, now_s, time_s, shrink) - score->now_mp;
+        }
         return clamp_group(group, total);
 }
 
@@ -190,51 +270,137 @@ static bool is_across(const Crossing *crossing, int64_t value_mp) {
         return crossing->falling ? value_mp < crossing->bound_mp : value_mp >= crossing->bound_mp;
 }
 
-static bool has_crossed(const Crossing *crossing, int64_t time_s) {
-        return is_across(crossing, group_at(crossing->group, time_s, crossing->signs));
+static int64_t value_at(const Crossing *crossing, int64_t time_s) {
+        return group_at(crossing->group, crossing->now_s, time_s, crossing->signs);
 }
 
-/* A guess at how many seconds it takes; any guess gives the same answer, a good one sooner. Takes all for uncapped half-lives. */
-static int64_t guess_seconds(const Crossing *crossing) {
-        double going = 0, life = 0;
+static bool has_crossed(const Crossing *crossing, int64_t time_s) { return is_across(crossing, value_at(crossing, time_s)); }
 
-        for (size_t i = 0; i < crossing->group->n_scores; i++) {
-                const DecayScore *score = &crossing->group->scores[i];
+/* A guess at how many seconds it takes, and how many milli-points a second it then moves; any guess gives the same answer, a good one
+ * sooner. Takes all scores for halving ones of one half-life, with their caps. */
+typedef struct Guess {
+        int64_t seconds;
+        double rate;
+} Guess;
 
-                if (!has_sign(score, crossing->signs) || score->decay.fade_every_s > 0 || score->decay.half_life_s == 0)
+typedef struct Smooth {
+        double sum; /* without the cap */
+        double cap; /* 0 = none */
+} Smooth;
+
+#define GUESS_SCORES_MAX 64
+#define GUESS_TURNS 24
+
+static double smooth_sum(const Smooth *scores, size_t n, double shrink, double *ret_moving) {
+        double total = 0, moving = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                double sum = scores[i].sum * shrink;
+
+                if (scores[i].cap > 0 && fabs(sum) > scores[i].cap)
+                        total += copysign(scores[i].cap, sum);
+                else {
+                        total += sum;
+                        moving += sum;
+                }
+        }
+        *ret_moving = fabs(moving);
+        return fabs(total);
+}
+
+static Guess guess_seconds(const Crossing *crossing) {
+        const DecayGroup *group = crossing->group;
+        Smooth scores[GUESS_SCORES_MAX];
+        double life = 0, moving, low = 0, high = 1;
+        size_t n = 0;
+
+        for (size_t i = 0; i < group->n_scores && n < GUESS_SCORES_MAX; i++) {
+                const DecayScore *score = &group->scores[i];
+
+                if (!has_sign(score, crossing->signs) || !is_halving(score))
                         continue;
                 life = (double) score->decay.half_life_s;
-                going += (double) decay_sum(
-                        &(DecayScore){ .decay = score->decay, .events = score->events, .n_events = score->n_events }, crossing->now_s);
+                scores[n] = (Smooth){ .cap = (double) score->cap_mp };
+                for (size_t j = 0; j < score->n_events; j++)
+                        if (score->events[j].leaves_us > crossing->now_s * US_PER_SECOND)
+                                scores[n].sum += score->events[j].points;
+                n++;
         }
-        double rest = (going - ((double) crossing->group->total_mp - (double) crossing->bound_mp)) / going;
-        if (life == 0 || !(rest > 0) || !(rest < 1))
-                return 1;
-        double seconds = life * -log2(rest);
-        return seconds >= 1 && seconds < (double) DECAY_HORIZON_S ? (int64_t) seconds : 1;
+        double going = smooth_sum(scores, n, 1, &moving);
+        double wanted = going - fabs((double) group->total_mp - (double) crossing->bound_mp);
+        if (!(wanted > 0) || !(wanted < going))
+                return (Guess){ .seconds = 1 };
+        for (int turn = 0; turn < GUESS_TURNS; turn++) {
+                double middle = (low + high) / 2;
+
+                if (smooth_sum(scores, n, middle, &moving) < wanted)
+                        low = middle;
+                else
+                        high = middle;
+        }
+        double seconds = life * -log2(high);
+        if (!(seconds >= 1) || !(seconds < (double) DECAY_HORIZON_S))
+                return (Guess){ .seconds = 1 };
+        return (Guess){ .seconds = (int64_t) seconds, .rate = moving * M_LN2 / life };
+}
+
+/* From the guess a few steps along the slope: each of them is nearer, and is one side of the crossing. after_s 0: not found yet. */
+static int64_t approach(const Crossing *crossing, const Guess *guess, int64_t *before_s, int64_t *after_s) {
+        int64_t at_s = crossing->now_s + guess->seconds;
+
+        for (int turn = 0; turn < 3 && guess->rate > 0; turn++) {
+                int64_t value_mp = value_at(crossing, at_s);
+                bool across = is_across(crossing, value_mp);
+                double step = fabs((double) value_mp - (double) crossing->bound_mp) / guess->rate;
+                int64_t next_s;
+
+                if (across)
+                        *after_s = at_s;
+                else
+                        *before_s = at_s;
+                if (!(step < (double) DECAY_HORIZON_S))
+                        break;
+                next_s = across ? at_s - (int64_t) step : at_s + (int64_t) step + 1;
+                if (next_s <= *before_s || (*after_s > 0 && next_s >= *after_s) || next_s == at_s)
+                        break;
+                at_s = next_s;
+        }
+        return at_s;
 }
 
 /* The first second after now at which it has crossed; INT64_MAX = never. The value moves one way. */
 static int64_t find_crossing(const Crossing *crossing) {
-        int64_t now_s = crossing->now_s;
+        int64_t now_s = crossing->now_s, before_s = now_s, after_s = 0, at_s, step_s = 1;
 
         if (!is_across(crossing, group_at_last(crossing->group, crossing->signs)))
                 return INT64_MAX;
-        /* From the guess by doubling steps until the crossing lies between two instants, then by halves. */
-        int64_t before_s = now_s, after_s = now_s + guess_seconds(crossing);
-        for (int64_t step_s = 1; !has_crossed(crossing, after_s); step_s *= 2) {
-                if (after_s - now_s > DECAY_HORIZON_S)
-                        return INT64_MAX;
-                before_s = after_s;
-                after_s += step_s;
+        Guess guess = guess_seconds(crossing);
+        at_s = approach(crossing, &guess, &before_s, &after_s);
+        if (guess.rate > 0 && guess.rate < 1)
+                step_s = (int64_t) (1 / guess.rate) + 1;
+        /* By doubling steps, onwards or back, until the crossing lies between two instants; then by halves. */
+        if (after_s == 0 || (at_s > before_s && at_s < after_s)) {
+                if (has_crossed(crossing, at_s))
+                        after_s = at_s;
+                else
+                        before_s = at_s;
         }
-        if (before_s == now_s)
-                for (int64_t step_s = 1; after_s - step_s > now_s; step_s *= 2) {
-                        if (!has_crossed(crossing, after_s - step_s)) {
-                                before_s = after_s - step_s;
+        if (after_s == 0)
+                for (int64_t step = step_s; after_s == 0; step *= 2) {
+                        if (before_s - now_s > DECAY_HORIZON_S)
+                                return INT64_MAX;
+                        if (has_crossed(crossing, before_s + step))
+                                after_s = before_s + step;
+                        else
+                                before_s += step;
+                }
+        else
+                for (int64_t step = step_s; after_s - step > before_s; step *= 2) {
+                        if (!has_crossed(crossing, after_s - step)) {
+                                before_s = after_s - step;
                                 break;
                         }
-                        after_s -= step_s;
+                        after_s -= step;
                 }
         while (after_s - before_s > 1) {
                 int64_t middle_s = before_s + (after_s - before_s) / 2;
@@ -267,12 +433,15 @@ static bool is_one_sum(const DecayGroup *group, int64_t now_s, int64_t *ret_marg
         int64_t n_events = 0, life_s = 0;
         Signs signs = 0;
 
+        for (size_t i = 0; i < group->n_scores; i++)
+                signs |= group->scores[i].now_mp > 0 ? SIGNS_POSITIVE : group->scores[i].now_mp < 0 ? SIGNS_NEGATIVE : 0;
+        if (signs != SIGNS_BOTH)
+                return false;
         for (size_t i = 0; i < group->n_scores; i++) {
                 const DecayScore *score = &group->scores[i];
                 DecayScore uncapped = { .decay = score->decay, .events = score->events, .n_events = score->n_events };
 
-                signs |= score->now_mp > 0 ? SIGNS_POSITIVE : score->now_mp < 0 ? SIGNS_NEGATIVE : 0;
-                if (score->decay.fade_every_s > 0 || score->decay.half_life_s == 0 || (life_s != 0 && life_s != score->decay.half_life_s) ||
+                if (!is_halving(score) || (life_s != 0 && life_s != score->decay.half_life_s) ||
                         decay_sum(&uncapped, now_s) != score->now_mp)
                         return false;
                 life_s = score->decay.half_life_s;
@@ -282,7 +451,7 @@ static bool is_one_sum(const DecayGroup *group, int64_t now_s, int64_t *ret_marg
                 n_events += (int64_t) score->n_events;
         }
         *ret_margin_mp = n_events + 1;
-        return signs == SIGNS_BOTH;
+        return true;
 }
 
 int64_t decay_next_crossing(const DecayGroup *group, int64_t now_us, int64_t bound_mp) {
