@@ -351,6 +351,14 @@ static bool did_holds(Eval *eval, const Did *did) {
         return matched;
 }
 
+int64_t eval_did_count(Eval *eval, const Did *did) {
+        int64_t count = 0;
+        Hit *hits;
+
+        (void) find_hits(eval, did, &hits, &count);
+        return count;
+}
+
 bool eval_condition(Eval *eval, const Condition *condition) {
         if (!condition)
                 return true;

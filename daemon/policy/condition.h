@@ -226,6 +226,8 @@ static inline bool eval_is_newer(const Activity *a, const Activity *b) {
 bool eval_condition(Eval *eval, const Condition *condition);
 /* The instant from which the activity is outside did's `within`; INT64_MAX = never. */
 int64_t eval_did_leaves(const Did *did, const Activity *activity);
+/* How many of the history a did{} counts now; eval->error on exhaustion. */
+int64_t eval_did_count(Eval *eval, const Did *did);
 /* Does the activity satisfy did's own words (type, matchers, within, since)? */
 bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity);
 /* True when any of the profile's fields that the condition reads is present (segments: what they read). */
@@ -253,6 +255,11 @@ void eval_trace_match(Eval *eval, const Ref *ref, const Matcher *matcher, const 
 void eval_trace_did(Eval *eval, const Did *did, int64_t n, bool matched);
 /* What it asks for: "country in list "eea" and (...)". */
 void condition_describe(const RuleSet *rules, const Condition *condition, Text *out);
+
+/* What a matcher asks for ("at least 1000"), what a path is ("absent", "180", "12d"), what a did{} counts. */
+void condition_show_wanted(Text *out, const RuleSet *rules, const Ref *ref, const Matcher *matcher);
+void condition_show_got(Text *out, const Ref *ref, const Value *value);
+void condition_show_did(Text *out, const Did *did);
 
 /* activity.count as a whole number, 1 when absent. */
 int64_t eval_activity_count(const Activity *activity);

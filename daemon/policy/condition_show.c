@@ -271,3 +271,33 @@ void condition_describe(const RuleSet *rules, const Condition *condition, Text *
         else
                 describe(rules, condition, false, out);
 }
+
+/* ---- for what stands in the way (miss.c, suggest.c) ---- */
+
+void condition_show_wanted(Text *out, const RuleSet *rules, const Ref *ref, const Matcher *matcher) {
+        if (matcher->op == MATCH_SEGMENTS) {
+                for (size_t i = 0; i < matcher->n_segments; i++)
+                        text_printf(out, "%s\"%s\"",
+                                i > 0             ? " or "
+                                : matcher->negate ? "other than "
+                                                  : "",
+                                rules->segments[matcher->segments[i]].rule.name);
+                return;
+        }
+        show_matcher(out, ref, matcher);
+}
+
+void condition_show_got(Text *out, const Ref *ref, const Value *value) {
+        if (!value)
+                text_append(out, ref->kind == REF_GRADE || ref->kind == REF_GROUP ? "unknown" : "absent");
+        else if (ref->type == TYPE_DURATION)
+                show_elapsed(out, value->integer);
+        else if (ref->type == TYPE_POINTS)
+                show_typed(out, TYPE_POINTS, value->integer);
+        else
+                eval_show_value(out, value);
+}
+
+void condition_show_did(Text *out, const Did *did) { show_did(out, did); }
+
+void policy_describe(const RuleSet *rules, const Condition *condition, Text *out) { condition_describe(rules, condition, out); }

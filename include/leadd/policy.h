@@ -447,6 +447,9 @@ int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *recei
 int policy_holds(RuleSet *rules, const Condition *condition, Subject *subject, Arena *arena, bool *ret, const char **ret_note, Text *trace);
 enum { POLICY_E_FAILED = 2 };
 
+/* What a condition asks for, in words: "person.phone_number is known". */
+void policy_describe(const RuleSet *rules, const Condition *condition, Text *out);
+
 /* The condition over one activity alone (wake_on, roll_on). Never of one that is marked as junk. */
 int policy_matches_activity(
         RuleSet *rules, const Condition *condition, Subject *subject, const Activity *activity, Arena *arena, bool *ret);
@@ -483,6 +486,29 @@ typedef struct MessageContext {
         const char *owner, *due, *rule, *recipient;
 } MessageContext;
 int policy_render(const char *text, const MessageContext *context, Text *out);
+
+/* ---- what stands in the way (miss.c) ---- */
+
+#define POLICY_MISSES_MAX 64 /* matchers one answer names */
+
+/* One matcher that decided. */
+typedef struct Miss {
+        const char *path;   /* "company.employees", "did page_viewed, url containing \"/pricing\"", "a function" */
+        const char *wanted; /* "at least 1000" */
+        const char *got;    /* "180", "absent" */
+        uint32_t either;    /* 0 = this one must change; else any one of those with the same number would do */
+} Miss;
+typedef struct Misses {
+        Miss *items;
+        size_t n_items;
+        bool more;        /* there were more than POLICY_MISSES_MAX */
+        const char *text; /* all of it as a sentence, "" when nothing stands in the way */
+} Misses;
+/* What stands in the way of the condition holding (wanted) or not holding. Everything in the arena. The subject was judged. */
+int policy_misses(RuleSet *rules, const Condition *condition, bool wanted, Subject *subject, Arena *arena, Misses *ret);
+/* What stands in the way of the score giving (more) points: its `when`, its field, its activities, what it gives way to. receipts: of
+ * the same look, with those that did not match. */
+int policy_score_misses(RuleSet *rules, const Score *score, Subject *subject, const Receipts *receipts, Arena *arena, Misses *ret);
 
 /* leadctl glossary: the language of leads as the rules really are, plain text. */
 int policy_glossary(const RuleSet *rules, Text *out);
