@@ -205,7 +205,7 @@ static const Method methods_leads[] = {
                           "?float,\n"
                           "  engagement: ?float, grade: ?string, segments: []string, held: ?Held, next_change: ?string, receipts: "
                           "[]Receipt,\n"
-                          "  moves: []MoveMade, assignments: []Assignment)",
+                          "  moves: []MoveMade, assignments: []Assignment, route: ?string, candidates: ?[]Candidate)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_explain },
@@ -267,7 +267,14 @@ const Interface interface_leads = {
                  "type MoveMade (event: int, time: string, move: string, from: ?string, to: ?string, by: ?string, reason: ?string, note: "
                  "?string)\n"
                  "\n"
-                 "type Assignment (event: int, time: string, owner: ?string, previous: ?string, route: ?string, text: ?string)\n",
+                 "type Assignment (event: int, time: string, owner: ?string, previous: ?string, route: ?string, text: ?string, others: "
+                 "[]Other)\n"
+                 "\n"
+                 "# Somebody who did not get the lead, and why.\n"
+                 "type Other (owner: string, cause: string)\n"
+                 "\n"
+                 "# A member of the team as the route sees the person now. next: would be offered the lead; cause: why not, until free.\n"
+                 "type Candidate (owner: string, next: bool, cause: ?string, free: ?string, open: int, unaccepted: int)\n",
         .methods = methods_leads,
         .n_methods = ARRAY_SIZE(methods_leads),
         .errors = "error Failed (text: string)\n"

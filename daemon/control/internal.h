@@ -142,6 +142,23 @@ json_t *json_state(const LeadState *state, const char *email, const char *team);
  * receipt. */
 json_t *json_trace(const char *trace);
 
+/* ---- a look at one lead ---- */
+
+#define CONTROL_LOOK_MEMORY_MAX (64 * 1024 * 1024) /* bytes one look at a lead may use */
+
+typedef struct LeadLook {
+        LeadState state;
+        Facts profile;
+        Activity *history;
+        size_t n_history;
+        Desk desk;
+        DecideInput input; /* of all of this, with no record */
+} LeadLook;
+/* Everything in the arena or borrowed from the store. STORE_E_NONE: no such lead. */
+int control_look(const ControlDesk *desk, uint64_t lead, int64_t now_us, Arena *arena, LeadLook *ret);
+/* The state with points, grade and segments as of the look. */
+int control_look_refresh(const RuleSet *rules, Arena *arena, const Subject *subject, LeadState *state);
+
 /* ---- methods (in the table) ---- */
 
 int execute_status(const ControlDesk *desk, ControlCall *call);

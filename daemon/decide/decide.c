@@ -495,23 +495,30 @@ static bool leaves_status(const Move *move, const Status *status) {
         return false;
 }
 
+int deciding_look(Deciding *deciding, Receipts *receipts) {
+        const LeadState *state = &deciding->out->after;
+        int r;
+
+        deciding->status = policy_status(deciding->rules, state->status);
+        deciding->owner = state->owner ? policy_member(deciding->rules, state->owner) : NULL;
+        r = make_history(deciding, false);
+        if (r < 0)
+                return r;
+        make_subject(deciding);
+        if (!deciding->subject.lead_id)
+                return -ENOMEM;
+        r = receive_junk(deciding, receipts, true);
+        if (r < 0)
+                return r;
+        return policy_judge(deciding->rules, &deciding->subject, deciding->arena, receipts);
+}
+
 int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret_subject, Receipts *receipts) {
         Decision decision = { .after = *input->before, .profile = *input->profile };
         Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = &decision };
         int r;
 
-        deciding.status = policy_status(rules, decision.after.status);
-        deciding.owner = decision.after.owner ? policy_member(rules, decision.after.owner) : NULL;
-        r = make_history(&deciding, false);
-        if (r < 0)
-                return r;
-        make_subject(&deciding);
-        if (!deciding.subject.lead_id)
-                return -ENOMEM;
-        r = receive_junk(&deciding, receipts, true);
-        if (r < 0)
-                return r;
-        r = policy_judge(rules, &deciding.subject, arena, receipts);
+        r = deciding_look(&deciding, receipts);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < rules->n_criteria && r >= 0; i++)

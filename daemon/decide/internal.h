@@ -62,3 +62,34 @@ int effects_moved(Deciding *deciding, const MoveMade *move);
 int effects_assigned(Deciding *deciding);
 int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, uint32_t number);
 int effects_held(Deciding *deciding);
+
+/* decide.c */
+/* A look at the lead as it stands: it is judged and nothing is decided. deciding->out, rules, input and arena are set. */
+int deciding_look(Deciding *deciding, Receipts *receipts);
+
+/* route.c, for explanations */
+/* Would the account route take the lead? *ret_why says why not, or who has the account. */
+int route_explain_account(Deciding *deciding, const Route *route, bool *ret_takes, const char **ret_why);
+/* The members of the team as the route sees them. */
+int route_explain_team(Deciding *deciding, const Route *route, Candidacy **ret, size_t *ret_n);
+
+/* hurdles.c */
+int hurdles_add(Hurdles *hurdles, Arena *arena, Hurdle hurdle);
+int hurdles_printf(Deciding *deciding, Hurdles *hurdles, const char *kind, const Rule *rule, int64_t until_us, const char *format, ...)
+        _printf_(6, 7);
+/* Adds what stands in the way of a condition that should hold; nothing when it does. failed: it is a broken function. */
+int hurdles_of_condition(Deciding *deciding, Hurdles *hurdles, const char *kind, const Rule *rule, const Condition *condition, bool wanted,
+        const char *lead_in);
+/* What keeps the move, with the reason (NULL), from being made from where the lead stands, apart from who makes it. Of a move that
+ * starts elsewhere: apart from `from` and rest as well. */
+int hurdles_of_move(Deciding *deciding, const Move *move, const Reason *reason, Hurdles *hurdles);
+/* Is this fence closed to the lead? */
+int hurdles_look_fence(Deciding *deciding, const Fence *fence, bool *ret_closed, int64_t *ret_opens_us, Text *trace);
+/* Does the lead rest, and until when (TIME_NONE: until its signal)? */
+bool hurdles_rest(const Deciding *deciding, int64_t *ret_until_us, const Reason **ret_reason);
+bool hurdles_move_leaves(const Move *move, const Status *status);
+/* "leadd by itself", "the owner (anna) or the head petra", "anybody in sales". */
+void hurdles_say_who(const Deciding *deciding, const Move *move, const Status *from, Text *out);
+const Criterion *hurdles_find_criterion(const RuleSet *rules, const char *name);
+/* The text in the arena; frees it. NULL on exhaustion. */
+const char *deciding_keep(Deciding *deciding, Text *text);

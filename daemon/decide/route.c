@@ -295,3 +295,54 @@ int route_lead(Deciding *deciding, const Member *except) {
         deciding_hold(deciding, "route", arena_printf(deciding->arena, "no route leads to the team %s", team->rule.name), TIME_NONE);
         return 0;
 }
+
+/* ---- explanations ---- */
+
+int route_explain_account(Deciding *deciding, const Route *route _unused_, bool *ret_takes, const char **ret_why) {
+        const char *name = deciding->input->desk->account_owner;
+        const Member *member = name ? policy_member(deciding->rules, name) : NULL;
+        int64_t until_us;
+
+        *ret_takes = false;
+        if (!name) {
+                *ret_why = "nobody owns another open lead of the same company";
+                return 0;
+        }
+        if (!member || member->team != deciding->status->team)
+                *ret_why = arena_printf(deciding->arena, "%s has the account and is not in %s", name, deciding->status->team->rule.name);
+        else if (member->left)
+                *ret_why = arena_printf(deciding->arena, "%s has the account and has left", name);
+        else if (policy_member_is_away(member, deciding->input->now_us, &until_us))
+                *ret_why = arena_printf(deciding->arena, "%s has the account and is away", name);
+        else {
+                *ret_takes = true;
+                *ret_why = arena_printf(deciding->arena, "%s owns the same company's other open leads", name);
+        }
+        return *ret_why ? 0 : -ENOMEM;
+}
+
+int route_explain_team(Deciding *deciding, const Route *route, Candidacy **ret, size_t *ret_n) {
+        const Team *team = deciding->status->team;
+        Candidate *candidates = ARENA_ARRAY(deciding->arena, Candidate, team->n_members);
+        Candidacy *found = ARENA_ARRAY(deciding->arena, Candidacy, team->n_members);
+
+        if (!candidates || !found)
+                return -ENOMEM;
+        for (size_t i = 0; i < team->n_members; i++) {
+                candidates[i] =
+                        (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
+                judge_candidate(deciding, route, NULL, &candidates[i]);
+        }
+        const Candidate *chosen = choose(deciding, team, candidates, team->n_members);
+        for (size_t i = 0; i < team->n_members; i++)
+                found[i] = (Candidacy){ .member = team->members[i]->rule.name,
+                        .cause = candidates[i].cause,
+                        .free_us = candidates[i].free_us,
+                        .turn = candidates[i].turn,
+                        .n_open = candidates[i].seat->n_open,
+                        .n_unaccepted = candidates[i].seat->n_unaccepted,
+                        .chosen = &candidates[i] == chosen };
+        *ret = found;
+        *ret_n = team->n_members;
+        return 0;
+}

@@ -140,3 +140,67 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
 
 /* The subject as rules would see the lead at input->now_us, with all receipts and traces, and nothing decided: for explain and show. */
 int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret_subject, Receipts *receipts);
+
+/* ---- why, and why not (explain.c, whynot.c) ---- */
+
+/* A member of the status' team, as the routes would see the person now. */
+typedef struct Candidacy {
+        const char *member;
+        const char *cause; /* why not this one; NULL = could have it */
+        int64_t free_us;   /* when the cause ends; TIME_NONE = not known, or no cause */
+        int64_t turn;      /* what the turn would stand at; 0 with a cause */
+        uint32_t n_open, n_unaccepted;
+        bool chosen; /* the lead would be offered to this one */
+} Candidacy;
+
+/* Everything the rules have to say of a lead as it stands. */
+typedef struct Explanation {
+        Subject subject;    /* judged; its facts are the input's profile */
+        Receipts receipts;  /* of every rule that can bear on the lead, those that did not apply as well, with traces */
+        const Route *route; /* would give the lead an owner now; NULL = none, or the lead needs none */
+        const Candidacy *candidates;
+        size_t n_candidates;
+} Explanation;
+/* As decide_look, with whole receipts: a move's says what is missing and who makes it, a fence's until when it is closed, a route's why
+ * it missed or which one came before it. */
+int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Explanation *ret);
+/* What the text of an assignment (Assignment.text) says of those who did not get the lead. */
+int decide_others_of(const char *text, Arena *arena, Candidacy **ret, size_t *ret_n);
+
+/* Something that stands in the way. */
+typedef struct Hurdle {
+        const char *kind; /* from, by, reason, when, broken, needs, fence, resting, final, queue, test, team, route, candidate, turn, held,
+                             owned, points, unless, decay, cap, limit, other_status, earlier, stopped, not_started */
+        const Rule *rule; /* the criterion, fence, route, ... behind it; NULL */
+        const char *text; /* a sentence without its full stop */
+        int64_t until_us; /* when it is gone by itself; TIME_NONE = not known */
+        const Miss *misses;
+        size_t n_misses;
+} Hurdle;
+typedef struct Hurdles {
+        Hurdle *items;
+        size_t n_items, capacity;
+} Hurdles;
+
+/* A move that would lead to a status. */
+typedef struct Way {
+        const Move *move;
+        const Reason *reason; /* NULL = none is needed */
+        const Status *from;   /* where the lead must stand: its own status, or one on the way */
+        const char *by;       /* who makes it: "leadd by itself", "the owner (anna) or the head petra" */
+        bool is_next;         /* leaves the status the lead is in */
+        Hurdles hurdles;      /* none: it can be made now */
+} Way;
+
+#define WHYNOT_WAYS_MAX 64
+
+typedef struct WhyNot {
+        bool is_so;       /* it is as asked already */
+        const char *text; /* the answer in a sentence */
+        Way *ways;        /* of a status: first those from where the lead stands, then those on the way there */
+        size_t n_ways;
+        Hurdles hurdles;
+} WhyNot;
+int decide_whynot_status(RuleSet *rules, const DecideInput *input, const Status *status, Arena *arena, WhyNot *ret);
+int decide_whynot_owner(RuleSet *rules, const DecideInput *input, const Member *member, Arena *arena, WhyNot *ret);
+int decide_whynot_rule(RuleSet *rules, const DecideInput *input, const Rule *rule, Arena *arena, WhyNot *ret);

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * explain: a receipt for every rule that can bear on a lead, in the order in which the phases ask them: junk, segments, scores,
+ * groups and grade (policy's own receipts), then criteria, fences, vetoes, moves, the reason the lead rests for, routes with their
+ * candidates, SLAs. A look decides nothing; each receipt's note says the one thing that decided.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+typedef struct Explaining {
+        Deciding deciding;
+        Decision decision;
+        Explanation *out;
+} Explaining;
+
+/* Takes trace's memory. note may be NULL. */
+static int add(Explaining *explaining, Receipt receipt, Text *trace) {
+        if (trace) {
+                bool any = trace->size > 0;
+                receipt.trace = any ? deciding_keep(&explaining->deciding, trace) : NULL;
+                text_free(trace);
+                if (any && !receipt.trace)
+                        return -ENOMEM;
+        }
+        return receipts_add(&explaining->out->receipts, explaining->deciding.arena, receipt);
+}
+
+/* Does it hold? A broken function is a failed receipt, and no. */
+static int look(Explaining *explaining, const Condition *condition, Receipt *receipt, Text *trace) {
+        const char *note = NULL;
+        bool holds;
+        int r = policy_holds(
+                explaining->deciding.rules, condition, &explaining->deciding.subject, explaining->deciding.arena, &holds, &note, trace);
+
+        receipt->matched = r == 0 && holds;
+        receipt->failed = r == POLICY_E_FAILED;
+        receipt->note = note;
+        return r < 0 ? r : 0;
+}
+
+static int explain_criteria(Explaining *explaining) {
+        const RuleSet *rules = explaining->deciding.rules;
+        int r = 0;
+
+        for (size_t i = 0; i < rules->n_criteria && r == 0; i++) {
+                Receipt receipt = { .rule = &rules->criteria[i].rule };
+                Text trace = { 0 };
+                r = look(explaining, rules->criteria[i].when, &receipt, &trace);
+                if (r == 0)
+                        r = add(explaining, receipt, &trace);
+                text_free(&trace);
+        }
+        return r;
+}
+
+/* ---- fences ---- */
+
+static const char *say_fence(Explaining *explaining, const Fence *fence, bool closed, int64_t opens_us) {
+        char until[TIME_TEXT_SIZE];
+        Text text = { 0 };
+
+        text_append(&text, closed ? "closed" : "open");
+        if (closed && opens_us != TIME_NONE)
+                text_printf(&text, " until %s", time_format_rfc3339(opens_us, until));
+        text_append(&text, closed ? ": keeps the lead out of " : ", before ");
+        for (size_t i = 0; i < fence->n_blocks; i++)
+                text_printf(&text, "%s%s", i > 0 ? " and " : "", fence->blocks[i]->rule.name);
+        return deciding_keep(&explaining->deciding, &text);
+}
+
+static int explain_fences(Explaining *explaining) {
+        const RuleSet *rules = explaining->deciding.rules;
+        int r = 0;
+
+        for (size_t i = 0; i < rules->n_fences && r == 0; i++) {
+                const Fence *fence = &rules->fences[i];
+                Text trace = { 0 };
+                int64_t opens_us;
+                bool closed;
+                r = hurdles_look_fence(&explaining->deciding, fence, &closed, &opens_us, &trace);
+                if (r >= 0) {
+                        Receipt receipt = { .rule = &fence->rule,
+                                .matched = closed,
+                                .failed = r == POLICY_E_FAILED,
+                                .note = say_fence(explaining, fence, closed, opens_us) };
+                        if (closed && opens_us != TIME_NONE &&
+                                (explaining->deciding.subject.next_change_us == TIME_NONE ||
+                                        opens_us < explaining->deciding.subject.next_change_us))
+                                explaining->deciding.subject.next_change_us = opens_us;
+                        r = receipt.note ? add(explaining, receipt, &trace) : -ENOMEM;
+                }
+                text_free(&trace);
+        }
+        return r;
+}
+
+/* ---- moves ---- */
+
+/* "by the owner (anna); with a reason: no_budget, not_now". */
+static void say_move(Explaining *explaining, const Move *move, const Hurdles *hurdles, Text *out) {
+        const Status *to = move->to;
+
+        text_printf(out, "to %s, by ", to ? to->rule.name : "where the reason says");
+        hurdles_say_who(&explaining->deciding, move, explaining->deciding.status, out);
+        for (size_t i = 0; i < move->n_reasons; i++)
+                text_printf(out, "%s%s", i == 0 ? "; with a reason: " : ", ", move->reasons[i]->rule.name);
+        if (hurdles->n_items == 0)
+                text_append(out, move->by == BY_RULES ? "; at the lead's next event" : "; can be made now");
+        for (size_t i = 0; i < hurdles->n_items; i++)
+                text_printf(out, "; %s", hurdles->items[i].text);
+}
+
+static int explain_moves(Explaining *explaining) {
+        Deciding *deciding = &explaining->deciding;
+        const RuleSet *rules = deciding->rules;
+        int r = 0;
+
+        for (size_t i = 0; i < rules->n_moves && r == 0; i++) {
+                const Move *move = &rules->moves[i];
+                Receipt receipt = { .rule = &move->rule };
+                Hurdles hurdles = { 0 };
+                Text trace = { 0 }, text = { 0 };
+                if (!hurdles_move_leaves(move, deciding->status))
+                        continue;
+                r = move->by == BY_RULES ? look(explaining, move->when, &receipt, &trace) : 0;
+                if (r == 0)
+                        r = hurdles_of_move(deciding, move, NULL, &hurdles);
+                if (r == 0) {
+                        receipt.matched = hurdles.n_items == 0 && !receipt.failed;
+                        say_move(explaining, move, &hurdles, &text);
+                        receipt.note = deciding_keep(deciding, &text);
+                        r = receipt.note ? add(explaining, receipt, &trace) : -ENOMEM;
+                }
+                text_free(&text);
+                text_free(&trace);
+        }
+        return r;
+}
+
+static int explain_rest(Explaining *explaining) {
+        char until[TIME_TEXT_SIZE];
+        const Reason *reason;
+        int64_t until_us;
+        bool rests = hurdles_rest(&explaining->deciding, &until_us, &reason);
+
+        if (!reason)
+                return 0;
+        Text text = { 0 };
+        text_printf(&text, "%s%s%s", rests ? "no automatic move" : "the rest is over", rests && until_us != TIME_NONE ? " before " : "",
+                rests && until_us != TIME_NONE ? time_format_rfc3339(until_us, until) : "");
+        if (rests && reason->wake_on) {
+                text_append(&text, ", or after: ");
+                policy_describe(explaining->deciding.rules, reason->wake_on, &text);
+        }
+        Receipt receipt = { .rule = &reason->rule, .matched = rests, .note = deciding_keep(&explaining->deciding, &text) };
+        return receipt.note ? add(explaining, receipt, NULL) : -ENOMEM;
+}
+
+/* ---- routes ---- */
+
+/* "it would be the turn of anna; ben is away until ..." */
+static const char *say_candidates(Explaining *explaining) {
+        const Explanation *out = explaining->out;
+        Text text = { 0 };
+        bool any = false;
+
+        for (size_t i = 0; i < out->n_candidates; i++)
+                if (out->candidates[i].chosen) {
+                        text_printf(&text, "next would be %s", out->candidates[i].member);
+                        any = true;
+                }
+        if (!any)
+                text_append(&text, "nobody can take it");
+        for (size_t i = 0; i < out->n_candidates; i++)
+                if (out->candidates[i].cause)
+                        text_printf(&text, "; %s %s", out->candidates[i].member, out->candidates[i].cause);
+        return deciding_keep(&explaining->deciding, &text);
+}
+
+static int explain_route(Explaining *explaining, const Route *route, Receipt *receipt, Text *trace) {
+        Deciding *deciding = &explaining->deciding;
+        Candidacy *candidates;
+        size_t n;
+        int r;
+
+        if (explaining->out->route) {
+                receipt->note = arena_printf(deciding->arena, "not asked: %s comes first", explaining->out->route->rule.name);
+                return receipt->note ? 0 : -ENOMEM;
+        }
+        r = look(explaining, route->when, receipt, trace);
+        if (r < 0 || !receipt->matched)
+                return r;
+        if (route->account) {
+                r = route_explain_account(deciding, route, &receipt->matched, &receipt->note);
+                if (r == 0 && receipt->matched)
+                        explaining->out->route = route;
+                return r;
+        }
+        r = route_explain_team(deciding, route, &candidates, &n);
+        if (r < 0)
+                return r;
+        explaining->out->route = route;
+        explaining->out->candidates = candidates;
+        explaining->out->n_candidates = n;
+        receipt->note = say_candidates(explaining);
+        return receipt->note ? 0 : -ENOMEM;
+}
+
+static int explain_routes(Explaining *explaining) {
+        const Deciding *deciding = &explaining->deciding;
+        const RuleSet *rules = deciding->rules;
+        const Team *team = deciding->status->team;
+        int r = 0;
+
+        if (team->n_members == 0 || deciding->status->kind == STATUS_FINAL || explaining->decision.after.test)
+                return 0;
+        for (size_t i = 0; i < rules->n_routes && r == 0; i++) {
+                Receipt receipt = { .rule = &rules->routes[i].rule };
+                Text trace = { 0 };
+                if (!rules->routes[i].account && rules->routes[i].team != team)
+                        continue;
+                r = explain_route(explaining, &rules->routes[i], &receipt, &trace);
+                if (r == 0)
+                        r = add(explaining, receipt, &trace);
+                text_free(&trace);
+        }
+        return r;
+}
+
+/* ---- SLAs ---- */
+
+static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first, Receipt *receipt, Text *trace) {
+        const SlaState *state = &explaining->decision.after.sla;
+        Deciding *deciding = &explaining->deciding;
+        char a[TIME_TEXT_SIZE], b[TIME_TEXT_SIZE];
+        bool started = true, stopped = false;
+        int r;
+
+        if (*first) {
+                receipt->note = arena_printf(deciding->arena, "not asked: %s comes first", (*first)->rule.name);
+                return receipt->note ? 0 : -ENOMEM;
+        }
+        r = look(explaining, sla->when, receipt, trace);
+        if (r < 0 || !receipt->matched)
+                return r;
+        *first = sla;
+        if (sla->start_on)
+                r = policy_holds(deciding->rules, sla->start_on, &deciding->subject, deciding->arena, &started, NULL, NULL);
+        if (r >= 0 && sla->stop)
+                r = policy_holds(deciding->rules, sla->stop, &deciding->subject, deciding->arena, &stopped, NULL, NULL);
+        if (r < 0)
+                return r;
+        if (state->rule && base_streq(state->rule, sla->rule.name))
+                receipt->note = arena_printf(deciding->arena, "runs since %s%s%s", time_format_rfc3339(state->start_us, a),
+                        state->due_us != TIME_NONE ? ", due " : "",
+                        state->due_us != TIME_NONE ? time_format_rfc3339(state->due_us, b) : "");
+        else if (stopped)
+                receipt->note = "met";
+        else if (!started)
+                receipt->note = "waits for its start_on";
+        else
+                receipt->note = "applies, and does not run";
+        return receipt->note ? 0 : -ENOMEM;
+}
+
+static int explain_slas(Explaining *explaining) {
+        const RuleSet *rules = explaining->deciding.rules;
+        const Sla *first = NULL;
+        int r = 0;
+
+        for (size_t i = 0; i < rules->n_slas && r == 0; i++) {
+                Receipt receipt = { .rule = &rules->slas[i].rule };
+                Text trace = { 0 };
+                if (rules->slas[i].status != explaining->deciding.status)
+                        continue;
+                r = explain_sla(explaining, &rules->slas[i], &first, &receipt, &trace);
+                if (r == 0)
+                        r = add(explaining, receipt, &trace);
+                text_free(&trace);
+        }
+        return r;
+}
+
+int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Explanation *ret) {
+        Explaining explaining = { .decision = { .after = *input->before, .profile = *input->profile }, .out = ret };
+        int r;
+
+        explaining.deciding = (Deciding){ .rules = rules, .input = input, .arena = arena, .out = &explaining.decision };
+        *ret = (Explanation){ .receipts = { .all = true, .trace = true } };
+        r = deciding_look(&explaining.deciding, &ret->receipts);
+        if (r == 0)
+                r = explain_criteria(&explaining);
+        if (r == 0)
+                r = explain_fences(&explaining);
+        if (r == 0 && explaining.deciding.status)
+                r = explain_moves(&explaining);
+        if (r == 0)
+                r = explain_rest(&explaining);
+        if (r == 0 && explaining.deciding.status)
+                r = explain_routes(&explaining);
+        if (r == 0 && explaining.deciding.status)
+                r = explain_slas(&explaining);
+        if (r < 0)
+                return r;
+        ret->subject = explaining.deciding.subject;
+        /* The subject's facts live in this frame's decision: give back the caller's. */
+        ret->subject.facts = input->profile;
+        return 0;
+}
+
+/* ---- what an assignment said ---- */
+
+/* route.c writes "the turn of anna; ben is away until ...; petra gets leads only as head". */
+int decide_others_of(const char *text, Arena *arena, Candidacy **ret, size_t *ret_n) {
+        size_t n = 0;
+
+        *ret = NULL;
+        *ret_n = 0;
+        for (const char *at = text; at && (at = strstr(at, "; ")); at += 2)
+                n++;
+        if (n == 0)
+                return 0;
+        Candidacy *others = ARENA_ARRAY(arena, Candidacy, n);
+        if (!others)
+                return -ENOMEM;
+        for (const char *at = strstr(text, "; "); at; at = strstr(at, "; ")) {
+                at += 2;
+                size_t size = strcspn(at, " ;");
+                const char *end = strstr(at, "; ");
+                if (at[size] != ' ')
+                        continue;
+                Candidacy *other = &others[*ret_n];
+                other->member = arena_strndup(arena, at, size);
+                other->cause = arena_strndup(arena, at + size + 1, end ? (size_t) (end - at) - size - 1 : strlen(at) - size - 1);
+                other->free_us = TIME_NONE;
+                if (!other->member || !other->cause)
+                        return -ENOMEM;
+                ++*ret_n;
+        }
+        *ret = others;
+        return 0;
+}
