@@ -124,6 +124,20 @@ static int part_junk(Deciding *deciding) {
         return 0;
 }
 
+/* The history is full: the next event will not see the first of them, and idle must not forget it. */
+static void remember_oldest(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        const Activity *oldest = deciding->history;
+
+        if (deciding->n_history <= DECIDE_HISTORY_MAX)
+                return;
+        for (size_t i = 1; i < deciding->n_history; i++)
+                if (deciding->history[i].event < oldest->event)
+                        oldest = &deciding->history[i];
+        if (!oldest->junk && oldest->time_us > after->idle_from_us)
+                after->idle_from_us = oldest->time_us;
+}
+
 /* History is kept oldest first by the events' own times, so that order of delivery never matters. */
 static int make_history(Deciding *deciding, bool with_record) {
         const DecideInput *input = deciding->input;
@@ -148,7 +162,10 @@ static int make_history(Deciding *deciding, bool with_record) {
         if (is_one)
                 deciding->history[deciding->n_history++] = now;
         sort_history(deciding->history, deciding->n_history);
-        return part_junk(deciding);
+        r = part_junk(deciding);
+        if (r == 0 && is_one)
+                remember_oldest(deciding);
+        return r;
 }
 
 /* Of a decision: the rule that called this very event junk, so that each junk event is one hit. Of a look: each rule with what it
@@ -182,8 +199,14 @@ static int receive_junk(Deciding *deciding, Receipts *receipts, bool is_look) {
 
 static void make_subject(Deciding *deciding) {
         const LeadState *state = &deciding->out->after;
-        const char *source = deciding->input->record ? deciding->input->record->source : NULL;
+        const char *source = state->source;
+        int64_t touched_us = state->idle_from_us;
 
+        if (deciding->n_counting > 0 && deciding->history[deciding->n_counting - 1].time_us > touched_us)
+                touched_us = deciding->history[deciding->n_counting - 1].time_us;
+        /* Nobody has done anything yet, or nothing but junk: it has been silent since it is known. */
+        if (touched_us == TIME_NONE)
+                touched_us = state->created_us;
         if (source) {
                 const char *slash = strchr(source, '/');
                 if (slash) {
@@ -202,15 +225,22 @@ static void make_subject(Deciding *deciding) {
                 .owner = state->owner,
                 .created_us = state->created_us,
                 .entered_us = state->entered_us,
-                .touched_us = state->touched_us,
+                .touched_us = touched_us,
                 .prior_grade = state->grade && *state->grade ? state->grade : NULL,
                 .next_change_us = TIME_NONE,
         };
 }
 
-static bool touches(const Record *record) {
-        return record->family == FAMILY_ACTIVITY || record->family == FAMILY_OUTCOME ||
-               (record->family == FAMILY_LEAD && base_streq(record->event, "submitted"));
+/* Of two sources at one instant the greater text, so that the order in which they came does not show. */
+static void take_source(LeadState *after, const Record *record) {
+        bool is_from_outside = record->family == FAMILY_LEAD || record->family == FAMILY_ACTIVITY || record->family == FAMILY_CONSENT ||
+                               record->family == FAMILY_COMPANY;
+
+        if (!is_from_outside || !record->source || !*record->source || record->time_us < after->source_us ||
+                (record->time_us == after->source_us && after->source && strcmp(record->source, after->source) <= 0))
+                return;
+        after->source = record->source;
+        after->source_us = record->time_us;
 }
 
 /* What the lead is before any rule has spoken: the state it had, and the record's facts merged into its profile. */
@@ -230,15 +260,17 @@ static int take_facts(Deciding *deciding) {
                 after->grade = "";
                 after->created_us = record->time_us;
                 after->entered_us = input->now_us;
-                after->touched_us = record->time_us;
+                after->idle_from_us = TIME_NONE;
+                after->source_us = TIME_NONE;
                 after->recycle_us = TIME_NONE;
                 after->sla = (SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE };
                 after->held = (HeldState){ .next_look_us = TIME_NONE };
         }
         if (record->time_us < after->created_us)
                 after->created_us = record->time_us;
-        if (touches(record) && record->time_us > after->touched_us)
-                after->touched_us = record->time_us;
+        if (record->family == FAMILY_OUTCOME && record->time_us > after->idle_from_us)
+                after->idle_from_us = record->time_us;
+        take_source(after, record);
 
         deciding->out->profile = *input->profile;
         if (record->family != FAMILY_TIMER) {

@@ -162,22 +162,27 @@ static int fold_counts(Store *store, const LeadRow *before, const LeadRow *row) 
 }
 
 static int write_lead(Store *store, const LeadRow *before, const LeadRow *row, const LeadState *after) {
-        Ref segments = { 0 };
+        Ref segments = { 0 }, source;
         int r = segments_join(after, &store->segments);
         if (r == 0 && after->n_segments > 0)
                 r = name_ref(store, store->segments.data, STORE_PHRASES_MAX, &segments);
+        if (r == 0)
+                r = name_ref(store, after->source, STORE_NAMES_MAX, &source);
         if (r != 0)
                 return r;
         Arg wake = row->wake_us == TIME_NONE ? ARG_TIME(TIME_NONE) : ARG(row->wake_us - row->created_us);
+        /* No record is older than its lead, so that what is not there is -1. */
+        int64_t idle_from = row->idle_from_us == TIME_NONE ? -1 : row->idle_from_us - row->created_us;
+        int64_t source_at = row->source_us == TIME_NONE ? -1 : row->source_us - row->created_us;
         if (before->id == 0)
                 return sql_run(store, SQL_LEAD_ADD, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version),
                         ARG(row->last_event), ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us),
-                        ARG(row->touched_us - row->created_us), ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade),
-                        ARG(segments), ARG(row->flags), wake, ARG(row->company), ARG(row->profile_event));
+                        ARG(idle_from), ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags),
+                        wake, ARG(row->company), ARG(row->profile_event), ARG(source), ARG(source_at));
         r = sql_run(store, SQL_LEAD_SET, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version), ARG(row->last_event),
-                ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us), ARG(row->touched_us - row->created_us),
-                ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags), wake, ARG(row->company),
-                ARG(row->profile_event), ARG(before->last_event));
+                ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us), ARG(idle_from), ARG(after->fit_mp),
+                ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags), wake, ARG(row->company),
+                ARG(row->profile_event), ARG(before->last_event), ARG(source), ARG(source_at));
         if (r == 0 && sqlite3_changes(store->db) != 1)
                 return -ESTALE;
         return r;
@@ -214,7 +219,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 .profile_event = before->profile_event,
                 .created_us = after->created_us,
                 .entered_us = after->entered_us,
-                .touched_us = after->touched_us,
+                .idle_from_us = after->idle_from_us,
+                .source_us = after->source_us,
                 .wake_us = after->wake_us,
                 .flags = (before->flags & LEAD_HAS_EMAIL) | (has_email ? LEAD_HAS_EMAIL : 0) | (after->unaccepted ? LEAD_UNACCEPTED : 0) |
                          (after->test ? LEAD_TEST : 0) | (after->sla.rule ? LEAD_HAS_SLA : 0) | (after->held.by ? LEAD_HAS_HELD : 0) |

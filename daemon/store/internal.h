@@ -376,7 +376,7 @@ typedef struct LeadRow {
         uint64_t id, version, last_event, moved_event;
         uint64_t profile_event; /* the event whose facts are the whole profile; 0: it has a row of its own, or none */
         uint64_t status, owner, grade, company;
-        int64_t created_us, entered_us, touched_us, wake_us;
+        int64_t created_us, entered_us, idle_from_us, source_us, wake_us;
         unsigned flags;
 } LeadRow;
 int lead_row(Store *store, uint64_t lead, LeadRow *ret); /* STORE_E_NONE */

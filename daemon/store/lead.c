@@ -20,7 +20,7 @@ enum {
         LEAD_MOVED_EVENT,
         LEAD_CREATED,
         LEAD_ENTERED,
-        LEAD_TOUCHED,
+        LEAD_IDLE_FROM,
         LEAD_FIT,
         LEAD_ENGAGEMENT,
         LEAD_GRADE,
@@ -28,11 +28,14 @@ enum {
         LEAD_FLAGS,
         LEAD_WAKE,
         LEAD_COMPANY,
-        LEAD_PROFILE_EVENT
+        LEAD_PROFILE_EVENT,
+        LEAD_SOURCE,
+        LEAD_SOURCE_AT,
 };
 
 static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
         int64_t created_us = sqlite3_column_int64(row, LEAD_CREATED), wake_us = column_time(row, LEAD_WAKE);
+        int64_t idle_from_us = sqlite3_column_int64(row, LEAD_IDLE_FROM), source_us = sqlite3_column_int64(row, LEAD_SOURCE_AT);
         *ret = (LeadRow){
                 .id = lead,
                 .version = column_u64(row, LEAD_VERSION),
@@ -45,7 +48,8 @@ static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
                 .profile_event = column_u64(row, LEAD_PROFILE_EVENT),
                 .created_us = created_us,
                 .entered_us = created_us + sqlite3_column_int64(row, LEAD_ENTERED),
-                .touched_us = created_us + sqlite3_column_int64(row, LEAD_TOUCHED),
+                .idle_from_us = idle_from_us < 0 ? TIME_NONE : created_us + idle_from_us,
+                .source_us = source_us < 0 ? TIME_NONE : created_us + source_us,
                 .wake_us = wake_us == TIME_NONE ? TIME_NONE : created_us + wake_us,
                 .flags = (unsigned) sqlite3_column_int(row, LEAD_FLAGS),
         };
@@ -137,6 +141,8 @@ static void state_init(LeadState *ret) {
                 .grade = "",
                 .recycle_us = TIME_NONE,
                 .wake_us = TIME_NONE,
+                .idle_from_us = TIME_NONE,
+                .source_us = TIME_NONE,
                 .sla = { .due_us = TIME_NONE, .next_due_us = TIME_NONE },
                 .held = { .next_look_us = TIME_NONE },
         };
@@ -154,6 +160,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
                 ret->fit_mp = sqlite3_column_int64(row, LEAD_FIT);
                 ret->engagement_mp = sqlite3_column_int64(row, LEAD_ENGAGEMENT);
                 r = column_ref(store, row, LEAD_SEGMENTS, arena, &segments);
+                if (r == 0)
+                        r = column_ref(store, row, LEAD_SOURCE, arena, &ret->source);
                 if (r != 0)
                         return r;
         }
@@ -161,7 +169,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
         ret->version = ret_row->version;
         ret->created_us = ret_row->created_us;
         ret->entered_us = ret_row->entered_us;
-        ret->touched_us = ret_row->touched_us;
+        ret->idle_from_us = ret_row->idle_from_us;
+        ret->source_us = ret_row->source_us;
         ret->moved_event = ret_row->moved_event;
         ret->wake_us = ret_row->wake_us;
         ret->unaccepted = ret_row->flags & LEAD_UNACCEPTED;

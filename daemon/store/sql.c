@@ -36,7 +36,7 @@ static const char schema_1[] =
         "CREATE TABLE payload(event INTEGER PRIMARY KEY, facts BLOB, subject TEXT, notes BLOB) STRICT;"
         /* 16 bytes idempotency key, then 17 bytes (kind, key) for each identity this event made known */
         "CREATE TABLE key(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, keys BLOB NOT NULL) STRICT;"
-        /* entered, touched and wake count from created */
+        /* entered, touched (idle_from later) and wake count from created */
         "CREATE TABLE lead(id INTEGER PRIMARY KEY, status INTEGER NOT NULL, owner INTEGER NOT NULL, version INTEGER NOT NULL,"
         " last_event INTEGER NOT NULL, moved_event INTEGER NOT NULL, created INTEGER NOT NULL, entered INTEGER NOT NULL,"
         " touched INTEGER NOT NULL, fit INTEGER NOT NULL, engagement INTEGER NOT NULL, grade INTEGER NOT NULL, segments ANY,"
@@ -65,11 +65,33 @@ static const char schema_1[] =
         " created INTEGER NOT NULL, attempts INTEGER NOT NULL, next INTEGER, done INTEGER, error TEXT) STRICT;"
         "CREATE INDEX outbox_pending ON outbox(next) WHERE next IS NOT NULL;";
 
+/* What a junk rule may take back is derived (idle), and what a record from leadd must not change is kept (source). No rule set of
+ * version 1 knew junk: all activities that the history does not reach any more counted. */
+static const char schema_2[] =
+        "ALTER TABLE lead RENAME COLUMN touched TO idle_from;" /* from created; -1 = nothing */
+        "ALTER TABLE lead ADD COLUMN source ANY;"
+        "ALTER TABLE lead ADD COLUMN source_at INTEGER NOT NULL DEFAULT -1;" /* from created */
+        "CREATE TEMP TABLE said(lead INTEGER PRIMARY KEY, at INTEGER NOT NULL, source ANY) STRICT;"
+        "INSERT INTO temp.said SELECT lead, max(at), NULL FROM (SELECT e.lead, e.now - e.age AS at FROM event e LEFT JOIN name n ON"
+        " n.id = e.type WHERE e.lead > 0 AND coalesce(n.text, e.type) GLOB 'outcome.*' UNION ALL SELECT lead, now - age FROM (SELECT lead,"
+        " now, age, row_number() OVER (PARTITION BY lead ORDER BY id DESC) AS place FROM event WHERE lead > 0 AND flags & 256)"
+        " WHERE place > 1000) GROUP BY lead;"
+        "UPDATE lead SET idle_from = coalesce((SELECT at FROM temp.said WHERE temp.said.lead = lead.id) - created, -1);"
+        "DELETE FROM temp.said;"
+        "INSERT INTO temp.said SELECT lead, at, source FROM (SELECT e.lead, e.now - e.age AS at, e.source, row_number() OVER (PARTITION BY"
+        " e.lead ORDER BY e.now - e.age DESC, coalesce(s.text, e.source) DESC) AS place FROM event e LEFT JOIN name n ON n.id = e.type"
+        " LEFT JOIN name s ON s.id = e.source WHERE e.lead > 0 AND NOT coalesce(n.text, e.type) GLOB 'outcome.*' AND NOT"
+        " coalesce(n.text, e.type) GLOB 'timer.*') WHERE place = 1;"
+        "UPDATE lead SET (source, source_at) = (SELECT source, at - created FROM temp.said WHERE temp.said.lead = lead.id)"
+        " WHERE id IN (SELECT lead FROM temp.said);"
+        "DROP TABLE temp.said;";
+
 static const struct {
         int version;
         const char *sql;
 } migrations[] = {
         { 1, schema_1 },
+        { 2, schema_2 },
 };
 
 /* ---- statements ---- */
@@ -121,12 +143,12 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_KEY_ADD] = "INSERT INTO key VALUES(?1, ?2, ?3)",
         [SQL_KEY_GET] = "SELECT lead, keys FROM key WHERE event = ?1",
         [SQL_KEY_ALL] = "SELECT event, keys FROM key ORDER BY event",
-        [SQL_LEAD_ADD] = "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        [SQL_LEAD_ADD] = "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         [SQL_LEAD_SET] = "UPDATE lead SET status = ?2, owner = ?3, version = ?4, last_event = ?5, moved_event = ?6, created = ?7,"
-                         " entered = ?8, touched = ?9, fit = ?10, engagement = ?11, grade = ?12, segments = ?13, flags = ?14, wake = ?15,"
-                         " company = ?16, profile_event = ?17 WHERE id = ?1 AND last_event = ?18",
-        [SQL_LEAD_GET] = "SELECT status, owner, version, last_event, moved_event, created, entered, touched, fit, engagement, grade,"
-                         " segments, flags, wake, company, profile_event FROM lead WHERE id = ?1",
+                         " entered = ?8, idle_from = ?9, fit = ?10, engagement = ?11, grade = ?12, segments = ?13, flags = ?14, wake = ?15,"
+                         " company = ?16, profile_event = ?17, source = ?19, source_at = ?20 WHERE id = ?1 AND last_event = ?18",
+        [SQL_LEAD_GET] = "SELECT status, owner, version, last_event, moved_event, created, entered, idle_from, fit, engagement, grade,"
+                         " segments, flags, wake, company, profile_event, source, source_at FROM lead WHERE id = ?1",
         [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER " ORDER BY l.id DESC",
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
                                " ORDER BY h.lead DESC",
@@ -194,8 +216,9 @@ static const SqlQuery projections[] = {
         { "key", "SELECT event, lead, keys FROM key ORDER BY event", 1 },
         { "lead",
                 "SELECT id, name(status) AS status, name(owner) AS owner, version, last_event, moved_event, created, created + entered AS"
-                " entered, created + touched AS touched, fit, engagement, name(grade) AS grade, name(segments) AS segments, flags,"
-                " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company, profile_event FROM lead "
+                " entered, created + idle_from AS idle_from, fit, engagement, name(grade) AS grade, name(segments) AS segments, flags,"
+                " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company, profile_event, "
+                "name(source) AS source, created + source_at AS source_at FROM lead "
                 "ORDER BY id",
                 1 },
         { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },

@@ -10,6 +10,7 @@
 #include "leadd/record.h"
 
 #define DECIDE_LOOK_DAILY_US US_PER_DAY
+#define DECIDE_HISTORY_MAX 1000 /* newest activities of a lead that rules look at */
 
 /* The running SLA timer of a lead. Due instants are facts fixed when it started. */
 typedef struct SlaState {
@@ -34,7 +35,11 @@ typedef struct LeadState {
         const char *status;
         const char *owner; /* member; NULL = nobody (queue) */
         const char *grade; /* "" = none */
-        int64_t created_us, entered_us, touched_us;
+        int64_t created_us, entered_us;
+        int64_t idle_from_us; /* of what `idle` counts from, what the history does not hold: the newest outcome, and what counted when it
+                                 left the history. What was junk or not then stays so. TIME_NONE = nothing */
+        const char *source;   /* of the newest record from outside, by its own time; NULL */
+        int64_t source_us;    /* its time */
         uint64_t moved_event; /* the event of its last move; 0 = never moved */
         int64_t fit_mp, engagement_mp;
         const char *const *segments; /* names, sorted */
@@ -66,7 +71,7 @@ typedef struct DecideInput {
         uint64_t lead_id;        /* the id the lead has or will get */
         const LeadState *before; /* id 0 = new */
         const Facts *profile;    /* before */
-        const Activity *history; /* before, oldest first; without this record */
+        const Activity *history; /* before: the newest DECIDE_HISTORY_MAX by event; without this record */
         size_t n_history;
         const Record *record;
         const char *actor;      /* "rep:anna", "system:leadd", "integration:forms" */

@@ -397,7 +397,7 @@ typedef struct Activity {
 typedef struct Subject {
         int64_t now_us;
         const Facts *facts;      /* the profile */
-        const char *source;      /* of the newest record, up to the slash */
+        const char *source;      /* of the newest record from outside, up to the slash */
         const char *lead_id;     /* "L-42" */
         const Activity *history; /* oldest first, without junk: whatever looks at it need not ask */
         size_t n_history;

@@ -12,8 +12,8 @@
 #include "leadd/record.h"
 #include "leadd/spool.h"
 
-#define STORE_SCHEMA_VERSION 1
-#define STORE_HISTORY_MAX 1000      /* newest activities of a lead that rules look at */
+#define STORE_SCHEMA_VERSION 2
+#define STORE_HISTORY_MAX DECIDE_HISTORY_MAX
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
 
 typedef struct Store Store;

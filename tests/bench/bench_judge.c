@@ -286,7 +286,6 @@ static int make_lead(Lead *lead) {
                 .grade = "C3",
                 .created_us = lead->history[0].time_us,
                 .entered_us = lead->history[0].time_us,
-                .touched_us = lead->history[N_ACTIVITIES - 1].time_us,
                 .recycle_us = TIME_NONE,
                 .wake_us = TIME_NONE,
                 .sla = { .due_us = TIME_NONE, .next_due_us = TIME_NONE },
@@ -324,7 +323,7 @@ static Subject subject_of(const RuleSet *rules, const Lead *lead, int turn) {
                 .status = rules->initial,
                 .created_us = lead->state.created_us,
                 .entered_us = lead->state.entered_us,
-                .touched_us = lead->state.touched_us,
+                .touched_us = lead->history[N_ACTIVITIES - 1].time_us,
                 .prior_grade = "C3" };
 }
 

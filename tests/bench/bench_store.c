@@ -93,7 +93,8 @@ static int judge(Store *store, const Record *record, Arena *arena) {
                 decision.after.grade = "B4";
                 decision.after.created_us = decision.after.entered_us = NOW;
         }
-        decision.after.touched_us = NOW;
+        decision.after.idle_from_us = TIME_NONE;
+        decision.after.source_us = TIME_NONE;
         decision.after.engagement_mp += 8000;
         decision.after.version++;
         decision.after.wake_us = NOW + (int64_t) random_below(30 * US_PER_DAY);

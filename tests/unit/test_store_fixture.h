@@ -269,11 +269,13 @@ static inline Done step(Fixture *f, const Step *step) {
         done.lead = !has_lead ? 0 : decision.is_new ? store_next_lead(f->store) : lead;
         after.id = done.lead;
         after.version++;
-        after.touched_us = now_us;
         if (decision.is_new) {
                 after.created_us = after.entered_us = now_us;
                 after.status = "inquiry";
         }
+        /* Nothing is older than its lead: a clock that went back says nothing. */
+        after.idle_from_us = after.source_us = now_us >= after.created_us ? now_us : TIME_NONE;
+        after.source = now_us >= after.created_us ? record->source : NULL;
         if (step->status && (!after.status || strcmp(step->status, after.status) != 0)) {
                 decision.moves = ARENA_NEW(f->arena, MoveMade);
                 decision.moves[0] =
@@ -378,7 +380,9 @@ static inline void same_state(const LeadState *got, const LeadState *want) {
         same_text(got->grade, want->grade);
         same(got->created_us, want->created_us);
         same(got->entered_us, want->entered_us);
-        same(got->touched_us, want->touched_us);
+        same(got->idle_from_us, want->idle_from_us);
+        same_text(got->source, want->source);
+        same(got->source_us, want->source_us);
         same(got->moved_event, want->moved_event);
         same(got->fit_mp, want->fit_mp);
         same(got->engagement_mp, want->engagement_mp);

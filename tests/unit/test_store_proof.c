@@ -83,7 +83,9 @@ static void planted_difference__in_any_projection__is_found_and_named(void **sta
                 { "UPDATE lead SET last_event = 1 WHERE id = 2", "lead 2: last_event: 4 / 1\n" },
                 { "UPDATE lead SET moved_event = 0 WHERE id = 1", "lead 1: moved_event: 1 / 0\n" },
                 { "UPDATE lead SET entered = entered + 1 WHERE id = 1", "lead 1: entered: 1772712000000000 / 1772712000000001\n" },
-                { "UPDATE lead SET touched = touched + 1 WHERE id = 1", "lead 1: touched: 1772712000000000 / 1772712000000001\n" },
+                { "UPDATE lead SET idle_from = idle_from + 1 WHERE id = 1", "lead 1: idle_from: 1772712000000000 / 1772712000000001\n" },
+                { "UPDATE lead SET source = NULL WHERE id = 1", "lead 1: source: 5 bytes / nothing\n" },
+                { "UPDATE lead SET source_at = source_at + 1 WHERE id = 1", "lead 1: source_at: 1772712000000000 / 1772712000000001\n" },
                 { "UPDATE lead SET fit = fit + 1 WHERE id = 1", "lead 1: fit: 3000 / 3001\n" },
                 { "UPDATE lead SET engagement = 0 WHERE id = 1", "lead 1: engagement: -500 / 0\n" },
                 { "UPDATE lead SET grade = 0 WHERE id = 1", "lead 1: grade: 2 bytes / nothing\n" },
@@ -225,7 +227,9 @@ static int on_replay(const StoredEvent *event, void *userdata) {
                         decision.after.status = "inquiry";
                         decision.after.created_us = decision.after.entered_us = event->now_us;
                 }
-                decision.after.touched_us = event->now_us;
+                decision.after.idle_from_us = event->now_us;
+                decision.after.source = event->source;
+                decision.after.source_us = event->now_us;
                 decision.after.fit_mp += 1500;
                 decision.after.engagement_mp -= 250;
                 decision.after.version++;
