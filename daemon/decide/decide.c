@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * decide: drives one event through its phases, always in the same order:
- * facts -> segments, scores, grade -> the person's or the timer's move -> automatic moves
+ * facts -> segments, scores, grade -> the person's or the timer's move -> a veto -> automatic moves
  * -> routing -> SLA timers -> effects. A phase reads earlier phases only.
  *
  * Invariants: a refused decision changes nothing; an accepted one says everything
@@ -263,7 +263,7 @@ static int take_facts(Deciding *deciding) {
                 after->idle_from_us = TIME_NONE;
                 after->source_us = TIME_NONE;
                 after->recycle_us = TIME_NONE;
-                after->sla = (SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE };
+                after->sla = SLA_STATE_NONE;
                 after->held = (HeldState){ .next_look_us = TIME_NONE };
         }
         if (record->time_us < after->created_us)
@@ -415,12 +415,12 @@ static void note_freed(Deciding *deciding) {
 }
 
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
-        Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = ret };
+        Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = ret, .fence_opens_us = TIME_NONE };
         const Record *record = input->record;
         int r;
 
-        *ret = (Decision){ .after = { .grade = "", .recycle_us = TIME_NONE, .wake_us = TIME_NONE } };
-        ret->after.sla.due_us = ret->after.sla.next_due_us = ret->after.held.next_look_us = TIME_NONE;
+        *ret = (Decision){ .after = { .grade = "", .recycle_us = TIME_NONE, .wake_us = TIME_NONE, .sla = SLA_STATE_NONE } };
+        ret->after.held.next_look_us = TIME_NONE;
 
         if (has_no_lead(record))
                 return decide_without_lead(&deciding);
@@ -449,6 +449,9 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
                 return r < 0 ? r : summarise_scores(&deciding);
         }
         drop_lost_owner(&deciding);
+        r = fences_wake(&deciding);
+        if (r < 0)
+                return r;
 
         if (record->family == FAMILY_OUTCOME) {
                 if (base_streq(record->event, "assign"))
@@ -464,6 +467,9 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
                 if (r < 0)
                         return r;
         }
+        r = moves_veto(&deciding);
+        if (r < 0)
+                return r;
         r = moves_automatic(&deciding);
         if (r < 0)
                 return r;
@@ -472,7 +478,7 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
         bool wants_owner =
                 deciding.status->team->n_members > 0 && deciding.status->kind != STATUS_FINAL && !deciding.owner && !ret->after.test;
         if (deciding.team_changed || wants_owner) {
-                r = route_lead(&deciding, NULL);
+                r = route_lead(&deciding, false);
                 if (r < 0)
                         return r;
         }
@@ -520,11 +526,23 @@ static int explain_condition(Deciding *deciding, Receipts *receipts, const Rule 
         return receipts_add(receipts, deciding->arena, receipt);
 }
 
-static bool leaves_status(const Move *move, const Status *status) {
-        for (size_t i = 0; i < move->n_from; i++)
-                if (move->from[i] == status)
-                        return true;
-        return false;
+/* A fence has matched when it is closed. */
+static int explain_fence(Deciding *deciding, Receipts *receipts, const Fence *fence) {
+        Text trace = { 0 };
+        bool closed;
+        int64_t opens_us;
+        int r = fence_is_closed(deciding, fence, &closed, &opens_us, receipts->trace ? &trace : NULL);
+
+        Receipt receipt = { .rule = &fence->rule, .matched = closed, .failed = r == POLICY_E_FAILED };
+        if (r >= 0 && trace.size > 0)
+                receipt.trace = arena_strndup(deciding->arena, trace.data, trace.size);
+        text_free(&trace);
+        if (r < 0 || (!receipt.matched && !receipt.failed && !receipts->all))
+                return r < 0 ? r : 0;
+        if (closed && opens_us != TIME_NONE &&
+                (deciding->subject.next_change_us == TIME_NONE || opens_us < deciding->subject.next_change_us))
+                deciding->subject.next_change_us = opens_us;
+        return receipts_add(receipts, deciding->arena, receipt);
 }
 
 int deciding_look(Deciding *deciding, Receipts *receipts) {
@@ -539,7 +557,9 @@ int deciding_look(Deciding *deciding, Receipts *receipts) {
         make_subject(deciding);
         if (!deciding->subject.lead_id)
                 return -ENOMEM;
-        r = receive_junk(deciding, receipts, true);
+        r = fences_wake(deciding); /* as the next event would find them */
+        if (r == 0)
+                r = receive_junk(deciding, receipts, true);
         if (r < 0)
                 return r;
         return policy_judge(deciding->rules, &deciding->subject, deciding->arena, receipts);
@@ -556,10 +576,9 @@ int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject 
         for (size_t i = 0; i < rules->n_criteria && r >= 0; i++)
                 r = explain_condition(&deciding, receipts, &rules->criteria[i].rule, rules->criteria[i].when, false);
         for (size_t i = 0; i < rules->n_fences && r >= 0; i++)
-                if (rules->fences[i].when)
-                        r = explain_condition(&deciding, receipts, &rules->fences[i].rule, rules->fences[i].when, false);
+                r = explain_fence(&deciding, receipts, &rules->fences[i]);
         for (size_t i = 0; i < rules->n_moves && r >= 0; i++)
-                if (rules->moves[i].by == BY_RULES && deciding.status && leaves_status(&rules->moves[i], deciding.status))
+                if (rules->moves[i].by == BY_RULES && deciding.status && moves_leave(&rules->moves[i], deciding.status))
                         r = explain_condition(&deciding, receipts, &rules->moves[i].rule, rules->moves[i].when, false);
         for (size_t i = 0; i < rules->n_routes && r >= 0; i++)
                 if (deciding.status && rules->routes[i].team == deciding.status->team)

@@ -79,7 +79,7 @@ static int explain_fences(Explaining *explaining) {
                 Text trace = { 0 };
                 int64_t opens_us;
                 bool closed;
-                r = hurdles_look_fence(&explaining->deciding, fence, &closed, &opens_us, &trace);
+                r = fence_is_closed(&explaining->deciding, fence, &closed, &opens_us, &trace);
                 if (r >= 0) {
                         Receipt receipt = { .rule = &fence->rule,
                                 .matched = closed,
@@ -122,7 +122,7 @@ static int explain_moves(Explaining *explaining) {
                 Receipt receipt = { .rule = &move->rule };
                 Hurdles hurdles = { 0 };
                 Text trace = { 0 }, text = { 0 };
-                if (!hurdles_move_leaves(move, deciding->status))
+                if (!moves_leave(move, deciding->status))
                         continue;
                 r = move->by == BY_RULES ? look(explaining, move->when, &receipt, &trace) : 0;
                 if (r == 0)

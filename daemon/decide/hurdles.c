@@ -70,13 +70,6 @@ int hurdles_of_condition(Deciding *deciding, Hurdles *hurdles, const char *kind,
                         .n_misses = misses.n_items });
 }
 
-bool hurdles_move_leaves(const Move *move, const Status *status) {
-        for (size_t i = 0; i < move->n_from; i++)
-                if (move->from[i] == status)
-                        return true;
-        return false;
-}
-
 const Criterion *hurdles_find_criterion(const RuleSet *rules, const char *name) {
         for (size_t i = 0; name && i < rules->n_criteria; i++)
                 if (base_streq(rules->criteria[i].rule.name, name))
@@ -101,17 +94,6 @@ static int add_needs(Deciding *deciding, const Need *needs, size_t n, Hurdles *h
         return 0;
 }
 
-int hurdles_look_fence(Deciding *deciding, const Fence *fence, bool *ret_closed, int64_t *ret_opens_us, Text *trace) {
-        *ret_closed = false;
-        *ret_opens_us = TIME_NONE;
-        if (!fence->when)
-                return 0;
-        int r = policy_holds(deciding->rules, fence->when, &deciding->subject, deciding->arena, ret_closed, NULL, trace);
-        if (r == POLICY_E_FAILED)
-                *ret_closed = true;
-        return r;
-}
-
 static bool blocks(const Fence *fence, const Status *status) {
         for (size_t i = 0; i < fence->n_blocks; i++)
                 if (fence->blocks[i] == status)
@@ -128,7 +110,7 @@ static int add_fences(Deciding *deciding, const Status *to, Hurdles *hurdles) {
                 bool closed;
                 if (!blocks(fence, to))
                         continue;
-                int r = hurdles_look_fence(deciding, fence, &closed, &opens_us, NULL);
+                int r = fence_is_closed(deciding, fence, &closed, &opens_us, NULL);
                 if (r < 0)
                         return r;
                 if (!closed)
@@ -161,6 +143,9 @@ bool hurdles_rest(const Deciding *deciding, int64_t *ret_until_us, const Reason 
 
         *ret_reason = state->recycle_reason ? policy_reason(deciding->rules, state->recycle_reason) : NULL;
         *ret_until_us = state->recycle_us == RECYCLE_UNTIL_WOKEN ? TIME_NONE : state->recycle_us;
+        const ReasonUse *use = state->recycle_reason ? fences_find_use(state, state->recycle_reason) : NULL;
+        if (use && use->woken)
+                return false; /* the next event ends it */
         return state->recycle_us != TIME_NONE && (state->recycle_us == RECYCLE_UNTIL_WOKEN || state->recycle_us > deciding->input->now_us);
 }
 
@@ -187,7 +172,7 @@ static int add_rest(Deciding *deciding, Hurdles *hurdles) {
 
 int hurdles_of_move(Deciding *deciding, const Move *move, const Reason *reason, Hurdles *hurdles) {
         const Status *to = move->to ? move->to : reason ? reason->to : NULL;
-        bool leaves = hurdles_move_leaves(move, deciding->status);
+        bool leaves = moves_leave(move, deciding->status);
         int r = 0;
 
         if (move->by == BY_RULES && leaves)

@@ -2,8 +2,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * decide, inside: the state of one decision while its phases run.
- * decide.c drives the phases, moves.c changes the status, route.c finds an owner,
- * timers.c starts and fires SLA steps, effects.c says what the world is told.
+ * decide.c drives the phases, moves.c changes the status by people and SLAs, automatic.c by the
+ * rules themselves, fences.c keeps it from changing, route.c finds an owner, timers.c starts and
+ * fires SLA steps, effects.c says what the world is told.
  */
 #include "leadd/decide.h"
 
@@ -23,13 +24,15 @@ typedef struct Deciding {
         size_t n_counting; /* without the junk */
         const Status *status;                        /* where the lead stands now */
         const Member *owner;                         /* NULL = nobody */
-        const Status *visited[POLICY_CHAIN_MAX + 2]; /* statuses left in this event */
+        const Status *visited[POLICY_CHAIN_MAX + 2]; /* statuses left in this event: by a person or SLA, a veto, a chain */
         size_t n_visited;
         bool entered;      /* a status was entered (or restarted) in this event */
         bool team_changed; /* ... of another team: a hand-off */
         bool owner_changed;
-        bool reassigned;       /* by an SLA step that had a candidate: the timer restarts */
-        const char *fired_sla; /* the SLA whose step fired in this event */
+        bool reassigned;        /* by an SLA step that had a candidate: the timer restarts */
+        const char *fired_sla;  /* the SLA whose step fired in this event */
+        bool vetoed;            /* the lead is where a veto that matched wants it */
+        int64_t fence_opens_us; /* when a fence opens that alone keeps an automatic move from happening; TIME_NONE */
 } Deciding;
 
 /* Refuses: nothing else of the decision counts. Returns 0, or -ENOMEM. */
@@ -41,15 +44,39 @@ int deciding_summarise(Deciding *deciding, const char *format, ...) _printf_(2, 
 /* moves.c */
 int moves_by_person(Deciding *deciding);
 int moves_assign(Deciding *deciding);
-int moves_automatic(Deciding *deciding);
 /* The move of an SLA step: exempt from `by` and a reason's needs, not from fences. */
 int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason);
-/* The first fence that closes the status, NULL = open. */
-int moves_find_fence(Deciding *deciding, const Status *to, const Fence **ret, Text *trace);
+bool moves_leave(const Move *move, const Status *status);
+/* What of the needs is not met, in words, joined by "; " after what *ret holds; it stays as it is (NULL) when all are. */
+int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret);
+/* Carries a checked move out. name: the move's or the score's that vetoed. */
+int moves_carry_out(
+        Deciding *deciding, const char *name, const Status *to, bool restart, const Reason *reason, const char *by, const char *note);
+
+/* automatic.c */
+int moves_veto(Deciding *deciding);
+int moves_automatic(Deciding *deciding);
+
+/* fences.c */
+/* The first fence that closes the status, NULL = open; *ret_opens_us: when it opens by itself, TIME_NONE = not known. trace (may be
+ * NULL): what each fence before the status was found to be. */
+int moves_find_fence(Deciding *deciding, const Status *to, const Fence **ret, int64_t *ret_opens_us, Text *trace);
+/* Is this one closed to the lead as it stands? POLICY_E_FAILED: its condition broke, and it is closed. */
+int fence_is_closed(Deciding *deciding, const Fence *fence, bool *ret, int64_t *ret_opens_us, Text *trace);
+/* The lead moves by itself when the fence opens. */
+void fences_arm(Deciding *deciding, int64_t opens_us);
+int fences_note_reason(Deciding *deciding, const Reason *reason);
+const ReasonUse *fences_find_use(const LeadState *state, const char *reason);
+/* Marks the uses whose signal has come. */
+int fences_wake(Deciding *deciding);
+/* Did an activity match the reason's wake_on that arrived after the event and is not older than the instant? */
+int fences_find_signal(Deciding *deciding, const Reason *reason, uint64_t event, int64_t at_us, bool *ret);
 
 /* route.c */
-/* Finds an owner in the team of the present status. except: not this one (an SLA reassigns). */
-int route_lead(Deciding *deciding, const Member *except);
+/* Finds an owner in the team of the present status. again: an SLA takes it from the one who has it. */
+int route_lead(Deciding *deciding, bool again);
+/* The owner's turn is given back: the lead came by one and was not worth it. */
+int route_give_back(Deciding *deciding);
 void deciding_set_owner(Deciding *deciding, const Member *owner, const char *route, const char *text);
 
 /* timers.c */
@@ -83,11 +110,8 @@ int hurdles_of_condition(Deciding *deciding, Hurdles *hurdles, const char *kind,
 /* What keeps the move, with the reason (NULL), from being made from where the lead stands, apart from who makes it. Of a move that
  * starts elsewhere: apart from `from` and rest as well. */
 int hurdles_of_move(Deciding *deciding, const Move *move, const Reason *reason, Hurdles *hurdles);
-/* Is this fence closed to the lead? */
-int hurdles_look_fence(Deciding *deciding, const Fence *fence, bool *ret_closed, int64_t *ret_opens_us, Text *trace);
 /* Does the lead rest, and until when (TIME_NONE: until its signal)? */
 bool hurdles_rest(const Deciding *deciding, int64_t *ret_until_us, const Reason **ret_reason);
-bool hurdles_move_leaves(const Move *move, const Status *status);
 /* "leadd by itself", "the owner (anna) or the head petra", "anybody in sales". */
 void hurdles_say_who(const Deciding *deciding, const Move *move, const Status *from, Text *out);
 const Criterion *hurdles_find_criterion(const RuleSet *rules, const char *name);

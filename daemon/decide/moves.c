@@ -25,53 +25,46 @@ static ActorKind actor_parse(const char *actor, const char **ret_name) {
 
 static bool is_member_of(const Member *member, const Team *team) { return member && member->team == team; }
 
-static bool leaves(const Move *move, const Status *status) {
+bool moves_leave(const Move *move, const Status *status) {
         for (size_t i = 0; i < move->n_from; i++)
                 if (move->from[i] == status)
                         return true;
         return false;
 }
 
-int moves_find_fence(Deciding *deciding, const Status *to, const Fence **ret, Text *trace) {
-        const RuleSet *rules = deciding->rules;
+/* "REACHABLE (a phone number or an e-mail)"; a bare condition in words. */
+static int describe_need(Deciding *deciding, const Need *need, const char **ret) {
+        Text text = { 0 };
 
-        *ret = NULL;
-        for (size_t i = 0; i < rules->n_fences; i++) {
-                const Fence *fence = &rules->fences[i];
-                bool blocks = false, holds = false;
-                for (size_t k = 0; k < fence->n_blocks; k++)
-                        blocks |= fence->blocks[k] == to;
-                if (!blocks || !fence->when)
-                        continue;
-                int r = policy_holds(deciding->rules, fence->when, &deciding->subject, deciding->arena, &holds, NULL, trace);
-                if (r < 0)
-                        return r;
-                /* A fence that cannot be judged stays closed: the safe side of a fence is shut. */
-                if (holds || r == POLICY_E_FAILED) {
-                        *ret = fence;
-                        return 0;
-                }
-        }
-        return 0;
+        if (need->name) {
+                const char *doc = NULL;
+                for (size_t i = 0; i < deciding->rules->n_criteria; i++)
+                        if (base_streq(deciding->rules->criteria[i].rule.name, need->name))
+                                doc = deciding->rules->criteria[i].rule.doc;
+                text_printf(&text, doc && *doc ? "%s (%s)" : "%s", need->name, doc);
+        } else
+                policy_describe(deciding->rules, need->condition, &text);
+        *ret = text.error ? NULL : arena_strndup(deciding->arena, text.data ? text.data : "", text.size);
+        text_free(&text);
+        return *ret ? 0 : -ENOMEM;
 }
 
-/* Names of needs that are not met, joined by ", "; NULL when all are. */
-static int find_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret) {
-        const char *missing = NULL;
-
+int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret) {
         for (size_t i = 0; i < n_needs; i++) {
+                const char *text;
                 bool holds = false;
                 int r = policy_holds(deciding->rules, needs[i].condition, &deciding->subject, deciding->arena, &holds, NULL, NULL);
                 if (r < 0)
                         return r;
                 if (holds)
                         continue;
-                const char *name = needs[i].name ? needs[i].name : "a condition of the rule";
-                missing = missing ? arena_printf(deciding->arena, "%s, %s", missing, name) : name;
-                if (!missing)
+                r = describe_need(deciding, &needs[i], &text);
+                if (r < 0)
+                        return r;
+                *ret = *ret ? arena_printf(deciding->arena, "%s; %s", *ret, text) : text;
+                if (!*ret)
                         return -ENOMEM;
         }
-        *ret = missing;
         return 0;
 }
 
@@ -87,13 +80,14 @@ static int add_move(Deciding *deciding, MoveMade made) {
         return 0;
 }
 
-/* Carries a checked move out: status, owner's acceptance, recycle, and what "since the last move" means from here on. */
-static int carry_out(Deciding *deciding, const Move *move, const Status *to, const Reason *reason, const char *by, const char *note) {
+/* Status, the owner's turn, recycle, and what "since the last move" means from here on. */
+int moves_carry_out(
+        Deciding *deciding, const char *name, const Status *to, bool restart, const Reason *reason, const char *by, const char *note) {
         LeadState *after = &deciding->out->after;
         const Status *from = deciding->status;
         int r;
 
-        r = add_move(deciding, (MoveMade){ .move = move->rule.name,
+        r = add_move(deciding, (MoveMade){ .move = name,
                                        .from = from->rule.name,
                                        .to = to->rule.name,
                                        .by = by,
@@ -101,8 +95,8 @@ static int carry_out(Deciding *deciding, const Move *move, const Status *to, con
                                        .note = note });
         if (r < 0)
                 return r;
-        r = to == from ? deciding_summarise(deciding, "%s by %s", move->rule.name, by)
-                       : deciding_summarise(deciding, "%s -> %s (%s by %s%s%s)", from->rule.name, to->rule.name, move->rule.name, by,
+        r = to == from ? deciding_summarise(deciding, "%s by %s", name, by)
+                       : deciding_summarise(deciding, "%s -> %s (%s by %s%s%s)", from->rule.name, to->rule.name, name, by,
                                  reason ? ", " : "", reason ? reason->rule.name : "");
         if (r < 0)
                 return r;
@@ -110,7 +104,17 @@ static int carry_out(Deciding *deciding, const Move *move, const Status *to, con
         after->moved_event = deciding->input->event_id;
         for (size_t i = 0; i < deciding->n_history; i++)
                 deciding->history[i].after_move = false;
-        if (to == from && !move->restart)
+        if (reason) {
+                r = fences_note_reason(deciding, reason);
+                if (r < 0)
+                        return r;
+                if (reason->credit) {
+                        r = route_give_back(deciding);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        if (to == from && !restart)
                 return 0;
 
         deciding->visited[deciding->n_visited++] = from;
@@ -118,14 +122,18 @@ static int carry_out(Deciding *deciding, const Move *move, const Status *to, con
         deciding->entered = true;
         after->status = to->rule.name;
         after->entered_us = deciding->subject.entered_us = deciding->input->now_us;
-        after->sla = (SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE };
+        after->sla = SLA_STATE_NONE;
         after->held = (HeldState){ .next_look_us = TIME_NONE };
         after->recycle_us = TIME_NONE;
         after->recycle_reason = NULL;
         if (to->team != from->team) {
                 deciding->team_changed = true;
-                deciding_set_owner(deciding, NULL, move->rule.name, NULL);
+                deciding_set_owner(deciding, NULL, name, NULL);
                 after->unaccepted = false;
+                if (after->n_expired > 0)
+                        deciding->out->expired_changed = true;
+                after->expired = NULL; /* another hand-off: everybody may have it */
+                after->n_expired = 0;
         }
         if (to->kind == STATUS_FINAL)
                 after->unaccepted = false; /* nothing is left to accept */
@@ -182,7 +190,7 @@ static int check_by(Deciding *deciding, const Move *move, bool *ret_owner_acts) 
         return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the rules, not by people", move->rule.name);
 }
 
-static int check_reason(Deciding *deciding, const Move *move, const char *name, const char *note, const Reason **ret) {
+static int check_reason(Deciding *deciding, const Move *move, const char *name, const Reason **ret) {
         const char *candidates[64];
         size_t n = 0;
 
@@ -208,9 +216,37 @@ static int check_reason(Deciding *deciding, const Move *move, const char *name, 
                 return deciding_refuse(deciding, "unknown_reason", "\"%s\" has no reason \"%s\"%s%s%s", move->rule.name, name,
                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
-        if ((*ret)->note_required && (!note || !*note))
-                return deciding_refuse(deciding, "note_required", "the reason \"%s\" needs a note", name);
         return 0;
+}
+
+/* Everything that is missing is named at once: nobody should have to ask three times. */
+static int check_needs(Deciding *deciding, const Move *move, const Reason *reason, const Status *to, const char *note) {
+        bool needs_note = reason && reason->note_required && (!note || !*note);
+        const char *missing = NULL, *closed = "", *code = needs_note ? "note_required" : "needs";
+        const Fence *fence = NULL;
+        char until[TIME_TEXT_SIZE];
+        int64_t opens_us;
+        int r;
+
+        if (needs_note)
+                missing = "a note";
+        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing);
+        if (r >= 0 && reason)
+                r = moves_add_missing(deciding, reason->needs, reason->n_needs, &missing);
+        if (r >= 0 && to != deciding->status)
+                r = moves_find_fence(deciding, to, &fence, &opens_us, NULL);
+        if (r < 0)
+                return r;
+        if (fence)
+                closed = arena_printf(deciding->arena, "the fence %s keeps the lead out of \"%s\"%s%s%s%s", fence->rule.name, to->rule.name,
+                        opens_us != TIME_NONE ? " until " : "", opens_us != TIME_NONE ? time_format_rfc3339(opens_us, until) : "",
+                        fence->rule.doc ? ": " : "", fence->rule.doc ? fence->rule.doc : "");
+        if (!closed)
+                return -ENOMEM;
+        if (missing)
+                return deciding_refuse(deciding, code, "\"%s\"%s%s%s is missing: %s%s%s", move->rule.name, reason ? " with reason \"" : "",
+                        reason ? reason->rule.name : "", reason ? "\"" : "", missing, fence ? "; and " : "", closed);
+        return fence ? deciding_refuse(deciding, "fence", "%s", closed) : 0;
 }
 
 int moves_by_person(Deciding *deciding) {
@@ -220,8 +256,6 @@ int moves_by_person(Deciding *deciding) {
         const char *note = facts_text(&record->facts, FIELD_OUTCOME_NOTE);
         const Move *move = NULL, *named = NULL;
         const Reason *reason = NULL;
-        const Fence *fence;
-        const char *missing;
         bool owner_acts;
         int r;
 
@@ -234,7 +268,7 @@ int moves_by_person(Deciding *deciding) {
                 if (!is_named)
                         continue;
                 named = named ? named : candidate;
-                if (leaves(candidate, deciding->status))
+                if (moves_leave(candidate, deciding->status))
                         move = candidate;
         }
         if (!named) {
@@ -256,34 +290,18 @@ int moves_by_person(Deciding *deciding) {
         r = check_by(deciding, move, &owner_acts);
         if (r < 0 || deciding->out->refused)
                 return r;
-        r = check_reason(deciding, move, reason_name, note, &reason);
+        r = check_reason(deciding, move, reason_name, &reason);
         if (r < 0 || deciding->out->refused)
                 return r;
         const Status *to = move->to ? move->to : reason ? reason->to : NULL;
         if (!to)
                 return deciding_refuse(deciding, "reason_required", "\"%s\" needs a reason that says where the lead goes", move->rule.name);
-        r = find_missing(deciding, move->needs, move->n_needs, &missing);
-        if (r < 0)
+        r = check_needs(deciding, move, reason, to, note);
+        if (r < 0 || deciding->out->refused)
                 return r;
-        if (!missing && reason) {
-                r = find_missing(deciding, reason->needs, reason->n_needs, &missing);
-                if (r < 0)
-                        return r;
-        }
-        if (missing)
-                return deciding_refuse(deciding, "needs", "\"%s\"%s%s%s is missing: %s", move->rule.name, reason ? " with reason \"" : "",
-                        reason ? reason->rule.name : "", reason ? "\"" : "", missing);
-        if (to != deciding->status) {
-                r = moves_find_fence(deciding, to, &fence, NULL);
-                if (r < 0)
-                        return r;
-                if (fence)
-                        return deciding_refuse(deciding, "fence", "the fence %s keeps the lead out of \"%s\"%s%s", fence->rule.name,
-                                to->rule.name, fence->rule.doc ? ": " : "", fence->rule.doc ? fence->rule.doc : "");
-        }
         if (owner_acts)
                 deciding->out->after.unaccepted = false;
-        return carry_out(deciding, move, to, reason, deciding->input->actor, note);
+        return moves_carry_out(deciding, move->rule.name, to, move->restart, reason, deciding->input->actor, note);
 }
 
 int moves_assign(Deciding *deciding) {
@@ -322,106 +340,18 @@ int moves_assign(Deciding *deciding) {
 int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason) {
         const Status *to = move->to ? move->to : reason ? reason->to : NULL;
         const Fence *fence;
+        int64_t opens_us;
         int r;
 
-        if (!to || !leaves(move, deciding->status))
+        if (!to || !moves_leave(move, deciding->status))
                 return deciding_summarise(
                         deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
-        r = moves_find_fence(deciding, to, &fence, NULL);
+        r = moves_find_fence(deciding, to, &fence, &opens_us, NULL);
         if (r < 0)
                 return r;
         if (fence)
                 return deciding_summarise(
                         deciding, "%s: %s is kept out of %s by %s", sla->rule.name, move->rule.name, to->rule.name, fence->rule.name);
         const char *by = arena_printf(deciding->arena, "sla:%s", sla->rule.name);
-        return by ? carry_out(deciding, move, to, reason, by, NULL) : -ENOMEM;
-}
-
-/* ---- moves of the rules ---- */
-
-static bool was_left(const Deciding *deciding, const Status *status) {
-        for (size_t i = 0; i < deciding->n_visited; i++)
-                if (deciding->visited[i] == status)
-                        return true;
-        return false;
-}
-
-/* After a hand-back no automatic move leaves the status until the date, or until the signal its reason waits for. */
-static int is_resting(Deciding *deciding, bool *ret) {
-        LeadState *after = &deciding->out->after;
-
-        *ret = false;
-        if (after->recycle_us == TIME_NONE)
-                return 0;
-        bool open = after->recycle_us != RECYCLE_UNTIL_WOKEN && deciding->input->now_us >= after->recycle_us;
-        const Reason *reason = after->recycle_reason ? policy_reason(deciding->rules, after->recycle_reason) : NULL;
-        for (size_t i = 0; i < deciding->n_history && !open && reason && reason->wake_on; i++) {
-                const Activity *activity = &deciding->history[i];
-                if (activity->event != deciding->input->event_id || activity->time_us < after->entered_us)
-                        continue;
-                int r = policy_matches_activity(deciding->rules, reason->wake_on, &deciding->subject, activity, deciding->arena, &open);
-                if (r < 0)
-                        return r;
-        }
-        if (open) {
-                after->recycle_us = TIME_NONE;
-                after->recycle_reason = NULL;
-        }
-        *ret = !open;
-        return 0;
-}
-
-int moves_automatic(Deciding *deciding) {
-        const RuleSet *rules = deciding->rules;
-        bool resting;
-        int r;
-
-        r = is_resting(deciding, &resting);
-        if (r < 0)
-                return r;
-        for (size_t n = 0; n < POLICY_CHAIN_MAX && !resting; n++) {
-                const Move *found = NULL;
-                for (size_t i = 0; i < rules->n_moves && !found; i++) {
-                        const Move *move = &rules->moves[i];
-                        const char *missing, *note = NULL;
-                        const Fence *fence;
-                        bool holds;
-                        if (move->by != BY_RULES || !leaves(move, deciding->status) || was_left(deciding, move->to))
-                                continue;
-                        r = policy_holds(deciding->rules, move->when, &deciding->subject, deciding->arena, &holds, &note, NULL);
-                        if (r < 0)
-                                return r;
-                        if (r == POLICY_E_FAILED) {
-                                /* A move that breaks holds the lead where it is: guessing would be worse. */
-                                deciding_hold(deciding, move->rule.name, note ? note : "the rule failed", TIME_NONE);
-                                return receipts_add(&deciding->out->receipts, deciding->arena,
-                                        (Receipt){ .rule = &move->rule, .failed = true, .note = deciding->out->after.held.text });
-                        }
-                        if (!holds)
-                                continue;
-                        r = find_missing(deciding, move->needs, move->n_needs, &missing);
-                        if (r < 0)
-                                return r;
-                        if (missing)
-                                continue;
-                        r = moves_find_fence(deciding, move->to, &fence, NULL);
-                        if (r < 0)
-                                return r;
-                        if (!fence)
-                                found = move;
-                }
-                if (!found)
-                        break;
-                r = receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &found->rule, .matched = true });
-                if (r < 0)
-                        return r;
-                bool stays = found->to == deciding->status;
-                r = carry_out(deciding, found, found->to, NULL, "rules", NULL);
-                if (r < 0 || stays)
-                        return r;
-                r = is_resting(deciding, &resting);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        return by ? moves_carry_out(deciding, move->rule.name, to, move->restart, reason, by, NULL) : -ENOMEM;
 }

@@ -8,6 +8,13 @@
  * of the weights. Who is not eligible keeps the turn as it is, so that nobody who was
  * away is flooded on return. Ties go by name. Nobody eligible: the lead is held with
  * the cause per candidate and the next moment somebody may be free.
+ *
+ * A turn is given back by the same sum the other way round, over those who could take a
+ * turn now: with the same people at work it is as if the lead had never been. Who is away
+ * is not asked, as when turns are taken.
+ *
+ * An SLA offers the lead to others: to nobody who let it expire in this hand-off, and when
+ * nobody else is left, to the head.
  */
 #include "internal.h"
 
@@ -38,6 +45,7 @@ void deciding_set_owner(Deciding *deciding, const Member *owner, const char *rou
                 .text = text,
         };
         deciding->owner_changed = true;
+        deciding->out->after.by_turn = false;
 }
 
 static const Seat *find_seat(const Desk *desk, const char *member) {
@@ -87,7 +95,34 @@ static int64_t first_opening(const Member *member, int64_t from_us) {
         return calendar && calendar_next_open(calendar, from_us, &open_us) == 0 ? open_us : from_us;
 }
 
-static void judge_candidate(const Deciding *deciding, const Route *route, const Member *except, Candidate *candidate) {
+/* Away by the rules or by a recorded absence; *ret_until_us: when the last of those that follow on one another ends. */
+static bool is_away(const Member *member, const Seat *seat, int64_t now_us, int64_t *ret_until_us) {
+        int64_t at_us = now_us, until_us;
+        bool away = false;
+
+        /* Each round ends one absence of the rules or the one that is recorded. */
+        for (size_t i = 0; i <= member->n_absences + 1; i++) {
+                if (policy_member_is_away(member, at_us, &until_us) && until_us > at_us)
+                        at_us = until_us;
+                else if (seat->away_from_us != TIME_NONE && seat->away_from_us <= at_us && at_us < seat->away_until_us)
+                        at_us = seat->away_until_us;
+                else
+                        break;
+                away = true;
+        }
+        *ret_until_us = at_us;
+        return away;
+}
+
+static bool let_expire(const LeadState *state, const Member *member) {
+        for (size_t i = 0; i < state->n_expired; i++)
+                if (base_streq(state->expired[i], member->rule.name))
+                        return true;
+        return false;
+}
+
+/* again: an SLA takes the lead from somebody. */
+static void judge_candidate(const Deciding *deciding, const Route *route, bool again, Candidate *candidate) {
         const Member *member = candidate->member;
         const Seat *seat = candidate->seat;
         int64_t now_us = deciding->input->now_us, until_us;
@@ -95,15 +130,13 @@ static void judge_candidate(const Deciding *deciding, const Route *route, const 
         candidate->free_us = TIME_NONE;
         if (member->left)
                 candidate->cause = "has left";
-        else if (member == except)
+        else if (again && let_expire(&deciding->out->after, member))
                 candidate->cause = "let it expire";
         else if (member->weight == 0)
                 candidate->cause = "gets leads only as head";
         else if (!has_skills(deciding, route, member))
                 candidate->cause = "lacks the skill";
-        else if (policy_member_is_away(member, now_us, &until_us) ||
-                 (seat->away_from_us != TIME_NONE && seat->away_from_us <= now_us && now_us < seat->away_until_us &&
-                         (until_us = seat->away_until_us, true))) {
+        else if (is_away(member, seat, now_us, &until_us)) {
                 char text[TIME_TEXT_SIZE];
                 candidate->free_us = first_opening(member, until_us);
                 candidate->cause = arena_printf(deciding->arena, "is away until %s", time_format_rfc3339(until_us, text));
@@ -119,6 +152,59 @@ static void judge_candidate(const Deciding *deciding, const Route *route, const 
                 candidate->cause = NULL;
 }
 
+/* ---- turns ---- */
+
+static int64_t turn_of(const Deciding *deciding, const Member *member) {
+        const Decision *out = deciding->out;
+
+        for (size_t i = 0; i < out->n_turns; i++)
+                if (base_streq(out->turns[i].member, member->rule.name))
+                        return out->turns[i].turn; /* of this very event */
+        return find_seat(deciding->input->desk, member->rule.name)->turn;
+}
+
+static int set_turn(Deciding *deciding, const Member *member, int64_t turn) {
+        Decision *out = deciding->out;
+
+        if (!out->turns) {
+                out->turns = ARENA_ARRAY(deciding->arena, TurnChange, deciding->rules->n_members);
+                if (!out->turns)
+                        return -ENOMEM;
+        }
+        for (size_t i = 0; i < out->n_turns; i++)
+                if (base_streq(out->turns[i].member, member->rule.name)) {
+                        out->turns[i].turn = turn;
+                        return 0;
+                }
+        out->turns[out->n_turns++] = (TurnChange){ .member = member->rule.name, .turn = turn };
+        return 0;
+}
+
+static int64_t weight_of(const Team *team, const Member *member) { return team->strategy == STRATEGY_WEIGHTED ? member->weight : 1; }
+
+int route_give_back(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        const Member *owner = deciding->owner;
+        int64_t sum = 0, until_us;
+
+        if (!after->by_turn || !owner)
+                return 0;
+        after->by_turn = false;
+        for (size_t i = 0; i < owner->team->n_members; i++) {
+                const Member *member = owner->team->members[i];
+                const Seat *seat = find_seat(deciding->input->desk, member->rule.name);
+                if (member->left || member->weight == 0 || (member != owner && is_away(member, seat, deciding->input->now_us, &until_us)))
+                        continue;
+                sum += weight_of(owner->team, member);
+                int r = set_turn(deciding, member, turn_of(deciding, member) - weight_of(owner->team, member));
+                if (r < 0)
+                        return r;
+        }
+        int r = set_turn(deciding, owner, turn_of(deciding, owner) + sum);
+        return r < 0 ? r : deciding_summarise(deciding, "the turn of %s is given back", owner->rule.name);
+}
+
+/* Members stand by name, and only a better one takes the place of one before: ties go by name. */
 static Candidate *choose(const Deciding *deciding, const Team *team, Candidate *candidates, size_t n) {
         Candidate *best = NULL;
         int64_t sum = 0;
@@ -127,8 +213,8 @@ static Candidate *choose(const Deciding *deciding, const Team *team, Candidate *
                 Candidate *candidate = &candidates[i];
                 if (candidate->cause)
                         continue;
-                candidate->weight = team->strategy == STRATEGY_WEIGHTED ? candidate->member->weight : 1;
-                candidate->turn = candidate->seat->turn + candidate->weight;
+                candidate->weight = weight_of(team, candidate->member);
+                candidate->turn = turn_of(deciding, candidate->member) + candidate->weight;
                 sum += candidate->weight;
                 bool better = !best;
                 if (best)
@@ -151,22 +237,19 @@ static Candidate *choose(const Deciding *deciding, const Team *team, Candidate *
         }
         if (best)
                 best->turn -= sum;
-        (void) deciding;
         return best;
 }
 
 static int save_turns(Deciding *deciding, const Candidate *candidates, size_t n) {
-        Decision *out = deciding->out;
-
-        out->turns = ARENA_ARRAY(deciding->arena, TurnChange, n);
-        if (!out->turns)
-                return -ENOMEM;
-        out->n_turns = 0;
-        for (size_t i = 0; i < n; i++)
-                if (!candidates[i].cause)
-                        out->turns[out->n_turns++] = (TurnChange){ .member = candidates[i].member->rule.name, .turn = candidates[i].turn };
+        for (size_t i = 0; i < n; i++) {
+                int r = candidates[i].cause ? 0 : set_turn(deciding, candidates[i].member, candidates[i].turn);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
+
+/* ---- routes ---- */
 
 static int hold_for_nobody(Deciding *deciding, const Route *route, const Candidate *candidates, size_t n) {
         Text text = { 0 };
@@ -196,22 +279,34 @@ static int hold_for_nobody(Deciding *deciding, const Route *route, const Candida
 static int route_to_account(Deciding *deciding, const Route *route, bool *ret_done) {
         const char *name = deciding->input->desk->account_owner;
         const Member *member = name ? policy_member(deciding->rules, name) : NULL;
-        Candidate candidate = { .member = member };
+        int64_t until_us;
 
         *ret_done = false;
-        if (!member || member->team != deciding->status->team)
-                return 0;
-        candidate.seat = find_seat(deciding->input->desk, name);
-        if (member->left || policy_member_is_away(member, deciding->input->now_us, &candidate.free_us))
+        if (!member || member->left || member->team != deciding->status->team ||
+                is_away(member, find_seat(deciding->input->desk, name), deciding->input->now_us, &until_us))
                 return 0;
         deciding_set_owner(deciding, member, route->rule.name, "owns the same company's other open leads");
         *ret_done = true;
         return 0;
 }
 
-static int route_by_team(Deciding *deciding, const Route *route, const Member *except, bool *ret_done) {
+/* "the turn of anna; petra gets leads only as head" */
+static const char *why_this_one(Deciding *deciding, const char *why, const char *name, const Candidate *candidates, size_t n) {
+        Text text = { 0 };
+
+        text_printf(&text, "%s%s", why, name);
+        for (size_t i = 0; i < n; i++)
+                if (candidates[i].cause)
+                        text_printf(&text, "; %s %s", candidates[i].member->rule.name, candidates[i].cause);
+        const char *kept = text.error ? NULL : arena_strndup(deciding->arena, text.data, text.size);
+        text_free(&text);
+        return kept;
+}
+
+static int route_by_team(Deciding *deciding, const Route *route, bool again, bool *ret_done) {
         const Team *team = deciding->status->team;
         Candidate *candidates = ARENA_ARRAY(deciding->arena, Candidate, team->n_members);
+        const char *text;
 
         *ret_done = false;
         if (!candidates)
@@ -219,35 +314,55 @@ static int route_by_team(Deciding *deciding, const Route *route, const Member *e
         for (size_t i = 0; i < team->n_members; i++) {
                 candidates[i] =
                         (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
-                judge_candidate(deciding, route, except, &candidates[i]);
+                judge_candidate(deciding, route, again, &candidates[i]);
         }
         Candidate *chosen = choose(deciding, team, candidates, team->n_members);
-        if (!chosen && except && team->head && team->head != except && !team->head->left) {
-                deciding_set_owner(deciding, team->head, route->rule.name, "everybody else has had it: the head gets it");
+        if (!chosen && !again)
+                return hold_for_nobody(deciding, route, candidates, team->n_members);
+        if (!chosen) {
+                /* The lead stays with whoever has it when there is no head to turn to. */
+                if (!team->head || team->head->left || team->head == deciding->owner)
+                        return 0;
+                text = why_this_one(deciding, "nobody else can take it: the head gets it", "", candidates, team->n_members);
+                if (!text)
+                        return -ENOMEM;
+                deciding_set_owner(deciding, team->head, route->rule.name, text);
                 *ret_done = true;
                 return 0;
         }
-        if (!chosen)
-                return except ? 0 : hold_for_nobody(deciding, route, candidates, team->n_members);
         int r = save_turns(deciding, candidates, team->n_members);
         if (r < 0)
                 return r;
-        Text text = { 0 };
-        text_printf(&text, "the turn of %s", chosen->member->rule.name);
-        for (size_t i = 0; i < team->n_members; i++)
-                if (candidates[i].cause)
-                        text_printf(&text, "; %s %s", candidates[i].member->rule.name, candidates[i].cause);
-        const char *kept = text.error ? NULL : arena_strndup(deciding->arena, text.data, text.size);
-        text_free(&text);
-        if (!kept)
+        text = why_this_one(deciding, "the turn of ", chosen->member->rule.name, candidates, team->n_members);
+        if (!text)
                 return -ENOMEM;
-        deciding_set_owner(deciding, chosen->member, route->rule.name, kept);
-        deciding->reassigned = except != NULL;
+        deciding_set_owner(deciding, chosen->member, route->rule.name, text);
+        deciding->out->after.by_turn = true;
+        deciding->reassigned = again;
         *ret_done = true;
         return 0;
 }
 
-int route_lead(Deciding *deciding, const Member *except) {
+/* Remembers that the owner let it expire. */
+static int note_expired(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+        size_t skip = after->n_expired == DECIDE_EXPIRED_MAX ? 1 : 0, n = after->n_expired - skip;
+
+        if (let_expire(after, deciding->owner))
+                return 0;
+        const char **names = ARENA_ARRAY(deciding->arena, const char *, n + 1);
+        if (!names)
+                return -ENOMEM;
+        if (n > 0)
+                memcpy(names, after->expired + skip, n * sizeof(*names));
+        names[n] = deciding->owner->rule.name;
+        after->expired = names;
+        after->n_expired = n + 1;
+        deciding->out->expired_changed = true;
+        return 0;
+}
+
+int route_lead(Deciding *deciding, bool again) {
         const Team *team = deciding->status->team;
         LeadState *after = &deciding->out->after;
         int r;
@@ -258,15 +373,20 @@ int route_lead(Deciding *deciding, const Member *except) {
                 after->unaccepted = false;
                 return 0;
         }
-        if (deciding->owner && !except)
+        if (deciding->owner && !again)
                 return 0;
+        if (deciding->owner) {
+                r = note_expired(deciding);
+                if (r < 0)
+                        return r;
+        }
         for (size_t i = 0; i < deciding->rules->n_routes; i++) {
                 const Route *route = &deciding->rules->routes[i];
                 const char *note = NULL;
                 bool holds = true, done;
                 if (!route->account && route->team != team)
                         continue;
-                if (route->account && except)
+                if (route->account && again)
                         continue;
                 r = policy_holds(deciding->rules, route->when, &deciding->subject, deciding->arena, &holds, &note, NULL);
                 if (r < 0)
@@ -277,7 +397,7 @@ int route_lead(Deciding *deciding, const Member *except) {
                 }
                 if (!holds)
                         continue;
-                r = route->account ? route_to_account(deciding, route, &done) : route_by_team(deciding, route, except, &done);
+                r = route->account ? route_to_account(deciding, route, &done) : route_by_team(deciding, route, again, &done);
                 if (r < 0)
                         return r;
                 if (!done) {
@@ -312,7 +432,7 @@ int route_explain_account(Deciding *deciding, const Route *route _unused_, bool 
                 *ret_why = arena_printf(deciding->arena, "%s has the account and is not in %s", name, deciding->status->team->rule.name);
         else if (member->left)
                 *ret_why = arena_printf(deciding->arena, "%s has the account and has left", name);
-        else if (policy_member_is_away(member, deciding->input->now_us, &until_us))
+        else if (is_away(member, find_seat(deciding->input->desk, name), deciding->input->now_us, &until_us))
                 *ret_why = arena_printf(deciding->arena, "%s has the account and is away", name);
         else {
                 *ret_takes = true;
@@ -331,7 +451,7 @@ int route_explain_team(Deciding *deciding, const Route *route, Candidacy **ret, 
         for (size_t i = 0; i < team->n_members; i++) {
                 candidates[i] =
                         (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
-                judge_candidate(deciding, route, NULL, &candidates[i]);
+                judge_candidate(deciding, route, false, &candidates[i]);
         }
         const Candidate *chosen = choose(deciding, team, candidates, team->n_members);
         for (size_t i = 0; i < team->n_members; i++)

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static const SlaState no_timer = { .due_us = TIME_NONE, .next_due_us = TIME_NONE };
-
 /* The calendar an SLA runs in; false = it cannot run yet (the owner's clock, and nobody owns the lead). */
 static bool find_calendar(const Deciding *deciding, const Sla *sla, const Calendar **ret) {
         const Team *team = deciding->status->team;
@@ -80,6 +78,7 @@ static int start(Deciding *deciding, const Sla *sla) {
                 .due_us = is_zero(sla->within) ? TIME_NONE : add(calendar, now_us, sla->within),
                 .next_step = 0,
                 .next_due_us = step_due(sla, calendar, now_us, 0, TIME_NONE),
+                .snoozed_until_us = TIME_NONE,
         };
         return receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &sla->rule, .matched = true });
 }
@@ -141,7 +140,7 @@ int timers_update(Deciding *deciding) {
         int r;
 
         if (deciding->status->kind == STATUS_FINAL || after->test) {
-                after->sla = no_timer;
+                after->sla = SLA_STATE_NONE;
                 return 0;
         }
         bool lost = was_running && (!sla || sla->status != deciding->status);
@@ -154,7 +153,7 @@ int timers_update(Deciding *deciding) {
                                 return r;
                 }
                 if (stopped) {
-                        after->sla = no_timer;
+                        after->sla = SLA_STATE_NONE;
                         return deciding_summarise(deciding, "%s is met", sla->rule.name);
                 }
                 r = rolls(deciding, sla, &rolled);
@@ -167,7 +166,7 @@ int timers_update(Deciding *deciding) {
                 r = find_sla(deciding, &sla);
                 return r < 0 || !sla || !sla->start_on ? r : start(deciding, sla);
         }
-        after->sla = no_timer;
+        after->sla = SLA_STATE_NONE;
         r = find_sla(deciding, &sla);
         return r < 0 || !sla ? r : start(deciding, sla);
 }
@@ -198,7 +197,7 @@ int timers_fire(Deciding *deciding) {
                         return r;
         }
         if (step->reassign && deciding->owner) {
-                r = route_lead(deciding, deciding->owner);
+                r = route_lead(deciding, true);
                 if (r < 0)
                         return r;
         }
@@ -230,4 +229,6 @@ void timers_arm(Deciding *deciding) {
         if (look_us != TIME_NONE && look_us <= now_us)
                 look_us = now_us + US_PER_SECOND;
         sooner(&after->wake_us, look_us);
+        /* A fence stands in front of the way out of a final status, too. */
+        sooner(&after->wake_us, deciding->fence_opens_us);
 }

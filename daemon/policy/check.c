@@ -51,8 +51,17 @@ static bool move_starts_at(const Move *move, const Status *from) {
         return false;
 }
 
+/* A veto is a way in, from wherever a lead may be. It is no way out to count on: it may never match. */
+static void mark_vetoes(const RuleSet *rules, bool *marked) {
+        for (size_t i = 0; i < rules->n_scores; i++)
+                for (size_t s = 0; s < rules->n_statuses; s++)
+                        marked[s] = marked[s] || rules->scores[i]->veto == &rules->statuses[s];
+}
+
 /* Marks everything that a marked status leads to, or with backwards, all that leads to a marked one. */
 static void mark_reach(const RuleSet *rules, bool *marked, bool backwards) {
+        if (!backwards)
+                mark_vetoes(rules, marked);
         for (bool changed = true; changed;) {
                 changed = false;
                 for (size_t m = 0; m < rules->n_moves; m++) {

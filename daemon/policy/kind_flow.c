@@ -159,6 +159,11 @@ int kind_compile_fence(Load *load, int index, void *head) {
                         .at = offsetof(Fence, blocks),
                         .count_at = offsetof(Fence, n_blocks),
                         .kind = RULE_STATUS },
+                { .name = "from",
+                        .type = KEY_RULES,
+                        .at = offsetof(Fence, from),
+                        .count_at = offsetof(Fence, n_from),
+                        .kind = RULE_STATUS },
                 { .name = "when", .type = KEY_CONDITION, .at = offsetof(Fence, when), .phase = PHASE_DECISION },
                 { .name = "since",
                         .type = KEY_RULES,
@@ -169,6 +174,7 @@ int kind_compile_fence(Load *load, int index, void *head) {
         };
         lua_State *L = load->loader.L;
         Fence *fence = head;
+        size_t n_before = load->loader.report->n_errors;
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), fence);
         if (r < 0)
                 return r;
@@ -179,8 +185,8 @@ int kind_compile_fence(Load *load, int index, void *head) {
                 loader_error(&load->loader, "is never closed: it needs \"when\", or \"since\" and \"hold\"");
         else if (has_when && has_since)
                 loader_error(&load->loader, "has both \"when\" and \"since\": make two fences of it");
-        else if (has_since)
-                loader_warning(&load->loader, "\"since\" and \"hold\" are not applied in this version of leadd: the fence stays open");
+        else if (has_hold && fence->hold.us <= 0 && load->loader.report->n_errors == n_before)
+                loader_error(&load->loader, "\"hold\" is nothing: the fence is never closed");
         return 0;
 }
 

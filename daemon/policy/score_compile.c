@@ -299,11 +299,6 @@ static int compile_best(Load *load, int index, const char *where, void *target) 
         return 0;
 }
 
-static int refuse_veto(Load *load, int index _unused_, const char *where, void *target _unused_) {
-        loader_error(&load->loader, "\"%s\" is not in this version", where);
-        return 0;
-}
-
 /* ---- does it fit together? ---- */
 
 static void check_field_types(Loader *loader, const ScoreBody *score) {
@@ -329,6 +324,9 @@ static ScoreKind find_kind(Loader *loader, const ScoreBody *score) {
         int n = (score->has_field || score->has_map || score->has_bands) + (score->has_on || score->has_each) + score->has_best +
                 ((score->has_function || score->has_points) && !score->has_on);
 
+        /* A veto need not be worth points. */
+        if (n == 0 && score->public.veto && score->when)
+                return SCORE_POINTS;
         if (n != 1) {
                 loader_error(loader, "needs exactly one way to give points: points (with or without when), field with map or bands, on "
                                      "with points or each, "
@@ -362,6 +360,8 @@ static void check_companions(Loader *loader, const ScoreBody *score) {
                 loader_error(loader, "%s needs each", score->has_cap ? "cap" : "per");
         if (score->fade.fade_every_s > 0 && !score->has_on)
                 loader_error(loader, "fade needs on: it is the activity that grows old");
+        if (score->public.veto && score->kind == SCORE_POINTS && !score->when)
+                loader_error(loader, "would veto every lead: it needs when");
 }
 
 int score_compile(Loader *loader, int index, Score *head) {
@@ -381,7 +381,7 @@ int score_compile(Loader *loader, int index, Score *head) {
                 { "unless", KEY_TEXT, .at = offsetof(ScoreBody, unless_name) },
                 { "weight", KEY_OWN, .compile = compile_weight },
                 { "best_of", KEY_OWN, .compile = compile_best },
-                { "veto", KEY_OWN, .compile = refuse_veto },
+                { "veto", KEY_RULE, .at = offsetof(ScoreBody, public.veto), .kind = RULE_STATUS },
         };
         ScoreBody *score = (ScoreBody *) head;
         int r = keys_compile(load_of(loader), lua_absindex(loader->L, index), "", keys, ARRAY_SIZE(keys), score);

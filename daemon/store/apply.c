@@ -99,7 +99,8 @@ static int fold_side_tables(Store *store, const LeadRow *before, const LeadRow *
                 r = name_intern(store, after->sla.rule, &rule);
                 if (r == 0)
                         r = sql_run(store, SQL_SLA_SET, ARG(row->id), ARG(rule), ARG(after->sla.start_event), ARG(after->sla.start_us),
-                                ARG_TIME(after->sla.due_us), ARG(after->sla.next_step), ARG_TIME(after->sla.next_due_us));
+                                ARG_TIME(after->sla.due_us), ARG(after->sla.next_step), ARG_TIME(after->sla.next_due_us),
+                                ARG(after->sla.paused_us), ARG_TIME(after->sla.snoozed_until_us), ARG(after->sla.snooze_reason));
         } else if (before->flags & LEAD_HAS_SLA)
                 r = sql_run(store, SQL_SLA_DELETE, ARG(row->id));
         if (r != 0)
@@ -121,6 +122,30 @@ static int fold_side_tables(Store *store, const LeadRow *before, const LeadRow *
                         r = sql_run(store, SQL_RECYCLE_SET, ARG(row->id), ARG_TIME(after->recycle_us), ARG(reason));
         } else if (before->flags & LEAD_HAS_RECYCLE)
                 r = sql_run(store, SQL_RECYCLE_DELETE, ARG(row->id));
+        return r;
+}
+
+/* Changes a few times in a lead's life: then all its rows are written anew. */
+static int fold_used(Store *store, const LeadRow *row, const LeadState *after) {
+        int r = sql_run(store, SQL_USED_DELETE, ARG(row->id));
+        for (size_t i = 0; r == 0 && i < after->n_uses; i++) {
+                const ReasonUse *use = &after->uses[i];
+                uint64_t reason;
+                r = name_intern(store, use->reason, &reason);
+                if (r == 0)
+                        r = sql_run(store, SQL_USED_ADD, ARG(row->id), ARG(reason), ARG(use->event), ARG(use->at_us), ARG(use->woken));
+        }
+        return r;
+}
+
+static int fold_expired(Store *store, const LeadRow *row, const LeadState *after) {
+        int r = sql_run(store, SQL_EXPIRED_DELETE, ARG(row->id));
+        for (size_t i = 0; r == 0 && i < after->n_expired; i++) {
+                uint64_t member;
+                r = name_intern(store, after->expired[i], &member);
+                if (r == 0)
+                        r = sql_run(store, SQL_EXPIRED_ADD, ARG(row->id), ARG((uint64_t) i + 1), ARG(member));
+        }
         return r;
 }
 
@@ -224,7 +249,9 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 .wake_us = after->wake_us,
                 .flags = (before->flags & LEAD_HAS_EMAIL) | (has_email ? LEAD_HAS_EMAIL : 0) | (after->unaccepted ? LEAD_UNACCEPTED : 0) |
                          (after->test ? LEAD_TEST : 0) | (after->sla.rule ? LEAD_HAS_SLA : 0) | (after->held.by ? LEAD_HAS_HELD : 0) |
-                         (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0),
+                         (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0) |
+                         (after->n_uses > 0 ? LEAD_HAS_USED : 0) | (after->n_expired > 0 ? LEAD_HAS_EXPIRED : 0) |
+                         (after->by_turn ? LEAD_BY_TURN : 0),
         };
         int r = name_intern(store, after->status, &row.status);
         if (r == 0)
@@ -237,6 +264,10 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 r = write_lead(store, before, &row, after);
         if (r == 0)
                 r = fold_side_tables(store, before, &row, after);
+        if (r == 0 && decision->uses_changed)
+                r = fold_used(store, &row, after);
+        if (r == 0 && decision->expired_changed)
+                r = fold_expired(store, &row, after);
         if (r == 0)
                 r = fold_wake(store, before, &row);
         if (r == 0)

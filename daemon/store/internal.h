@@ -87,6 +87,12 @@ typedef enum Sql {
         SQL_RECYCLE_SET,
         SQL_RECYCLE_GET,
         SQL_RECYCLE_DELETE,
+        SQL_USED_ADD,
+        SQL_USED_ALL,
+        SQL_USED_DELETE,
+        SQL_EXPIRED_ADD,
+        SQL_EXPIRED_ALL,
+        SQL_EXPIRED_DELETE,
         SQL_WAKE_ADD,
         SQL_WAKE_DELETE,
         SQL_WAKE_NEXT,
@@ -370,6 +376,9 @@ enum {
         LEAD_HAS_HELD = 1 << 3,
         LEAD_HAS_RECYCLE = 1 << 4,
         LEAD_HAS_EMAIL = 1 << 5, /* an e-mail leads here */
+        LEAD_HAS_USED = 1 << 6,
+        LEAD_HAS_EXPIRED = 1 << 7,
+        LEAD_BY_TURN = 1 << 8,
 };
 /* The hot row, as integers. */
 typedef struct LeadRow {

@@ -110,6 +110,12 @@ static int load_sla(Store *store, uint64_t lead, Arena *arena, SlaState *ret) {
         ret->due_us = column_time(row, 3);
         ret->next_step = (uint32_t) sqlite3_column_int64(row, 4);
         ret->next_due_us = column_time(row, 5);
+        ret->paused_us = sqlite3_column_int64(row, 6);
+        ret->snoozed_until_us = column_time(row, 7);
+        const char *reason = column_text(row, 8);
+        ret->snooze_reason = reason ? arena_strdup(arena, reason) : NULL;
+        if (reason && !ret->snooze_reason)
+                return -ENOMEM;
         return name_copy(store, column_u64(row, 0), arena, &ret->rule);
 }
 
@@ -136,6 +142,54 @@ static int load_recycle(Store *store, uint64_t lead, Arena *arena, LeadState *re
         return name_copy(store, column_u64(row, 1), arena, &ret->recycle_reason);
 }
 
+/* By reason: the rows stand by the ids of a dictionary, which another store numbers otherwise. */
+static int load_used(Store *store, uint64_t lead, Arena *arena, LeadState *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        ReasonUse *uses = ARENA_ARRAY(arena, ReasonUse, DECIDE_REASON_USES_MAX);
+        size_t n = 0;
+        if (!uses)
+                return -ENOMEM;
+        int r = sql_row(store, SQL_USED_ALL, &row, ARG(lead));
+        for (; r == 0; r = sql_next(store, row)) {
+                ReasonUse use = {
+                        .event = column_u64(row, 1), .at_us = sqlite3_column_int64(row, 2), .woken = sqlite3_column_int(row, 3) != 0
+                };
+                int s = name_copy(store, column_u64(row, 0), arena, &use.reason);
+                if (s != 0)
+                        return s;
+                if (n == DECIDE_REASON_USES_MAX || !use.reason)
+                        return -EBADMSG;
+                size_t at = n++;
+                for (; at > 0 && strcmp(uses[at - 1].reason, use.reason) > 0; at--)
+                        uses[at] = uses[at - 1];
+                uses[at] = use;
+        }
+        ret->uses = uses;
+        ret->n_uses = n;
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+static int load_expired(Store *store, uint64_t lead, Arena *arena, LeadState *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        const char **names = ARENA_ARRAY(arena, const char *, DECIDE_EXPIRED_MAX);
+        size_t n = 0;
+        if (!names)
+                return -ENOMEM;
+        int r = sql_row(store, SQL_EXPIRED_ALL, &row, ARG(lead));
+        for (; r == 0; r = sql_next(store, row)) {
+                if (n == DECIDE_EXPIRED_MAX)
+                        return -EBADMSG;
+                int s = name_copy(store, column_u64(row, 0), arena, &names[n]);
+                if (s != 0)
+                        return s;
+                if (!names[n++])
+                        return -EBADMSG;
+        }
+        ret->expired = names;
+        ret->n_expired = n;
+        return r == STORE_E_NONE ? 0 : r;
+}
+
 static void state_init(LeadState *ret) {
         *ret = (LeadState){
                 .grade = "",
@@ -143,7 +197,7 @@ static void state_init(LeadState *ret) {
                 .wake_us = TIME_NONE,
                 .idle_from_us = TIME_NONE,
                 .source_us = TIME_NONE,
-                .sla = { .due_us = TIME_NONE, .next_due_us = TIME_NONE },
+                .sla = SLA_STATE_NONE,
                 .held = { .next_look_us = TIME_NONE },
         };
 }
@@ -175,6 +229,7 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
         ret->wake_us = ret_row->wake_us;
         ret->unaccepted = ret_row->flags & LEAD_UNACCEPTED;
         ret->test = ret_row->flags & LEAD_TEST;
+        ret->by_turn = ret_row->flags & LEAD_BY_TURN;
         int r = name_copy(store, ret_row->status, arena, &ret->status);
         if (r == 0)
                 r = name_copy(store, ret_row->owner, arena, &ret->owner);
@@ -190,6 +245,10 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
                 r = load_held(store, lead, arena, &ret->held);
         if (r == 0 && ret_row->flags & LEAD_HAS_RECYCLE)
                 r = load_recycle(store, lead, arena, ret);
+        if (r == 0 && ret_row->flags & LEAD_HAS_USED)
+                r = load_used(store, lead, arena, ret);
+        if (r == 0 && ret_row->flags & LEAD_HAS_EXPIRED)
+                r = load_expired(store, lead, arena, ret);
         if (r == 0 && store->is_in_transaction)
                 store->hot = *ret_row;
         return r;

@@ -86,12 +86,23 @@ static const char schema_2[] =
         " WHERE id IN (SELECT lead FROM temp.said);"
         "DROP TABLE temp.said;";
 
+static const char schema_3[] =
+        /* the last hand-back of a lead for each reason, and who let it expire in this hand-off (n counts up) */
+        "CREATE TABLE used(lead INTEGER NOT NULL, reason INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
+        " woken INTEGER NOT NULL, PRIMARY KEY(lead, reason)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE expired(lead INTEGER NOT NULL, n INTEGER NOT NULL, member INTEGER NOT NULL, PRIMARY KEY(lead, n)) STRICT,"
+        " WITHOUT ROWID;"
+        "ALTER TABLE sla ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE sla ADD COLUMN snoozed_until INTEGER;"
+        "ALTER TABLE sla ADD COLUMN snooze_reason TEXT;";
+
 static const struct {
         int version;
         const char *sql;
 } migrations[] = {
         { 1, schema_1 },
         { 2, schema_2 },
+        { 3, schema_3 },
 };
 
 /* ---- statements ---- */
@@ -157,10 +168,12 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",
         [SQL_PROFILE_SAID] = "SELECT facts FROM payload WHERE event = ?1",
         /* what has not changed dirties no page */
-        [SQL_SLA_SET] = "INSERT INTO sla VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET rule = ?2, start_event = ?3,"
-                        " start = ?4, due = ?5, next_step = ?6, next_due = ?7 WHERE (rule, start_event, start, due, next_step, next_due)"
-                        " IS NOT (?2, ?3, ?4, ?5, ?6, ?7)",
-        [SQL_SLA_GET] = "SELECT rule, start_event, start, due, next_step, next_due FROM sla WHERE lead = ?1",
+        [SQL_SLA_SET] = "INSERT INTO sla VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO UPDATE SET rule = ?2,"
+                        " start_event = ?3, start = ?4, due = ?5, next_step = ?6, next_due = ?7, paused = ?8, snoozed_until = ?9,"
+                        " snooze_reason = ?10 WHERE (rule, start_event, start, due, next_step, next_due, paused, snoozed_until,"
+                        " snooze_reason) IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        [SQL_SLA_GET] = "SELECT rule, start_event, start, due, next_step, next_due, paused, snoozed_until, snooze_reason FROM sla"
+                        " WHERE lead = ?1",
         [SQL_SLA_DELETE] = "DELETE FROM sla WHERE lead = ?1",
         [SQL_HELD_SET] = "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET by = ?2, text = ?3, since = ?4,"
                          " next_look = ?5 WHERE (by, text, since, next_look) IS NOT (?2, ?3, ?4, ?5)",
@@ -172,6 +185,12 @@ static const char *const statement_texts[SQL_N] = {
                             " WHERE (until, reason) IS NOT (?2, ?3)",
         [SQL_RECYCLE_GET] = "SELECT until, reason FROM recycle WHERE lead = ?1",
         [SQL_RECYCLE_DELETE] = "DELETE FROM recycle WHERE lead = ?1",
+        [SQL_USED_ADD] = "INSERT INTO used VALUES(?1, ?2, ?3, ?4, ?5)",
+        [SQL_USED_ALL] = "SELECT reason, event, at, woken FROM used WHERE lead = ?1",
+        [SQL_USED_DELETE] = "DELETE FROM used WHERE lead = ?1",
+        [SQL_EXPIRED_ADD] = "INSERT INTO expired VALUES(?1, ?2, ?3)",
+        [SQL_EXPIRED_ALL] = "SELECT member FROM expired WHERE lead = ?1 ORDER BY n",
+        [SQL_EXPIRED_DELETE] = "DELETE FROM expired WHERE lead = ?1",
         [SQL_WAKE_ADD] = "INSERT INTO wake VALUES(?1, ?2)",
         [SQL_WAKE_DELETE] = "DELETE FROM wake WHERE due = ?1 AND lead = ?2",
         [SQL_WAKE_NEXT] = "SELECT due FROM wake ORDER BY due LIMIT 1",
@@ -222,9 +241,14 @@ static const SqlQuery projections[] = {
                 "ORDER BY id",
                 1 },
         { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },
-        { "sla", "SELECT lead, name(rule) AS rule, start_event, start, due, next_step, next_due FROM sla ORDER BY lead", 1 },
+        { "sla",
+                "SELECT lead, name(rule) AS rule, start_event, start, due, next_step, next_due, paused, snoozed_until, snooze_reason"
+                " FROM sla ORDER BY lead",
+                1 },
         { "held", "SELECT lead, name(by) AS by, text, since, next_look FROM held ORDER BY lead", 1 },
         { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
+        { "used", "SELECT lead, name(reason) AS reason, event, at, woken FROM used ORDER BY 1, 2", 2 },
+        { "expired", "SELECT lead, n, name(member) AS member FROM expired ORDER BY lead, n", 2 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
         { "seat", "SELECT name(member) AS member, turn, away_from, away_until FROM seat ORDER BY 1", 1 },
         { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
@@ -264,6 +288,16 @@ static const SqlQuery invariants[] = {
                 "IS"
                 " NOT NULL)",
                 1 },
+        { "used",
+                "SELECT l.id, 'flag and rows differ' FROM lead l WHERE (l.flags & 64 != 0) != EXISTS (SELECT 1 FROM used u WHERE u.lead ="
+                " l.id)",
+                1 },
+        { "expired",
+                "SELECT l.id, 'flag and rows differ' FROM lead l WHERE (l.flags & 128 != 0) != EXISTS (SELECT 1 FROM expired e WHERE"
+                " e.lead = l.id)",
+                1 },
+        { "used", "SELECT lead, 'has no lead' FROM used WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "expired", "SELECT lead, 'has no lead' FROM expired WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "sla", "SELECT lead, 'has no lead' FROM sla WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "held", "SELECT lead, 'has no lead' FROM held WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "recycle", "SELECT lead, 'has no lead' FROM recycle WHERE lead NOT IN (SELECT id FROM lead)", 1 },

@@ -10,17 +10,32 @@
 #include "leadd/record.h"
 
 #define DECIDE_LOOK_DAILY_US US_PER_DAY
-#define DECIDE_HISTORY_MAX 1000 /* newest activities of a lead that rules look at */
+#define DECIDE_HISTORY_MAX 1000   /* newest activities of a lead that rules look at */
+#define DECIDE_REASON_USES_MAX 64 /* reasons remembered of one lead: the one used longest ago is forgotten first */
+#define DECIDE_EXPIRED_MAX 64     /* members remembered of one hand-off: the one who had it longest ago is forgotten first */
+#define DECIDE_SNOOZE_REASON_MAX 1024
 
 /* The running SLA timer of a lead. Due instants are facts fixed when it started. */
 typedef struct SlaState {
         const char *rule; /* NULL = none runs */
         uint64_t start_event;
         int64_t start_us;
-        int64_t due_us;      /* `within`; TIME_NONE when there is none */
-        uint32_t next_step;  /* counts on through repeats */
-        int64_t next_due_us; /* of next_step; TIME_NONE = no step is left */
+        int64_t due_us;           /* `within`; TIME_NONE when there is none */
+        uint32_t next_step;       /* counts on through repeats */
+        int64_t next_due_us;      /* of next_step; TIME_NONE = no step is left */
+        int64_t paused_us;        /* by snoozes, in working time: what due and steps came later by */
+        int64_t snoozed_until_us; /* the last snooze; TIME_NONE = none */
+        const char *snooze_reason;
 } SlaState;
+#define SLA_STATE_NONE ((SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE, .snoozed_until_us = TIME_NONE })
+
+/* The last move of the lead with that reason: what since/hold and wake_on count from. */
+typedef struct ReasonUse {
+        const char *reason;
+        uint64_t event;
+        int64_t at_us;
+        bool woken; /* an activity newer than it matched the reason's wake_on */
+} ReasonUse;
 
 /* Why nobody could be given the lead, or a rule that broke: it waits, visibly. */
 typedef struct HeldState {
@@ -45,9 +60,14 @@ typedef struct LeadState {
         const char *const *segments; /* names, sorted */
         size_t n_segments;
         bool unaccepted; /* routed and not yet moved by its owner */
+        bool by_turn;    /* its owner paid with a turn for it */
         bool test;
         int64_t recycle_us;         /* no automatic move before this instant; TIME_NONE */
         const char *recycle_reason; /* whose wake_on opens it earlier */
+        const ReasonUse *uses;      /* by reason */
+        size_t n_uses;
+        const char *const *expired; /* members who let it expire in this hand-off, in that order */
+        size_t n_expired;
         SlaState sla;
         HeldState held;
         int64_t wake_us; /* the one armed instant: the earliest of SLA step, look, recycle; TIME_NONE */
@@ -119,11 +139,13 @@ typedef struct Effect {
 typedef struct Decision {
         bool refused;             /* policy says no: nothing changes; code, field and text say why */
         const char *refusal_code; /* unknown_lead, unknown_move, not_allowed, wrong_status, needs, reason_required, unknown_reason,
-                                     note_required, fence, stale, unknown_owner, bad_record */
+                                     note_required, fence, stale, unknown_owner, bad_record, no_timer, no_snooze,
+                                     snooze_too_long */
         const char *refusal_text;
         LeadState after;
         bool is_new;
         bool profile_changed;
+        bool uses_changed, expired_changed; /* those of `after` are others than before */
         Facts profile;
         Receipts receipts;
         MoveMade *moves;

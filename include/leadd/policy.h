@@ -174,6 +174,8 @@ typedef struct Fence {
         Rule rule;
         const Status *const *blocks;
         size_t n_blocks;
+        const Status *const *from; /* stands only for leads that come from one of these; none = from any */
+        size_t n_from;
         const Condition *when; /* the fence is closed while it holds; NULL with since/hold */
         const Reason *const *since;
         size_t n_since;
@@ -200,6 +202,7 @@ typedef struct Score Score; /* evaluated by policy_judge only */
 struct Score {
         Rule rule;
         const Group *group;
+        const Status *veto; /* a match moves the lead there at once; NULL = none */
 };
 
 typedef struct Band {

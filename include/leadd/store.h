@@ -12,7 +12,7 @@
 #include "leadd/record.h"
 #include "leadd/spool.h"
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 #define STORE_HISTORY_MAX DECIDE_HISTORY_MAX
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
 

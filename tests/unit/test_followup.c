@@ -178,7 +178,7 @@ static void record__step_ahead_none_or_lead_lost__is_a_look(void **state) {
         LeadState leads[] = { lead_with_step(), lead_with_step(), lead_with_step(), lead_with_step() };
         leads[0].sla.next_due_us = DUE_US + 1;
         leads[1].sla.next_due_us = TIME_NONE;
-        leads[2].sla = (SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE };
+        leads[2].sla = SLA_STATE_NONE;
         leads[3].held.by = "rules"; /* its status is not in the rules: no step can be carried out */
         for (size_t i = 0; i < ARRAY_SIZE(leads); i++) {
                 Record *record = make(&leads[i], DUE_US, DUE_US);

@@ -164,6 +164,8 @@ static void history__longer_than_rules_look__is_not_forgotten_by_idle_nor_by_a_m
         assert_int_equal(look.state.idle_from_us, NOW_US - 4 * US_PER_DAY);
         gate_close_book(&book);
 
+        sql(path, "DROP TABLE used; DROP TABLE expired; ALTER TABLE sla DROP COLUMN paused; ALTER TABLE sla DROP COLUMN snoozed_until;"
+                  "ALTER TABLE sla DROP COLUMN snooze_reason;");
         sql(path, "ALTER TABLE lead DROP COLUMN source; ALTER TABLE lead DROP COLUMN source_at;"
                   "ALTER TABLE lead RENAME COLUMN idle_from TO touched; UPDATE lead SET touched = 17; PRAGMA user_version = 1");
         gate_open_book(&book, path, rules, NOW_US);

@@ -132,7 +132,11 @@ static const Mistake mistakes[] = {
                 "unknown score \"SIZES\"; did you mean \"SIZE\"?" },
         { "score 's' { group = 'fit', points = 1, unless = 't' } score 't' { group = 'fit', points = 1, unless = 's' }",
                 "unless: waits for itself" },
-        { "score 's' { group = 'fit', points = 1, veto = 'mql' }", "\"veto\" is not in this version" },
+        { "score 's' { group = 'fit', when = { country = 'DE' }, points = 1, veto = 'mqll' }", "did you mean \"mql\"" },
+        { "score 's' { group = 'fit', points = 1, veto = 'mql' }", "would veto every lead: it needs when" },
+        { "score 's' { group = 'fit', veto = 'mql' }", "needs exactly one way to give points" },
+        { "fence 'F' { blocks = { 'mql' }, from = { 'mqll' }, when = { country = 'DE' } }",
+                "unknown status \"mqll\"; did you mean \"mql\"?" },
         { "score 's' { group = 'weighed', points = 1 } group 'weighed' { weights = true } score 'w' { group = 'weighed', weight = 100, "
           "best_of = { { when = {}, percent = 1 } } }",
                 "group \"weighed\" has weights: this needs weight and best_of" },

@@ -223,6 +223,7 @@ typedef struct Step {
         const char *actor;
         /* what the toy decides; NULL and 0 keep what was */
         const char *status, *owner, *grade, *sla, *held, *recycle;
+        const char *used, *expired, *snooze; /* a reason just used; a member who let it expire; why the SLA is snoozed */
         bool disown, unaccepted, test, no_sla, no_held, no_recycle, moved;
         int64_t wake_us; /* 0 keeps, TIME_NONE disarms */
         const char *const *segments;
@@ -314,9 +315,26 @@ static inline Done step(Fixture *f, const Step *step) {
                         .start_us = now_us,
                         .due_us = now_us + US_PER_DAY,
                         .next_step = 1,
-                        .next_due_us = now_us + US_PER_HOUR };
+                        .next_due_us = now_us + US_PER_HOUR,
+                        .snoozed_until_us = TIME_NONE };
         if (step->no_sla)
-                after.sla = (SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE };
+                after.sla = SLA_STATE_NONE;
+        if (step->snooze) {
+                after.sla.paused_us = US_PER_HOUR;
+                after.sla.snoozed_until_us = now_us + US_PER_HOUR;
+                after.sla.snooze_reason = step->snooze;
+        }
+        const ReasonUse use = { .reason = step->used, .event = done.event, .at_us = now_us, .woken = after.n_uses > 0 };
+        if (step->used) {
+                after.uses = &use;
+                after.n_uses = 1;
+                decision.uses_changed = true;
+        }
+        if (step->expired) {
+                after.expired = &step->expired;
+                after.n_expired = 1;
+                decision.expired_changed = true;
+        }
         if (step->held)
                 after.held =
                         (HeldState){ .by = step->held, .text = "nobody there", .since_us = now_us, .next_look_us = now_us + US_PER_HOUR };

@@ -200,7 +200,8 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
                 (void) commit_step(f, STEP(.said = { .type = i % 3 ? "activity.x" : "lead.submitted",
                                                    .email = i % 2 ? "a@example.com" : "b@example.com",
                                                    .domain = "firm.example" },
-                                              .status = i % 5 ? "mql" : "sal", .owner = "anna", .sla = "ACCEPT", .wake_us = NOON + i));
+                                              .status = i % 5 ? "mql" : "sal", .owner = "anna", .sla = "ACCEPT", .used = "no_budget",
+                                              .expired = "dana", .wake_us = NOON + i));
         f->store = store_close(f->store);
         FILE *file = fopen(f->path, "rb");
         static char data[1 << 20];

@@ -17,8 +17,8 @@ static void tell(Fixture *f) {
         (void) step(f, STEP(.said = { .email = "a@example.com", .crm = "1", .domain = "firm.example", .subject = "x/1" }, .status = "mql",
                                .owner = "anna", .unaccepted = true, .sla = "ACCEPT", .wake_us = NOON + 5, .segments = segments,
                                .n_segments = 2, .grade = "A1", .receipts = &receipt, .n_receipts = 1, .effects = effects, .n_effects = 2,
-                               .turns = &turn, .n_turns = 1));
-        (void) step(f, STEP(.said = { .email = "b@example.com" }, .held = "DACH", .recycle = "no_budget"));
+                               .turns = &turn, .n_turns = 1, .expired = "dana", .snooze = "in a fair"));
+        (void) step(f, STEP(.said = { .email = "b@example.com" }, .held = "DACH", .recycle = "no_budget", .used = "no_budget"));
         (void) step(f, STEP(.said = { .type = "activity.x", .url = "/a" }, .lead = 1, .unaccepted = true));
         (void) step(f, STEP(.said = { .type = "activity.y" }, .lead = 2));
         (void) step(f, STEP(.said = { .email = "c@example.com" }));
@@ -90,7 +90,7 @@ static void planted_difference__in_any_projection__is_found_and_named(void **sta
                 { "UPDATE lead SET engagement = 0 WHERE id = 1", "lead 1: engagement: -500 / 0\n" },
                 { "UPDATE lead SET grade = 0 WHERE id = 1", "lead 1: grade: 2 bytes / nothing\n" },
                 { "UPDATE lead SET segments = NULL WHERE id = 1", "lead 1: segments: 15 bytes / nothing\n" },
-                { "UPDATE lead SET flags = flags | 2 WHERE id = 2", "lead 2: flags: 56 / 58\n" },
+                { "UPDATE lead SET flags = flags | 2 WHERE id = 2", "lead 2: flags: 120 / 122\n" },
                 { "UPDATE lead SET wake = wake + 1 WHERE id = 1", "lead 1: wake: 1772712000000005 / 1772712000000006\n" },
                 { "UPDATE lead SET company = 0 WHERE id = 1", "lead 1: company: 12 bytes / nothing\n" },
                 { "DELETE FROM lead WHERE id = 1", "lead 1: only in the first\n" },
@@ -98,6 +98,13 @@ static void planted_difference__in_any_projection__is_found_and_named(void **sta
                 { "UPDATE lead SET profile_event = 0 WHERE id = 1", "lead 1: profile_event: 1 / 0\n" },
                 { "UPDATE profile SET facts = x'00' WHERE lead = 3", "profile 3: facts: 59 bytes / 1 bytes\n" },
                 { "UPDATE sla SET due = NULL", "sla 1: due: 1772798400000000 / nothing\n" },
+                { "UPDATE sla SET paused = 0", "sla 1: paused: 3600000000 / 0\n" },
+                { "UPDATE sla SET snoozed_until = NULL", "sla 1: snoozed_until: 1772715600000000 / nothing\n" },
+                { "UPDATE sla SET snooze_reason = 'x'", "sla 1: snooze_reason: 9 bytes / 1 bytes\n" },
+                { "UPDATE used SET at = at + 1", "used 2 no_budget: at: 1772712000000000 / 1772712000000001\n" },
+                { "UPDATE used SET woken = 1", "used 2 no_budget: woken: 0 / 1\n" },
+                { "DELETE FROM used", "used 2 no_budget: only in the first\n" },
+                { "UPDATE expired SET member = (SELECT id FROM name WHERE text = 'anna')", "expired 1 1: member: 4 bytes / 4 bytes\n" },
                 { "UPDATE held SET text = 'other'", "held 2: text: 12 bytes / 5 bytes\n" },
                 { "DELETE FROM recycle", "recycle 2: only in the first\n" },
                 { "UPDATE wake SET due = due - 1", NULL },
@@ -170,7 +177,11 @@ static void broken_invariant__of_each_kind__is_found(void **state) {
                 { "DELETE FROM sla", "sla 1: flag and row differ\n" },
                 { "DELETE FROM held", "held 2: flag and row differ\n" },
                 { "UPDATE lead SET flags = flags - 16 WHERE id = 2", "recycle 2: flag and row differ\n" },
-                { "INSERT INTO sla VALUES(9, 1, 1, 1, 1, 1, 1)", "sla 9: has no lead\n" },
+                { "DELETE FROM used", "used 2: flag and rows differ\n" },
+                { "UPDATE lead SET flags = flags - 128 WHERE id = 1", "expired 1: flag and rows differ\n" },
+                { "INSERT INTO used VALUES(9, 1, 1, 1, 0)", "used 9: has no lead\n" },
+                { "INSERT INTO expired VALUES(9, 1, 1)", "expired 9: has no lead\n" },
+                { "INSERT INTO sla VALUES(9, 1, 1, 1, 1, 1, 1, 0, NULL, NULL)", "sla 9: has no lead\n" },
                 { "INSERT INTO held VALUES(9, 1, 'x', 1, 1)", "held 9: has no lead\n" },
                 { "INSERT INTO recycle VALUES(9, 1, 1)", "recycle 9: has no lead\n" },
                 { "INSERT INTO profile VALUES(9, x'00')", "profile 9: has no lead\n" },

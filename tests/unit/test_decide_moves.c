@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests of what keeps a lead where it is and what moves it by itself: fences and the instant at which they open,
+ * hand-backs and the signals that end their rest, vetoes, chains that are stopped, and refusals that name all that is
+ * missing.
+ */
+#include "test_decide_book.h"
+
+static const char fenced_rules[] =
+        "settings \"site\" { zone = \"Europe/Berlin\", ops = \"ops@example.com\" }\n"
+        "calendar \"berlin\" { zone = \"Europe/Berlin\", open = { mon_fri = \"09:00-17:00\" } }\n"
+        "team \"marketing\" { calendar = \"berlin\" }\n"
+        "status \"inquiry\" { team = \"marketing\", kind = \"open\", initial = true, meaning = \"i\" }\n"
+        "status \"nurture\" { team = \"marketing\", kind = \"open\", meaning = \"n\" }\n"
+        "status \"mql\" { team = \"desk\", kind = \"open\", meaning = \"m\" }\n"
+        "status \"lost\" { team = \"marketing\", kind = \"final\", meaning = \"l\" }\n"
+        "criterion \"REACHABLE\" { doc = \"a phone number or an e-mail\", when = any{ { [\"person.phone_number\"] = present }, { "
+        "[\"person.email\"] = present } } }\n"
+        "move \"qualify\" { from = { \"inquiry\", \"nurture\" }, to = \"mql\", by = \"rules\", when = { [\"company.employees\"] = ge(100) "
+        "} }\n"
+        "move \"again\" { from = \"lost\", to = \"mql\", by = \"rules\", when = { [\"company.employees\"] = ge(100) } }\n"
+        "move \"reject\" { from = \"mql\", by = \"owner\", reasons = { \"not_a_fit\", \"no_budget\", \"later\", \"never\", \"wait\" } }\n"
+        "reason \"not_a_fit\" { to = \"nurture\", wake_on = did{ type = \"form_submitted\", name = \"demo\" } }\n"
+        "reason \"no_budget\" { to = \"nurture\" }\n"
+        "reason \"later\" { to = \"nurture\", recycle_after = \"2wd\" }\n"
+        "reason \"never\" { to = \"lost\" }\n"
+        "reason \"wait\" { to = \"nurture\", recycle_after = \"90d\", wake_on = did{ type = \"form_submitted\", name = \"demo\" } }\n"
+        "route \"ALL\" { team = \"desk\" }\n"
+        "team \"desk\" { calendar = \"berlin\", members = { a = {} } }\n";
+
+static Book *open_fenced(const char *more) {
+        Book *book = malloc(sizeof *book);
+
+        assert_non_null(book);
+        open_rules(book, fenced_rules, "", more);
+        return book;
+}
+
+static void shut(Book *book) {
+        close_book(book);
+        free(book);
+}
+
+/* A company large enough for "qualify". */
+static uint64_t large(Book *book) {
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+
+        set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
+        assert_int_equal(facts_set(&record->facts, book->arena, FIELD_COMPANY_EMPLOYEES, NULL, value_number(500), record->time_us), 0);
+        return judge(book, 0, record, "integration:web");
+}
+
+static void form(Book *book, uint64_t lead, const char *name, int64_t time_us) {
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+
+        record->time_us = time_us;
+        set(book, record, FIELD_ATTRIBUTION_FORM_NAME, name);
+        (void) judge(book, lead, record, "integration:web");
+}
+
+static void reject(Book *book, uint64_t lead, const char *reason) {
+        person(book, lead, "outcome.reject", "rep:a", reason, NULL);
+        if (book->decision.refused)
+                print_error("%s\n", book->decision.refusal_text);
+        assert_false(book->decision.refused);
+}
+
+static int64_t at(const char *text) {
+        int64_t us;
+
+        assert_int_equal(time_parse_rfc3339(text, strlen(text), &us), 0);
+        return us;
+}
+
+/* ---- since and hold ---- */
+
+static const char cool_off[] =
+        "fence \"COOL_OFF\" { blocks = { \"mql\" }, since = { \"not_a_fit\", \"never\" }, hold = \"30d\", doc = \"one "
+        "month of rest\" }\n";
+
+static void fence__since_a_hand_back__holds_and_lets_the_lead_move_by_itself_when_it_opens(void **state) {
+        (void) state;
+        Book *book = open_fenced(cool_off);
+        uint64_t lead = large(book);
+        assert_string_equal(book->leads[lead].status, "mql"); /* never handed back: open */
+        reject(book, lead, "not_a_fit");
+        assert_string_equal(book->leads[lead].status, "nurture");
+        int64_t opens_us = book->now_us + 30 * US_PER_DAY;
+        /* not_a_fit has a wake_on: the lead rests until it comes, and no date ends that */
+        assert_int_equal(book->leads[lead].recycle_us, INT64_MAX);
+
+        /* One without wake_on: the fence alone keeps it, and is armed. */
+        book->now_us = opens_us;
+        form(book, lead, "demo", book->now_us);
+        assert_string_equal(book->leads[lead].status, "mql");
+        reject(book, lead, "never");
+        assert_string_equal(book->leads[lead].status, "lost");
+        opens_us = book->now_us + 30 * US_PER_DAY;
+        assert_int_equal(book->leads[lead].wake_us, opens_us);
+        book->now_us = opens_us - 1;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].status, "lost");
+        assert_int_equal(book->leads[lead].wake_us, opens_us);
+        book->now_us = opens_us;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].status, "mql");
+        shut(book);
+}
+
+static void fence__since__opens_by_the_reasons_signal_after_the_hand_back_and_not_by_an_older_one(void **state) {
+        (void) state;
+        /* the rest of wake_on is out of the way: another reason than the fence's carries it */
+        Book *book = open_fenced("fence \"COOL_OFF\" { blocks = { \"mql\" }, since = { \"not_a_fit\" }, hold = \"30d\" }\n"
+                                 "move \"up\" { from = \"nurture\", to = \"mql\", by = \"marketing\" }\n");
+        uint64_t lead = large(book);
+        int64_t before_us = book->now_us;
+        book->now_us += US_PER_DAY;
+        reject(book, lead, "not_a_fit");
+
+        /* It arrives later and is older: no signal. */
+        book->now_us += US_PER_DAY;
+        form(book, lead, "demo", before_us);
+        assert_string_equal(book->leads[lead].status, "nurture");
+        person(book, lead, "outcome.up", "team:marketing", NULL, NULL);
+        assert_true(book->decision.refused);
+        assert_string_equal(book->decision.refusal_code, "fence");
+        assert_non_null(strstr(book->decision.refusal_text, "the fence COOL_OFF keeps the lead out of \"mql\" until 2026-04-05T09:00:00"));
+
+        form(book, lead, "newsletter", book->now_us);
+        assert_string_equal(book->leads[lead].status, "nurture");
+        assert_false(book->leads[lead].uses[0].woken);
+        form(book, lead, "demo", book->now_us);
+        assert_string_equal(book->leads[lead].status, "mql");
+        assert_true(book->leads[lead].uses[0].woken);
+
+        /* Handed back again, it is closed again: what woke the first use says nothing about the second. */
+        book->now_us += US_PER_HOUR;
+        reject(book, lead, "not_a_fit");
+        assert_false(book->leads[lead].uses[0].woken);
+        assert_int_equal(book->leads[lead].n_uses, 1);
+        person(book, lead, "outcome.up", "team:marketing", NULL, NULL);
+        assert_true(book->decision.refused);
+        shut(book);
+}
+
+static void fence__told_late__counts_from_the_hand_backs_own_time(void **state) {
+        (void) state;
+        Book *book = open_fenced(cool_off);
+        uint64_t lead = large(book);
+        int64_t handed_back_us = book->now_us + US_PER_HOUR;
+        Record *record = make_record(book, "outcome.reject", FAMILY_OUTCOME);
+        record->time_us = handed_back_us;
+        set(book, record, FIELD_OUTCOME_REASON, "never");
+        book->now_us += 2 * US_PER_DAY;
+        (void) judge(book, lead, record, "rep:a");
+        assert_false(book->decision.refused);
+        assert_int_equal(book->leads[lead].uses[0].at_us, handed_back_us);
+        assert_int_equal(book->leads[lead].wake_us, handed_back_us + 30 * US_PER_DAY);
+        shut(book);
+}
+
+static void fence__from__stands_only_for_leads_that_come_from_there(void **state) {
+        (void) state;
+        Book *book = open_fenced(
+                "fence \"REST\" { blocks = { \"mql\" }, from = { \"nurture\" }, when = { [\"company.employees\"] = ge(100) } }\n");
+        uint64_t lead = large(book);
+        assert_string_equal(book->leads[lead].status, "mql");
+        reject(book, lead, "no_budget");
+        assert_string_equal(book->leads[lead].status, "nurture");
+        look(book, lead);
+        assert_string_equal(book->leads[lead].status, "nurture");
+        shut(book);
+}
+
+static void fence__that_breaks__stays_closed(void **state) {
+        (void) state;
+        Book *book = open_fenced("fence \"BROKEN\" { blocks = { \"mql\" }, when = function(lead) return lead.person.nothing.more end }\n");
+        uint64_t lead = large(book);
+        assert_string_equal(book->leads[lead].status, "inquiry");
+        shut(book);
+}
+
+static void look_at_a_fence__says_since_when_and_until_when(void **state) {
+        (void) state;
+        Book *book = open_fenced(cool_off);
+        uint64_t lead = large(book);
+        reject(book, lead, "never");
+        const DecideInput input = {
+                .event_id = book->next_event,
+                .lead_id = lead,
+                .before = &book->leads[lead],
+                .profile = &book->profiles[lead],
+                .history = book->history[lead],
+                .n_history = book->n_history[lead],
+                .now_us = book->now_us + US_PER_DAY,
+                .desk = &(Desk){ 0 },
+        };
+        Subject subject;
+        Receipts receipts = { .all = true, .trace = true };
+        assert_int_equal(decide_look(book->rules, &input, book->arena, &subject, &receipts), 0);
+        const Receipt *fence = NULL;
+        for (size_t i = 0; i < receipts.n_items; i++)
+                if (receipts.items[i].rule->kind == RULE_FENCE)
+                        fence = &receipts.items[i];
+        assert_non_null(fence);
+        assert_true(fence->matched);
+        assert_string_equal(
+                fence->trace, "never handed back for not_a_fit; never since 2026-03-05T09:00:00Z, holds until 2026-04-04T09:00:00Z");
+        assert_int_equal(subject.next_change_us, book->now_us + 30 * US_PER_DAY);
+        shut(book);
+}
+
+static void reasons_of_a_lead__more_than_are_remembered__the_one_used_longest_ago_is_forgotten(void **state) {
+        (void) state;
+        Text more = { 0 };
+        text_append(&more, "move \"give\" { from = \"mql\", by = \"owner\", reasons = { ");
+        for (int i = 0; i <= DECIDE_REASON_USES_MAX; i++)
+                text_printf(&more, "\"r%d\", ", i);
+        text_append(&more, "} }\n");
+        for (int i = 0; i <= DECIDE_REASON_USES_MAX; i++)
+                text_printf(&more, "reason \"r%d\" { to = \"mql\" }\n", i);
+        Book *book = open_fenced(more.data);
+        text_free(&more);
+        uint64_t lead = large(book);
+        for (int i = 0; i <= DECIDE_REASON_USES_MAX; i++) {
+                char name[16];
+                (void) snprintf(name, sizeof name, "r%d", i);
+                person(book, lead, "outcome.give", "rep:a", name, NULL);
+                assert_false(book->decision.refused);
+        }
+        const LeadState *after = &book->leads[lead];
+        assert_int_equal(after->n_uses, DECIDE_REASON_USES_MAX);
+        for (size_t i = 0; i < after->n_uses; i++) {
+                assert_string_not_equal(after->uses[i].reason, "r0");
+                assert_true(i == 0 || strcmp(after->uses[i - 1].reason, after->uses[i].reason) < 0);
+        }
+        shut(book);
+}
+
+/* ---- rest ---- */
+
+static void rest__in_working_days__ends_by_itself_at_that_instant(void **state) {
+        (void) state;
+        Book *book = open_fenced(NULL);
+        uint64_t lead = large(book);
+        reject(book, lead, "later"); /* Thursday 10:00 + 2wd = Monday 10:00 */
+        assert_int_equal(book->leads[lead].recycle_us, at("2026-03-09T10:00:00+01:00"));
+        assert_int_equal(book->leads[lead].wake_us, at("2026-03-09T10:00:00+01:00"));
+        book->now_us = at("2026-03-09T10:00:00+01:00") - 1;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].status, "nurture");
+        book->now_us++;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].status, "mql");
+        assert_int_equal(book->leads[lead].recycle_us, TIME_NONE);
+        shut(book);
+}
+
+/* The signal came while a fence was closed for another reason: it counts when that opens, although the event is long past. */
+static void rest__signal_in_history__ends_it_once_and_for_good(void **state) {
+        (void) state;
+        Book *book = open_fenced("fence \"SMALL\" { blocks = { \"mql\" }, when = { [\"person.title\"] = \"student\" } }\n");
+        uint64_t lead = large(book);
+        reject(book, lead, "wait");
+        int64_t back_us = book->now_us;
+        assert_int_equal(book->leads[lead].recycle_us, back_us + 90 * US_PER_DAY);
+        book->now_us += US_PER_DAY;
+        Record *student = make_record(book, "lead.updated", FAMILY_LEAD);
+        set(book, student, FIELD_PERSON_TITLE, "student");
+        (void) judge(book, lead, student, "integration:web");
+        form(book, lead, "demo", book->now_us);
+        assert_string_equal(book->leads[lead].status, "nurture");  /* the fence */
+        assert_int_equal(book->leads[lead].recycle_us, TIME_NONE); /* the rest is over */
+        book->now_us += US_PER_DAY;
+        Record *grown = make_record(book, "lead.updated", FAMILY_LEAD);
+        set(book, grown, FIELD_PERSON_TITLE, "director");
+        (void) judge(book, lead, grown, "integration:web");
+        assert_string_equal(book->leads[lead].status, "mql");
+        shut(book);
+}
+
+/* ---- veto ---- */
+
+static const char rival[] = "group \"fit\" {}\n"
+                            "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, points = -100, veto = "
+                            "\"lost\" }\n";
+
+static Record *from_rival(Book *book) {
+        Record *record = make_record(book, "lead.updated", FAMILY_LEAD);
+
+        set(book, record, FIELD_COMPANY_DOMAIN, "rival.example");
+        return record;
+}
+
+static void veto__a_match__moves_there_at_once_and_says_so(void **state) {
+        (void) state;
+        Book *book = open_fenced(rival);
+        uint64_t lead = large(book);
+        assert_string_equal(book->leads[lead].status, "mql");
+        (void) judge(book, lead, from_rival(book), "integration:web");
+        const Decision *decision = &book->decision;
+        assert_string_equal(book->leads[lead].status, "lost"); /* "again" leads out of it, but not while the veto matches */
+        assert_null(book->leads[lead].owner);
+        assert_int_equal(decision->n_moves, 1);
+        assert_string_equal(decision->moves[0].move, "RIVAL");
+        assert_string_equal(decision->moves[0].by, "rules");
+        assert_string_equal(decision->summary, "mql -> lost (RIVAL by rules)");
+        const Receipt *receipt = NULL;
+        for (size_t i = 0; i < decision->receipts.n_items; i++)
+                if (base_streq(decision->receipts.items[i].rule->name, "RIVAL"))
+                        receipt = &decision->receipts.items[i];
+        assert_non_null(receipt);
+        assert_string_equal(receipt->note, "veto: mql -> lost");
+        look(book, lead);
+        assert_string_equal(book->leads[lead].status, "lost");
+        assert_int_equal(book->decision.n_moves, 0);
+        shut(book);
+}
+
+static void veto__against_a_persons_move__wins_in_the_same_event(void **state) {
+        (void) state;
+        Book *book =
+                open_fenced("group \"fit\" {}\n"
+                            "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, veto = \"nurture\" }\n"
+                            "move \"up\" { from = \"nurture\", to = \"mql\", by = \"marketing\" }\n");
+        uint64_t lead = large(book);
+        (void) judge(book, lead, from_rival(book), "integration:web");
+        assert_string_equal(book->leads[lead].status, "nurture");
+        person(book, lead, "outcome.up", "team:marketing", NULL, NULL);
+        assert_false(book->decision.refused);
+        assert_int_equal(book->decision.n_moves, 2);
+        assert_string_equal(book->leads[lead].status, "nurture");
+        shut(book);
+}
+
+static void veto__before_a_closed_fence_or_in_a_final_status__moves_nothing(void **state) {
+        (void) state;
+        Book *book =
+                open_fenced("group \"fit\" {}\n"
+                            "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, veto = \"nurture\" }\n"
+                            "fence \"KEEP\" { blocks = { \"nurture\" }, when = { [\"person.title\"] = \"owner\" } }\n");
+        uint64_t lead = large(book);
+        Record *owner = from_rival(book);
+        set(book, owner, FIELD_PERSON_TITLE, "owner");
+        (void) judge(book, lead, owner, "integration:web");
+        assert_string_equal(book->leads[lead].status, "mql");
+        assert_non_null(strstr(book->decision.summary, "RIVAL: veto: kept out of nurture by KEEP"));
+        Record *other = from_rival(book);
+        set(book, other, FIELD_PERSON_TITLE, "none");
+        other->time_us = book->now_us += US_PER_HOUR;
+        for (size_t i = 0; i < other->facts.n_items; i++)
+                other->facts.items[i].time_us = book->now_us;
+        (void) judge(book, lead, other, "integration:web");
+        assert_string_equal(book->leads[lead].status, "nurture");
+        shut(book);
+
+        book = open_fenced("group \"fit\" {}\n"
+                           "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, veto = \"nurture\" }\n"
+                           "fence \"NEVER\" { blocks = { \"mql\" }, from = { \"lost\" }, when = { age = ge(\"0d\") } }\n");
+        lead = large(book);
+        reject(book, lead, "never");
+        (void) judge(book, lead, from_rival(book), "integration:web");
+        assert_string_equal(book->leads[lead].status, "lost");
+        shut(book);
+}
+
+/* ---- chains ---- */
+
+static void chain__that_would_lead_back__is_stopped_and_named(void **state) {
+        (void) state;
+        Book *book = open_fenced("status \"x\" { team = \"marketing\", kind = \"open\", meaning = \"x\" }\n"
+                                 "move \"to_x\" { from = \"inquiry\", to = \"x\", by = \"rules\" }\n"
+                                 "move \"back\" { from = \"x\", to = \"inquiry\", by = \"rules\" }\n"
+                                 "move \"out\" { from = \"x\", to = \"lost\", by = \"rules\" }\n");
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
+        uint64_t lead = judge(book, 0, record, "integration:web");
+        assert_string_equal(book->leads[lead].status, "x");
+        assert_non_null(strstr(book->decision.summary, "stopped: back would lead back to inquiry"));
+        const Receipt *last = &book->decision.receipts.items[book->decision.receipts.n_items - 1];
+        assert_string_equal(last->rule->name, "back");
+        assert_string_equal(last->note, "stopped: back would lead back to inquiry");
+        shut(book);
+}
+
+static void chain__of_more_than_eight__is_stopped_before_the_ninth_and_named(void **state) {
+        (void) state;
+        for (int n = 8; n <= 9; n++) {
+                Text more = { 0 };
+                for (int i = 1; i <= n; i++)
+                        text_printf(&more,
+                                "status \"s%d\" { team = \"marketing\", kind = \"open\", meaning = \"s\" }\n"
+                                "move \"m%d\" { from = \"%s%.0d\", to = \"s%d\", by = \"rules\" }\n"
+                                "move \"end%d\" { from = \"s%d\", to = \"lost\", by = \"marketing\" }\n",
+                                i, i, i == 1 ? "inquiry" : "s", i == 1 ? 0 : i - 1, i, i, i);
+                Book *book = open_fenced(more.data);
+                text_free(&more);
+                Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+                set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
+                uint64_t lead = judge(book, 0, record, "integration:web");
+                assert_string_equal(book->leads[lead].status, "s8");
+                assert_int_equal(book->decision.n_moves, 8);
+                const char *stopped = strstr(book->decision.summary, "stopped: m9 would be more than 8 automatic moves in one event");
+                assert_true((stopped != NULL) == (n == 9));
+                shut(book);
+        }
+}
+
+/* ---- what is missing ---- */
+
+static void refusal__names_everything_that_is_missing_in_words(void **state) {
+        (void) state;
+        Book *book =
+                open_fenced("criterion \"DATED\" { doc = \"a close date is named\", when = { [\"opportunity.close_date\"] = present } }\n"
+                            "move \"give_up\" { from = \"inquiry\", by = \"marketing\", reasons = { \"strict\" }, needs = { \"DATED\", { "
+                            "[\"person.title\"] = present } } }\n"
+                            "reason \"strict\" { to = \"lost\", note = \"required\", needs = did{ type = \"call_made\", at_least = 3 } }\n"
+                            "fence \"SHUT\" { doc = \"not today\", blocks = { \"lost\" }, when = { age = ge(\"0d\") } }\n");
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
+        uint64_t lead = judge(book, 0, record, "integration:web");
+        person(book, lead, "outcome.give_up", "team:marketing", "strict", NULL);
+        assert_true(book->decision.refused);
+        assert_string_equal(book->decision.refusal_code, "note_required");
+        assert_string_equal(book->decision.refusal_text, "\"give_up\" with reason \"strict\" is missing: a note; DATED (a close date is "
+                                                         "named); person.title is known; did call_made, at "
+                                                         "least 3 times; and the fence SHUT keeps the lead out of \"lost\": not today");
+        assert_int_equal(book->leads[lead].version, 1);
+        person(book, lead, "outcome.give_up", "team:marketing", "strict", "why");
+        assert_string_equal(book->decision.refusal_code, "needs");
+        shut(book);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(fence__since_a_hand_back__holds_and_lets_the_lead_move_by_itself_when_it_opens),
+                cmocka_unit_test(fence__since__opens_by_the_reasons_signal_after_the_hand_back_and_not_by_an_older_one),
+                cmocka_unit_test(fence__told_late__counts_from_the_hand_backs_own_time),
+                cmocka_unit_test(fence__from__stands_only_for_leads_that_come_from_there),
+                cmocka_unit_test(fence__that_breaks__stays_closed),
+                cmocka_unit_test(look_at_a_fence__says_since_when_and_until_when),
+                cmocka_unit_test(reasons_of_a_lead__more_than_are_remembered__the_one_used_longest_ago_is_forgotten),
+                cmocka_unit_test(rest__in_working_days__ends_by_itself_at_that_instant),
+                cmocka_unit_test(rest__signal_in_history__ends_it_once_and_for_good),
+                cmocka_unit_test(veto__a_match__moves_there_at_once_and_says_so),
+                cmocka_unit_test(veto__against_a_persons_move__wins_in_the_same_event),
+                cmocka_unit_test(veto__before_a_closed_fence_or_in_a_final_status__moves_nothing),
+                cmocka_unit_test(chain__that_would_lead_back__is_stopped_and_named),
+                cmocka_unit_test(chain__of_more_than_eight__is_stopped_before_the_ninth_and_named),
+                cmocka_unit_test(refusal__names_everything_that_is_missing_in_words),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
