@@ -414,7 +414,7 @@ static void note_freed(Deciding *deciding) {
                 deciding->out->freed_team = member->team->rule.name;
 }
 
-int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
+static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
         Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = ret, .fence_opens_us = TIME_NONE };
         const Record *record = input->record;
         int r;
@@ -502,6 +502,28 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
                         return r;
         }
         return summarise_scores(&deciding);
+}
+
+/* A fence, a criterion, an agreement that broke gave no points and made no move: it is named all the same. */
+static int add_failures(Decision *decision, const Receipts *failures, Arena *arena) {
+        for (size_t i = 0; i < failures->n_items; i++) {
+                bool is_named = false;
+                for (size_t j = 0; j < decision->receipts.n_items; j++)
+                        is_named |= decision->receipts.items[j].failed && decision->receipts.items[j].rule == failures->items[i].rule;
+                int r = is_named ? 0 : receipts_add(&decision->receipts, arena, failures->items[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
+        policy_forget_failures(rules);
+        int r = decide_record(rules, input, arena, ret);
+        if (r == 0)
+                r = add_failures(ret, policy_failures(rules), arena);
+        policy_forget_failures(rules);
+        return r;
 }
 
 /* ---- explain ---- */

@@ -17,8 +17,12 @@
 
 /* ---- arguments ---------------------------------------------------------- */
 
+/* What an error costs beside its instruction: unwinding, and its text. */
+#define FAIL_STEPS 16
+
 int bind_fail(lua_State *L, const char *format, ...) {
         char text[256];
+        sandbox_charge(L, FAIL_STEPS);
         va_list args;
         va_start(args, format);
         vsnprintf(text, sizeof(text), format, args);
@@ -126,6 +130,7 @@ static int base_assert(lua_State *L) {
 /* pcall(f, ...) returns true and f's results, or false and the error. A spent budget is no error that can be caught.  [-0, +n, e] */
 static int base_pcall(lua_State *L) {
         bind_check_any(L, 1, "pcall");
+        sandbox_charge(L, FAIL_STEPS);
         int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
         if (status == LUA_OK) {
                 lua_pushboolean(L, 1);
@@ -261,6 +266,7 @@ static bool key_is_before(lua_State *L, int a, int b) {
                 return false;
         size_t size_a, size_b;
         const char *text_a = lua_tolstring(L, a, &size_a), *text_b = lua_tolstring(L, b, &size_b);
+        sandbox_charge(L, (size_a < size_b ? size_a : size_b) / 64);
         int order = memcmp(text_a, text_b, size_a < size_b ? size_a : size_b);
         return order != 0 ? order < 0 : size_a < size_b;
 }
@@ -271,6 +277,7 @@ static void keys_sift(lua_State *L, int keys, lua_Integer root, lua_Integer n) {
                 lua_Integer child = 2 * root;
                 if (child > n)
                         return;
+                sandbox_charge(L, 2);
                 lua_rawgeti(L, keys, root);
                 lua_rawgeti(L, keys, child);
                 if (child < n) {
@@ -384,7 +391,85 @@ static int on_new_global(lua_State *L) {
         return 0;
 }
 
+/* Address only: where the registry keeps the libraries as they were. */
+static const char libraries_key = 0;
+static const char *const libraries[] = { "math", "string", "table" };
+
+static void copy_table(lua_State *L, int from, int to) {
+        lua_pushnil(L);
+        while (lua_next(L, from)) {
+                lua_pushvalue(L, -2);
+                lua_insert(L, -2);
+                lua_rawset(L, to);
+        }
+}
+
+static void keep_libraries(lua_State *L) {
+        lua_newtable(L);
+        for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
+                lua_newtable(L);
+                lua_getglobal(L, libraries[i]);
+                copy_table(L, lua_gettop(L), lua_gettop(L) - 1);
+                lua_pop(L, 1);
+                lua_setfield(L, -2, libraries[i]);
+        }
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &libraries_key);
+}
+
+/* The least key, as text, whose value differs between the tables at a and b; replaces changed when it comes before it. */
+static void find_change(lua_State *L, int a, int b, const char *library, char changed[static BIND_WORD_SIZE]) {
+        lua_pushnil(L);
+        while (lua_next(L, a)) {
+                lua_pushvalue(L, -2);
+                lua_rawget(L, b);
+                if (!lua_rawequal(L, -1, -2)) {
+                        char word[BIND_WORD_SIZE];
+                        bind_push_text(L, -3);
+                        snprintf(word, sizeof(word), "%s.%s", library, lua_tostring(L, -1));
+                        lua_pop(L, 1);
+                        if (!changed[0] || strcmp(word, changed) < 0)
+                                memcpy(changed, word, BIND_WORD_SIZE);
+                }
+                lua_pop(L, 2);
+        }
+}
+
+bool bind_restore_libraries(lua_State *L, char changed[static BIND_WORD_SIZE]) {
+        int top = lua_gettop(L);
+        changed[0] = '\0';
+        luaL_checkstack(L, 8, NULL);
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &libraries_key);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+        for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
+                lua_getfield(L, top + 1, libraries[i]);
+                lua_getfield(L, top + 2, libraries[i]);
+                int kept = top + 3, now = top + 4;
+                find_change(L, now, kept, libraries[i], changed);
+                find_change(L, kept, now, libraries[i], changed);
+                if (changed[0]) {
+                        lua_pushnil(L);
+                        while (lua_next(L, now)) {
+                                lua_pop(L, 1);
+                                lua_pushvalue(L, -1);
+                                lua_pushnil(L);
+                                lua_rawset(L, now);
+                        }
+                        copy_table(L, kept, now);
+                }
+                lua_settop(L, top + 2);
+        }
+        lua_settop(L, top);
+        return changed[0] == '\0';
+}
+
+void bind_forget_libraries(lua_State *L) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &libraries_key);
+}
+
 void bind_close(lua_State *L, lua_CFunction on_unknown) {
+        keep_libraries(L);
+
         lua_newtable(L); /* the environment */
         lua_newtable(L); /* its metatable */
         lua_pushglobaltable(L);

@@ -411,6 +411,19 @@ bool eval_any_field_present(Eval *eval, const Condition *condition) {
 
 /* ---- the front door ---- */
 
+/* Once a rule, whatever asked it how often. */
+static void note_failure(Eval *eval, const Condition *condition) {
+        Receipts *failures = &policy_body(eval->rules)->failures;
+
+        if (condition->rule >= eval->rules->n_rules)
+                return;
+        const Rule *rule = eval->rules->rules[condition->rule];
+        for (size_t i = 0; i < failures->n_items; i++)
+                if (failures->items[i].rule == rule)
+                        return;
+        eval->error = receipts_add(failures, eval->arena, (Receipt){ .rule = rule, .failed = true, .note = eval->note });
+}
+
 static bool ask(Eval *eval, const Condition *condition) {
         Stopwatch watch;
         bool timed = cost_is_sampled(eval->subject), holds;
@@ -420,8 +433,14 @@ static bool ask(Eval *eval, const Condition *condition) {
         holds = eval_condition(eval, condition);
         if (timed)
                 stopwatch_lap(&watch, policy_body(eval->rules), condition->rule);
-        return holds;
+        if (eval->failed && !eval->error)
+                note_failure(eval, condition);
+        return holds && !eval->failed;
 }
+
+void policy_forget_failures(RuleSet *rules) { policy_body(rules)->failures = (Receipts){ 0 }; }
+
+const Receipts *policy_failures(const RuleSet *rules) { return &((const RuleSetBody *) rules)->failures; }
 
 int policy_holds(
         RuleSet *rules, const Condition *condition, Subject *subject, Arena *arena, bool *ret, const char **ret_note, Text *trace) {

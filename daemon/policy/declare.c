@@ -184,6 +184,13 @@ void declare_register(lua_State *L) {
 
 /* ---- running files ------------------------------------------------------- */
 
+static void check_libraries(lua_State *L, void *userdata) {
+        Load *load = userdata;
+        char changed[BIND_WORD_SIZE];
+        if (!bind_restore_libraries(L, changed))
+                load_problem(load, true, load->file->name, 0, "changes \"%s\": the words of the language keep their meaning", changed);
+}
+
 static void run_file(lua_State *L, void *userdata) {
         Load *load = userdata;
         char name[300];
@@ -254,7 +261,10 @@ int declare_run(Load *load) {
                         if (r < 0)
                                 return r;
                 }
+                if (sandbox_run(load->body->sandbox, check_libraries, load, error, sizeof(error)) != 0)
+                        report_lua_error(load, error);
         }
+        bind_forget_libraries(sandbox_state(load->body->sandbox)); /* writing over what is there allocates nothing */
         load->file = NULL;
         for (size_t i = 0; i < load->n_declarations; i++) {
                 const Declaration *declaration = &load->declarations[i];

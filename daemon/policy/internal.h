@@ -134,6 +134,7 @@ typedef struct RuleSetBody {
         bool lead_marked_filled;
         RuleCost *costs; /* by rule index */
         Overruns overruns;
+        Receipts failures; /* of policy_holds in this event; in the arena of its caller */
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }
 

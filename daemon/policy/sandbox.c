@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -74,6 +75,7 @@ struct Sandbox {
 
         /* the budget of the call that runs */
         Spent spent;
+        char spent_where[96]; /* "file:line: ", for errors that carry no place */
         uint64_t steps, steps_max;
         int64_t cpu_max_us, cpu_since_us; /* since: TIME_NONE until the clock is first read */
         int64_t wall_look_us;             /* before then it cannot be late; TIME_NONE: nobody looked yet */
@@ -91,6 +93,13 @@ static size_t heap_class(size_t size, size_t *ret_capacity) {
         size_t quarter = last >> shift; /* 4..7 */
         *ret_capacity = (quarter + 1) << shift;
         return HEAP_SMALL_CLASSES + (shift - 8) * 4 + (quarter - 4);
+}
+
+static size_t heap_class_capacity(size_t class) {
+        if (class < HEAP_SMALL_CLASSES)
+                return (class + 1) * HEAP_GRAIN;
+        size_t above = class - HEAP_SMALL_CLASSES;
+        return (above % 4 + 5) << (above / 4 + 8);
 }
 
 static void *heap_take(Sandbox *sandbox, size_t size) {
@@ -118,6 +127,18 @@ static void heap_give(Sandbox *sandbox, void *at, size_t size) {
         heap->free[class] = block;
 }
 
+/* A stretch of any size (a multiple of the grain), as the largest blocks that fit. */
+static void heap_give_stretch(Sandbox *sandbox, uint8_t *at, size_t size) {
+        while (size > 0) {
+                size_t capacity, class = heap_class(size, &capacity);
+                if (capacity > size)
+                        capacity = heap_class_capacity(class - 1);
+                heap_give(sandbox, at, capacity);
+                at += capacity;
+                size -= capacity;
+        }
+}
+
 /* The hook looks every so many instructions: rarely enough to cost nothing for a rule of ordinary size. Once something is large, single
  * instructions can be dear (comparing two texts of POLICY_LUA_STRING_MAX, growing a table of a megabyte: up to some milliseconds), and
  * it looks often enough to end them in time. Which it is depends on what the rules allocate alone, so that the steps are the same in
@@ -141,6 +162,29 @@ static void heap_note_size(Sandbox *sandbox, size_t size, bool is_text) {
                 lua_sethook(sandbox->L, on_count, LUA_MASKCOUNT, hook_instructions(sandbox));
 }
 
+/* "file:line: " of the innermost Lua function (nothing when there is none). */
+static const char *sandbox_where(lua_State *L, char buf[static 96]) {
+        lua_Debug frame;
+        buf[0] = '\0';
+        for (int level = 0; lua_getstack(L, level, &frame); level++)
+                if (lua_getinfo(L, "Sl", &frame) && frame.currentline > 0) {
+                        snprintf(buf, 96, "%s:%d: ", frame.short_src, frame.currentline);
+                        break;
+                }
+        return buf;
+}
+
+/* Memory has run out, or a text is too long. Lua passes the error on without asking any handler, and by the time it arrives the place is
+ * gone: it is looked up here. Nothing in that allocates. */
+static void *heap_refuse(Sandbox *sandbox, Spent spent) {
+        if (sandbox->spent == SPENT_NOTHING) {
+                sandbox->spent = spent;
+                if (sandbox->running)
+                        (void) sandbox_where(sandbox->L, sandbox->spent_where);
+        }
+        return NULL;
+}
+
 /* lua_Alloc. When the block is full Lua collects once and asks again; the refusal then stands, because a rule
  * that lives at the brim would buy a whole collection with every instruction. */
 static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size) {
@@ -153,14 +197,10 @@ static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size
         heap_note_size(sandbox, new_size, !at && old_size == LUA_TSTRING);
         if (!at) {
                 /* Comparing strings is one instruction however long they are: so they are never long. */
-                if (old_size == LUA_TSTRING && new_size > POLICY_LUA_STRING_MAX + 64) {
-                        sandbox->spent = SPENT_STRING;
-                        return NULL;
-                }
+                if (old_size == LUA_TSTRING && new_size > POLICY_LUA_STRING_MAX + 64)
+                        return heap_refuse(sandbox, SPENT_STRING);
                 void *fresh = sandbox->spent == SPENT_MEMORY || new_size > POLICY_LUA_MEMORY_MAX ? NULL : heap_take(sandbox, new_size);
-                if (!fresh && sandbox->spent == SPENT_NOTHING)
-                        sandbox->spent = SPENT_MEMORY;
-                return fresh;
+                return fresh ? fresh : heap_refuse(sandbox, SPENT_MEMORY);
         }
         size_t old_capacity, new_capacity = 0;
         heap_class(old_size, &old_capacity);
@@ -168,18 +208,15 @@ static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size
                 heap_class(new_size, &new_capacity);
         if (old_capacity == new_capacity)
                 return at;
-        bool grows = new_size > old_size;
-        void *fresh = NULL;
-        if (new_capacity > 0 && !(grows && sandbox->spent == SPENT_MEMORY))
-                fresh = heap_take(sandbox, new_size);
-        if (!fresh) {
-                if (!grows)
-                        return at; /* Lua relies on shrinking; the tail is lost until the next restore */
-                if (sandbox->spent == SPENT_NOTHING)
-                        sandbox->spent = SPENT_MEMORY;
-                return NULL;
+        if (new_size <= old_size) {
+                /* Lua relies on shrinking, also at the brim: the block stays, its tail is free. */
+                heap_give_stretch(sandbox, (uint8_t *) at + new_capacity, old_capacity - new_capacity);
+                return at;
         }
-        memcpy(fresh, at, grows ? old_size : new_size);
+        void *fresh = new_capacity > 0 && sandbox->spent != SPENT_MEMORY ? heap_take(sandbox, new_size) : NULL;
+        if (!fresh)
+                return heap_refuse(sandbox, SPENT_MEMORY);
+        memcpy(fresh, at, old_size);
         heap_give(sandbox, at, old_size);
         return fresh;
 }
@@ -238,23 +275,13 @@ static const char *sandbox_spent_text(const Sandbox *sandbox, char buf[static 96
         return buf;
 }
 
-/* Pushes "file:line: " of the innermost Lua function (nothing when there is none). */
-static void sandbox_push_where(lua_State *L) {
-        lua_Debug frame;
-        for (int level = 0; lua_getstack(L, level, &frame); level++)
-                if (lua_getinfo(L, "Sl", &frame) && frame.currentline > 0) {
-                        lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
-                        return;
-                }
-        lua_pushliteral(L, "");
-}
-
 /* From now on the hook fires at every instruction: what swallows this error is stopped by the next one. */
 static int sandbox_overrun(lua_State *L) {
         Sandbox *sandbox = sandbox_of(L);
         char text[96];
         lua_sethook(L, lua_gethook(L), LUA_MASKCOUNT, 1);
-        sandbox_push_where(L);
+        char where[96];
+        lua_pushstring(L, sandbox_where(L, where));
         lua_pushstring(L, sandbox_spent_text(sandbox, text));
         lua_concat(L, 2);
         return lua_error(L);
@@ -362,13 +389,6 @@ static int hole_compare(const void *a, const void *b) {
         return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static size_t heap_class_capacity(size_t class) {
-        if (class < HEAP_SMALL_CLASSES)
-                return (class + 1) * HEAP_GRAIN;
-        size_t above = class - HEAP_SMALL_CLASSES;
-        return (above % 4 + 5) << (above / 4 + 8);
-}
-
 /* Adds [from, to) to the extents, or joins it to the last. */
 static void image_add(Sandbox *sandbox, size_t from, size_t to) {
         if (to <= from)
@@ -407,7 +427,12 @@ int sandbox_collect(Sandbox *sandbox) {
         size_t n;
         lua_settop(sandbox->L, 0);
         sandbox->spent = SPENT_NOTHING;
-        lua_gc(sandbox->L, LUA_GCCOLLECT);
+        /* What a deep recursion left is given back by halves. */
+        for (int left = INT_MAX, last = 0; left != last;) {
+                last = left;
+                lua_gc(sandbox->L, LUA_GCCOLLECT);
+                left = lua_gc(sandbox->L, LUA_GCCOUNT);
+        }
         lua_gc(sandbox->L, LUA_GCSTOP);
         int r = heap_holes(sandbox, &holes, &n);
         if (r < 0)
@@ -534,12 +559,19 @@ static int on_call(lua_State *L) {
 typedef struct Reading {
         const char *at;
         size_t left;
+        int line; /* of the piece that is being read */
+        bool is_start;
 } Reading;
 
+/* A line, or a part of a long one. */
 static const char *on_read(lua_State *L, void *userdata, size_t *ret_size) {
         Reading *reading = userdata;
         const char *piece = reading->at;
-        size_t size = reading->left < LOAD_PIECE_SIZE ? reading->left : LOAD_PIECE_SIZE;
+        size_t most = reading->left < LOAD_PIECE_SIZE ? reading->left : LOAD_PIECE_SIZE;
+        const char *newline = memchr(piece, '\n', most);
+        size_t size = newline ? (size_t) (newline - piece) + 1 : most;
+        reading->line += reading->is_start;
+        reading->is_start = newline != NULL;
         reading->at += size;
         reading->left -= size;
         sandbox_spend(L, 1 + size / 16);
@@ -547,18 +579,41 @@ static const char *on_read(lua_State *L, void *userdata, size_t *ret_size) {
         return size > 0 ? piece : NULL;
 }
 
-void sandbox_load(lua_State *L, const char *name, const char *data, size_t size) {
-        Reading reading = { .at = data, .left = size };
-        if (lua_load(L, on_read, &reading, name, "t") != LUA_OK)
-                (void) lua_error(L);
+/* "FILE:LINE: ..." */
+static bool has_place(const char *text) {
+        const char *colon = strchr(text, ':');
+        size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+        return digits > 0 && colon[1 + digits] == ':';
 }
 
-/* Where an error that is no text was raised is lost once the stack is unwound. */
+void sandbox_load(lua_State *L, const char *name, const char *data, size_t size) {
+        Reading reading = { .at = data, .left = size, .is_start = true };
+        int status = lua_load(L, on_read, &reading, name, "t");
+        if (status == LUA_OK)
+                return;
+        /* Some errors of the parser (nesting, a spent budget) do not say where. */
+        Sandbox *sandbox = sandbox_of(L);
+        if (!sandbox->spent_where[0])
+                snprintf(sandbox->spent_where, sizeof(sandbox->spent_where), "%s:%d: ", name + 1, reading.line);
+        if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING && !has_place(lua_tostring(L, -1))) {
+                lua_pushfstring(L, "%s:%d: ", name + 1, reading.line);
+                lua_insert(L, -2);
+                lua_concat(L, 2);
+        }
+        (void) lua_error(L);
+}
+
+/* Where an error was raised that does not say it (no text, a level of 0, raised by Lua's core within C) is lost once the stack is unwound.
+ */
 static int on_error(lua_State *L) {
-        if (lua_type(L, 1) == LUA_TSTRING)
+        char where[96];
+        if (lua_type(L, 1) == LUA_TSTRING && has_place(lua_tostring(L, 1)))
                 return 1;
-        sandbox_push_where(L);
-        lua_pushfstring(L, "raised an error that is no text but a %s", luaL_typename(L, 1));
+        lua_pushstring(L, sandbox_where(L, where));
+        if (lua_type(L, 1) == LUA_TSTRING)
+                lua_pushvalue(L, 1);
+        else
+                lua_pushfstring(L, "raised an error that is no text but a %s", luaL_typename(L, 1));
         lua_concat(L, 2);
         return 1;
 }
@@ -568,6 +623,7 @@ int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void 
         lua_State *L = sandbox->L;
         int top = lua_gettop(L);
         sandbox->spent = SPENT_NOTHING;
+        sandbox->spent_where[0] = '\0';
         sandbox->steps = 0;
         sandbox->steps_max = sandbox->sealed ? POLICY_STEPS_BUDGET : POLICY_LOAD_STEPS_BUDGET;
         sandbox->cpu_max_us = sandbox->sealed ? POLICY_CPU_BUDGET_US : POLICY_LOAD_CPU_BUDGET_US;
@@ -589,7 +645,8 @@ int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void 
                 if (!is_memory && lua_type(L, -1) == LUA_TSTRING)
                         snprintf(error, error_size, "%s", lua_tostring(L, -1));
                 else
-                        snprintf(error, error_size, "%s", sandbox->spent != SPENT_NOTHING ? sandbox_spent_text(sandbox, text) : "failed");
+                        snprintf(error, error_size, "%s%s", sandbox->spent_where,
+                                sandbox->spent != SPENT_NOTHING ? sandbox_spent_text(sandbox, text) : "failed");
         }
         lua_settop(L, top);
         assert(lua_gettop(L) == top);

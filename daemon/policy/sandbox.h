@@ -36,10 +36,15 @@ void bind_open(lua_State *L);
 /* From here on rule files see the words through an environment of their own: they can add names, not change words.
  * on_unknown is called for a name that is neither: [-0, +1, e] with a table and the name as arguments; upvalue 1 holds the words. */
 void bind_close(lua_State *L, lua_CFunction on_unknown);
-void bind_open_base(lua_State *L);   /* fills the table on top of the stack */
-void bind_open_math(lua_State *L);   /* pushes its table */
-void bind_open_string(lua_State *L); /* pushes its table and makes it the methods of texts */
-void bind_open_table(lua_State *L);  /* pushes its table */
+/* The tables of the libraries can be written to, and so change for all files what one has done to them. Puts them back; false with what was
+ * changed ("string.rep"). Raises (memory). */
+#define BIND_WORD_SIZE 100
+bool bind_restore_libraries(lua_State *L, char changed[static BIND_WORD_SIZE]);
+void bind_forget_libraries(lua_State *L); /* after the last file */
+void bind_open_base(lua_State *L);        /* fills the table on top of the stack */
+void bind_open_math(lua_State *L);        /* pushes its table */
+void bind_open_string(lua_State *L);      /* pushes its table and makes it the methods of texts */
+void bind_open_table(lua_State *L);       /* pushes its table */
 
 /* Raises "FUNCTION: text" with the place of the caller. */
 int bind_fail(lua_State *L, const char *format, ...) _printf_(2, 3);

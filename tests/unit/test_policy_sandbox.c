@@ -35,6 +35,7 @@ static void prepare(lua_State *L, void *userdata) {
                 (void) lua_error(L);
         lua_call(L, 0, 1);
         script->f = luaL_ref(L, LUA_REGISTRYINDEX);
+        bind_forget_libraries(L);
 }
 
 /* Calls the function with the argument; the result as text. */
