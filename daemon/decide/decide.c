@@ -92,7 +92,7 @@ static void sort_history(Activity *history, size_t n_history) {
         for (size_t i = 1; i < n_history; i++) {
                 Activity moving = history[i];
                 size_t at = i;
-                for (; at > 0 && history[at - 1].time_us > moving.time_us; at--)
+                for (; at > 0 && history[at - 1].time_us >= moving.time_us && policy_is_newer(&history[at - 1], &moving); at--)
                         history[at] = history[at - 1];
                 history[at] = moving;
         }

@@ -68,6 +68,16 @@ static int value_compare(const Value *a, const Value *b) {
         return 0;
 }
 
+/* 3 and 3.0 are equal, 0.0 and -0.0, too; but a book must not hold one or the other depending on which came first. */
+static int value_compare_exactly(const Value *a, const Value *b) {
+        int c = value_compare(a, b);
+        if (c != 0)
+                return c;
+        if (a->type != b->type)
+                return a->type < b->type ? -1 : 1;
+        return a->type == VALUE_NUMBER ? (signbit(b->number) != 0) - (signbit(a->number) != 0) : 0;
+}
+
 bool value_equal(const Value *a, const Value *b) { return value_compare(a, b) == 0; }
 
 bool value_as_number(const Value *v, double *ret) {
@@ -204,6 +214,18 @@ int facts_set(Facts *facts, Arena *arena, FieldId field, const char *key, Value 
         return 0;
 }
 
+int facts_compare(const Facts *a, const Facts *b) {
+        for (size_t i = 0; i < a->n_items && i < b->n_items; i++) {
+                const Fact *x = &a->items[i], *y = &b->items[i];
+                int c = fact_compare(x->field, x->key, y);
+                if (c == 0)
+                        c = value_compare_exactly(&x->value, &y->value);
+                if (c != 0)
+                        return c;
+        }
+        return a->n_items < b->n_items ? -1 : a->n_items > b->n_items;
+}
+
 bool facts_equal(const Facts *a, const Facts *b) {
         if (a->n_items != b->n_items)
                 return false;
@@ -230,7 +252,7 @@ static bool restating_is_news(const Fact *known) {
 
 /* Does the statement take the place of what is known? */
 static bool fact_outranks(const Fact *statement, const Fact *known) {
-        int c = value_compare(&statement->value, &known->value);
+        int c = value_compare_exactly(&statement->value, &known->value);
         if (statement->time_us != known->time_us)
                 return statement->time_us > known->time_us && (c != 0 || restating_is_news(known));
         /* Of two statements about consent at one instant the more restrictive holds. */

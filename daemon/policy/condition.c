@@ -199,6 +199,16 @@ static bool match_node(Eval *eval, const Condition *node) {
         return matched;
 }
 
+bool policy_is_newer(const Activity *a, const Activity *b) {
+        int c = (a->time_us > b->time_us) - (a->time_us < b->time_us);
+
+        if (c == 0)
+                c = strcmp(a->type, b->type);
+        if (c == 0)
+                c = facts_compare(a->facts, b->facts);
+        return c != 0 ? c > 0 : a->event > b->event;
+}
+
 int64_t eval_did_leaves(const Did *did, const Activity *activity) {
         /* Both ends of `within` count, so it is gone one microsecond later. */
         return did->within_us > 0 ? eval_time_add(eval_time_add(activity->time_us, did->within_us), 1) : INT64_MAX;

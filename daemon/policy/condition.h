@@ -217,9 +217,9 @@ static inline int64_t eval_whole_seconds(int64_t time_us) {
         int64_t seconds = time_us / US_PER_SECOND;
         return time_us % US_PER_SECOND < 0 ? seconds - 1 : seconds;
 }
-/* The later event of two at the same instant counts as newer, so that the order in which they arrived does not show. b may be NULL. */
+/* b may be NULL. */
 static inline bool eval_is_newer(const Activity *a, const Activity *b) {
-        return !b || (a->time_us != b->time_us ? a->time_us > b->time_us : a->event > b->event);
+        return !b || (a->time_us != b->time_us ? a->time_us > b->time_us : policy_is_newer(a, b));
 }
 
 /* NULL holds. Check failed and error afterwards. */

@@ -3,7 +3,7 @@
  * What one score gives one lead.
  *
  * Points of activities are sums of integers over a set, so neither the order in which events arrived nor the moment at which they are
- * added up shows. `per` and `points` take the newest activity (the later event of two at the same instant) for the same reason.
+ * added up shows. `per` and `points` take the newest activity (policy_is_newer) for the same reason.
  * Which half-life applies is the score's own `fade`, else the group's `half_life`.
  */
 #include "score.h"

@@ -405,7 +405,7 @@ int score_compile(Loader *loader, int index, Score *head) {
                 score->kind = SCORE_INERT;
         for (size_t i = 0; i < score->n_best; i++) {
                 ScoreBest *best = (ScoreBest *) &score->best[i];
-                best->points_mp = score->weight_mp * best->percent_m / 100000;
+                best->points_mp = (score->weight_mp * best->percent_m + 50000) / 100000;
         }
         return 0;
 }

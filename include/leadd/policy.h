@@ -439,6 +439,10 @@ typedef struct Receipts {
 } Receipts;
 int receipts_add(Receipts *receipts, Arena *arena, Receipt receipt);
 
+/* By their own time, then by what they say, and only where they say the same by the order of arrival: what rules see of the history
+ * never depends on it. */
+bool policy_is_newer(const Activity *a, const Activity *b);
+
 /* Sets `junk` of each activity, to a rule or to NULL. 0 or -ENOMEM. */
 int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena *arena);
 

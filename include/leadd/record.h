@@ -196,6 +196,8 @@ int facts_encode(const Facts *facts, Text *out);
 /* Strings point into data, which must outlive the facts... or copy = true. RECORD_E_CORRUPT. */
 int facts_decode(const void *data, size_t size, bool copy, Arena *arena, Facts *ret);
 bool facts_equal(const Facts *a, const Facts *b);
+/* A total order by what is said, not by when: < 0, 0, > 0. */
+int facts_compare(const Facts *a, const Facts *b);
 
 enum {
         RECORD_E_CORRUPT = 1,
