@@ -17,10 +17,13 @@ WERROR = -Werror
 # ---- data: the rooms, in the order in which a lead walks through them ----
 ROOMS = base worktime spool intake policy decide store followup notify gate trial report control
 LIBRARIES = lua5.4 sqlite3 libsystemd jansson glib-2.0 libical expat zlib libzstd libidn2
+# What only leadd-notify may have: mail and the network.
+NOTIFIER_LIBRARIES = gmime-3.0 libcurl
 
 library_SOURCES = $(foreach room,$(ROOMS),$(sort $(wildcard daemon/$(room)/*.c)))
 leadd_SOURCES = $(sort $(wildcard daemon/*.c))
 leadctl_SOURCES = $(sort $(wildcard daemon/leadctl/*.c))
+notifier_SOURCES = $(sort $(wildcard daemon/notifier/*.c))
 support_SOURCES = $(sort $(wildcard tests/support/*.c))
 unit_SOURCES = $(sort $(wildcard tests/unit/*.c))
 bench_SOURCES = $(sort $(wildcard tests/bench/*.c))
@@ -35,20 +38,22 @@ LDFLAGS += $(if $(SANITIZE),$(SANITIZERS)) $(if $(FUZZ),$(SANITIZERS)) -Wl,-z,re
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 LDLIBS = $(PACKAGE_LIBS) -lpthread -lm
+NOTIFIER_CFLAGS := $(shell pkg-config --cflags $(NOTIFIER_LIBRARIES) 2>/dev/null)
+NOTIFIER_LIBS := $(shell pkg-config --libs $(NOTIFIER_LIBRARIES) 2>/dev/null)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 library_OBJECTS = $(call objects,$(library_SOURCES))
 unit_PROGRAMS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(unit_SOURCES))
 bench_PROGRAMS = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(bench_SOURCES))
 fault_PROGRAMS = $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%,$(fault_SOURCES))
-programs = $(BUILD)/leadd $(BUILD)/leadctl
+programs = $(BUILD)/leadd $(BUILD)/leadctl $(BUILD)/leadd-notify
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all programs tests demo check check-long check-gigabyte bench lint install uninstall clean help unit
 
 all: programs ## build the daemon and the client
-programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl)
+programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl) $(BUILD)/leadd-notify
 tests: programs $(unit_PROGRAMS) $(bench_PROGRAMS) $(fault_PROGRAMS)
 
 # ---- rules ----
@@ -76,6 +81,9 @@ $(BUILD)/leadd: $(call objects,$(leadd_SOURCES)) $(BUILD)/libleadd.a
 	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/leadctl: $(call objects,$(leadctl_SOURCES)) $(BUILD)/libleadd.a
 	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(call objects,$(notifier_SOURCES)): PACKAGE_CFLAGS += $(NOTIFIER_CFLAGS)
+$(BUILD)/leadd-notify: $(call objects,$(notifier_SOURCES)) $(BUILD)/libleadd.a
+	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(NOTIFIER_LIBS) $(LDLIBS)
 
 test_link = @mkdir -p $(@D); $(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BUILD)/libleadd.a
