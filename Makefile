@@ -130,21 +130,27 @@ lint: ## formatting, static checks, the order of rooms
 install: programs ## install below DESTDIR and PREFIX
 	install -D -m 0755 $(BUILD)/leadd $(DESTDIR)$(PREFIX)/sbin/leadd
 	install -D -m 0755 $(BUILD)/leadctl $(DESTDIR)$(PREFIX)/bin/leadctl
+	install -D -m 0755 $(BUILD)/leadd-notify $(DESTDIR)$(PREFIX)/sbin/leadd-notify
 	install -D -m 0755 contrib/leadd-drop $(DESTDIR)$(PREFIX)/bin/leadd-drop
 	for f in $$(cd rules && find . -type f ! -name README.md); do install -D -m 0644 rules/$$f $(DESTDIR)$(PREFIX)/share/leadd/rules/$$f || exit 1; done
 	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/sbin/leadd|$(PREFIX)/sbin/leadd|' leadd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service
+	install -D -m 0644 contrib/leadd-notify.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify.socket
+	sed 's|/usr/sbin/leadd-notify|$(PREFIX)/sbin/leadd-notify|' contrib/leadd-notify@.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify@.service
 	install -D -m 0644 contrib/leadd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf
 	install -D -m 0644 contrib/leadd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
 	install -D -m 0644 contrib/leadd.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/leadd.catalog
 	install -D -m 0644 contrib/leadctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leadctl
 	install -D -m 0644 contrib/man/leadctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/leadctl.1
 	install -D -m 0644 contrib/man/leadd.8 $(DESTDIR)$(PREFIX)/share/man/man8/leadd.8
+	install -D -m 0644 contrib/man/leadd-notify.8 $(DESTDIR)$(PREFIX)/share/man/man8/leadd-notify.8
 
 uninstall: ## remove what install put there; spool, database and /etc/leadd stay
-	rm -f $(DESTDIR)$(PREFIX)/sbin/leadd $(DESTDIR)$(PREFIX)/bin/leadctl $(DESTDIR)$(PREFIX)/bin/leadd-drop
+	rm -f $(DESTDIR)$(PREFIX)/sbin/leadd $(DESTDIR)$(PREFIX)/sbin/leadd-notify $(DESTDIR)$(PREFIX)/bin/leadctl $(DESTDIR)$(PREFIX)/bin/leadd-drop
 	rm -rf $(DESTDIR)$(PREFIX)/share/leadd
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify@.service
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/leadd-notify.8
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/leadd.catalog $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leadctl
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/leadctl.1 $(DESTDIR)$(PREFIX)/share/man/man8/leadd.8
 

@@ -280,7 +280,8 @@ static void finish_work(Judge *judge, Work *work) {
 }
 
 static bool is_call(const Work *work) {
-        return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_EMPTY;
+        return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_EMPTY ||
+               work->kind == WORK_TOLD;
 }
 
 static int judge_works(Judge *judge, Work **works, size_t n_works, bool bulk) {
@@ -414,6 +415,28 @@ static int open_in_flight(Judge *judge) {
         return 0;
 }
 
+/* On a teller's thread. A judge that ended takes nothing any more: what was told is told again after the next start. */
+static void on_told(const Told *told, void *userdata) {
+        Leadd *leadd = userdata;
+        Work *work = work_new(WORK_TOLD);
+
+        if (work)
+                work->told = *told;
+        if (!work || !queue_push_front(leadd->to_judge, work))
+                free(work);
+}
+
+static int recover_outbox(Judge *judge) {
+        int r = store_begin(judge->store);
+
+        if (r == 0)
+                r = notify_recover(judge->store, clock_now_us(judge->leadd->clock));
+        if (r == 0)
+                return store_commit(judge->store);
+        (void) store_rollback(judge->store);
+        return r;
+}
+
 static int start(Judge *judge) {
         Leadd *leadd = judge->leadd;
         int r;
@@ -425,9 +448,15 @@ static int start(Judge *judge) {
         r = gate_new(judge->store, &judge->gate);
         if (r < 0)
                 return r;
-        r = notify_new(leadd->options.spool, &judge->notify);
+        const NotifyConfig notify = {
+                .spool_directory = leadd->options.spool, .socket = leadd->options.notifier, .on_told = on_told, .userdata = leadd
+        };
+        r = notify_new(&notify, &judge->notify);
         if (r < 0)
                 return r;
+        r = recover_outbox(judge);
+        if (r != 0)
+                return r < 0 ? r : -ENOSPC;
         r = open_in_flight(judge);
         if (r < 0)
                 return r;
@@ -443,6 +472,7 @@ static int start(Judge *judge) {
                 .advance = judge_on_advance,
                 .status = judge_on_status,
                 .retry = judge_on_retry,
+                .outbox = judge_on_outbox,
         };
         r = judge_activate(judge, leadd->rules);
         return r > 0 ? -ENOSPC : r;
@@ -470,7 +500,7 @@ static void step(Judge *judge) {
                                 judge_note_full(judge);
                 }
                 (void) store_checkpoint(judge->store, true);
-                if (judge->spool_empty && judge->n_settled == 0)
+                if (judge->spool_empty && judge->n_settled == 0 && notify_n_in_flight(judge->notify) == 0)
                         return; /* --once: this was the last there is to do */
                 work = queue_pop(leadd->to_judge, judge->disk_full ? FULL_WAIT_US : -1);
         }
@@ -513,7 +543,8 @@ void *judge_run(void *userdata) {
                 step(&judge);
                 if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0) {
                         (void) judge_fire_due(&judge, true, NULL);
-                        break;
+                        if (notify_n_in_flight(judge.notify) == 0)
+                                break;
                 }
                 if (atomic_load(&leadd->stopping) && queue_size(leadd->to_judge) == 0)
                         break;

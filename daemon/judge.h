@@ -102,5 +102,6 @@ int judge_on_reload(void *userdata, bool check_only, json_t **ret);
 int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret);
 int judge_on_status(void *userdata, json_t *into);
 int judge_on_retry(void *userdata, const char *name, json_t **ret);
+int judge_on_outbox(void *userdata, uint64_t id, bool cancel);
 /* Carries out whatever is no batch; takes the work. */
 void judge_take_call(Judge *judge, Work *work);

@@ -94,6 +94,38 @@ int judge_on_retry(void *userdata, const char *name, json_t **ret) {
         return retry_rejects(judge->leadd->options.spool, name, ret);
 }
 
+int judge_on_outbox(void *userdata, uint64_t id, bool cancel) {
+        Judge *judge = userdata;
+        int64_t now_us = clock_now_us(judge->leadd->clock);
+        int r = store_begin(judge->store);
+
+        if (r == 0)
+                r = cancel ? store_outbox_cancel(judge->store, id, now_us) : store_outbox_revive(judge->store, id, now_us);
+        if (r == 0)
+                r = store_commit(judge->store);
+        else
+                (void) store_rollback(judge->store);
+        if (r == STORE_E_NONE)
+                return -ENOENT;
+        if (r == STORE_E_FULL)
+                return -ENOSPC;
+        if (r != 0)
+                return judge_give_up(judge, r, "the outbox");
+        r = judge_deliver(judge);
+        return r < 0 ? r : 0;
+}
+
+static void judge_on_told(Judge *judge, const Told *told) {
+        int r = notify_told(judge->notify, judge->store, told, clock_now_us(judge->leadd->clock));
+
+        if (r == STORE_E_FULL)
+                judge_note_full(judge);
+        else if (r != 0)
+                (void) judge_give_up(judge, r, "the outbox");
+        else
+                (void) judge_deliver(judge); /* there is room for another */
+}
+
 void judge_take_call(Judge *judge, Work *work) {
         atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
         switch (work->kind) {
@@ -107,6 +139,9 @@ void judge_take_call(Judge *judge, Work *work) {
                 break;
         case WORK_EMPTY:
                 judge->spool_empty = true;
+                break;
+        case WORK_TOLD:
+                judge_on_told(judge, &work->told);
                 break;
         case WORK_TICK:
                 judge_on_tick(judge);

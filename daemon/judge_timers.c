@@ -129,7 +129,7 @@ int judge_deliver(Judge *judge) {
         if (offered != 0)
                 return judge_give_up(judge, offered, "offering held leads");
         do {
-                int r = notify_run(judge->notify, judge->store, clock_now_us(judge->leadd->clock), &n);
+                int r = notify_run(judge->notify, judge->store, judge->leadd->rules, clock_now_us(judge->leadd->clock), &n);
                 if (r == STORE_E_FULL) {
                         judge_note_full(judge);
                         return r;
@@ -177,7 +177,7 @@ int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
         if (time_us < clock_now_us(clock))
                 return -EINVAL;
         for (;;) {
-                int64_t next_us = store_wake_next(judge->store), outbox_us = store_outbox_next(judge->store);
+                int64_t next_us = store_wake_next(judge->store), outbox_us = notify_next(judge->notify, judge->store);
                 if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))
                         next_us = outbox_us;
                 if (next_us == TIME_NONE || next_us > time_us)
@@ -214,7 +214,7 @@ void judge_on_tick(Judge *judge) {
 
 /* The one timer: the earliest of all that is armed. */
 void judge_arm(Judge *judge) {
-        int64_t next_us = store_wake_next(judge->store), outbox_us = store_outbox_next(judge->store);
+        int64_t next_us = store_wake_next(judge->store), outbox_us = notify_next(judge->notify, judge->store);
         int64_t mono_us = leadd_monotonic_us();
 
         if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))

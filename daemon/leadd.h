@@ -31,7 +31,7 @@
 #define LEADD_POISON_ATTEMPTS 3          /* a record that was being judged when the daemon died so often is refused */
 
 typedef struct Options {
-        const char *rules, *spool, *state, *socket;
+        const char *rules, *spool, *state, *socket, *notifier;
         bool once, check;
         int64_t virtual_clock_us; /* TIME_NONE = real */
         bool is_example;          /* no rules of one's own: the shipped example is used */
@@ -62,6 +62,7 @@ typedef enum WorkKind {
         WORK_TICK,    /* the timer or the clock: look what is due */
         WORK_RELOAD,  /* SIGHUP */
         WORK_EMPTY,   /* --once: the spool holds nothing more */
+        WORK_TOLD,    /* told: leadd-notify is done with a row of the outbox */
 } WorkKind;
 typedef struct Work {
         WorkKind kind;
@@ -71,6 +72,7 @@ typedef struct Work {
         uint64_t ledger;
         bool aside;
         ControlCall *call;
+        Told told;
 } Work;
 
 typedef enum OrderKind {

@@ -25,6 +25,8 @@ static const char usage[] = "usage: leadd [OPTION]...\n"
                             "  --state=DIR            database (default: $STATE_DIRECTORY or /var/lib/leadd)\n"
                             "  --socket=PATH          control socket (default: $RUNTIME_DIRECTORY or /run/leadd,\n"
                             "                         /org.leadd.Control); sockets passed by systemd come first\n"
+                            "  --notifier=PATH        socket of leadd-notify, which mails and calls webhooks\n"
+                            "                         (default: /run/leadd-notify/org.leadd.Notify)\n"
                             "  --once                 take everything in the spool, fire what is due, exit\n"
                             "  --check                load the rules, print every problem, exit (65 = they do not load)\n"
                             "  --virtual-clock=TIME   time starts at TIME (RFC 3339) and moves only by `leadctl clock advance`\n"
@@ -74,12 +76,13 @@ static int check(const char *rules_directory) {
 }
 
 int main(int argc, char **argv) {
-        enum { OPT_RULES = 1000, OPT_SPOOL, OPT_STATE, OPT_SOCKET, OPT_ONCE, OPT_CHECK, OPT_CLOCK, OPT_VERSION, OPT_HELP };
+        enum { OPT_RULES = 1000, OPT_SPOOL, OPT_STATE, OPT_SOCKET, OPT_NOTIFIER, OPT_ONCE, OPT_CHECK, OPT_CLOCK, OPT_VERSION, OPT_HELP };
         static const struct option long_options[] = {
                 { "rules", required_argument, NULL, OPT_RULES },
                 { "spool", required_argument, NULL, OPT_SPOOL },
                 { "state", required_argument, NULL, OPT_STATE },
                 { "socket", required_argument, NULL, OPT_SOCKET },
+                { "notifier", required_argument, NULL, OPT_NOTIFIER },
                 { "once", no_argument, NULL, OPT_ONCE },
                 { "check", no_argument, NULL, OPT_CHECK },
                 { "virtual-clock", required_argument, NULL, OPT_CLOCK },
@@ -90,7 +93,10 @@ int main(int argc, char **argv) {
         _cleanup_(base_freep) char *state = directory_variable("STATE_DIRECTORY");
         _cleanup_(base_freep) char *runtime = directory_variable("RUNTIME_DIRECTORY");
         _cleanup_(base_freep) char *socket_path = NULL;
-        Options options = { .spool = "/var/spool/leadd", .state = state ? state : "/var/lib/leadd", .virtual_clock_us = TIME_NONE };
+        Options options = { .spool = "/var/spool/leadd",
+                .state = state ? state : "/var/lib/leadd",
+                .notifier = "/run/leadd-notify/org.leadd.Notify",
+                .virtual_clock_us = TIME_NONE };
         int option;
 
         /* Numbers and comparisons must not depend on where the daemon runs. */
@@ -109,6 +115,9 @@ int main(int argc, char **argv) {
                         break;
                 case OPT_SOCKET:
                         options.socket = optarg;
+                        break;
+                case OPT_NOTIFIER:
+                        options.notifier = optarg;
                         break;
                 case OPT_ONCE:
                         options.once = true;

@@ -54,6 +54,7 @@ static void put_counts(json_t *status, const StoreCounts *counts, bool *failed) 
         put_count(status, "armed", counts->n_wakes, failed);
         put_count(status, "outbox", counts->n_outbox, failed);
         put_count(status, "outbox_failing", counts->n_outbox_failing, failed);
+        put_count(status, "outbox_dead", counts->n_outbox_dead, failed);
         put_count(status, "files", counts->n_files, failed);
         put_count(status, "accepted", counts->n_accepted, failed);
         put_count(status, "duplicates", counts->n_duplicates, failed);

@@ -129,6 +129,23 @@ static const Method methods_control[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_spool_act },
+        { .name = "Outbox",
+                .doc = "What is not delivered, by id, from the one after `after`: waiting, under way, failing (tried again), dead (given\n"
+                       "up: a person decides). more says that there is another page.",
+                .inputs = { INTEGER("after") },
+                .output = "(items: []OutboxRow, more: bool, now: string)",
+                .where = CONTROL_ON_READER,
+                .role = ROLE_GROUP,
+                .execute = execute_outbox },
+        { .name = "OutboxAct",
+                .doc = "retry tries a row now, cancel forgets it for good.",
+                .inputs = { { .name = "action", .type = INPUT_TEXT, .required = true, .size_max = 16 },
+                        { .name = "id", .type = INPUT_INTEGER, .required = true }, REQUEST_ID },
+                .output = "(id: int)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_outbox_act },
         { .name = "Watch",
                 .doc = "Every event as it is committed, until the client hangs up. Needs more.",
                 .output = "(event: int, time: string, type: string, source: string, id: string, lead: ?string, summary: string, status: "
@@ -152,6 +169,11 @@ const Interface interface_control = {
                  "# What became of one record. result is accepted, duplicate, refused or dropped; reason, field and text say why.\n"
                  "type Result (index: int, result: string, lead: ?string, event: ?int, reason: ?string, field: ?string, text: ?string,\n"
                  "  summary: ?string, status: ?string)\n"
+                 "\n"
+                 "# Something that is to be told. error is that of the last attempt; next when it is tried again, null when it is dead.\n"
+                 "type OutboxRow (id: int, state: string, lead: ?string, kind: string, channel: ?string, recipient: ?string, rule: "
+                 "?string,\n"
+                 "  since: string, attempts: int, next: ?string, error: ?string)\n"
                  "\n"
                  "# state is waiting, held (a file that was set aside) or rejects (its refused records).\n"
                  "type SpoolEntry (state: string, name: string, reason: ?string, text: ?string, size: int, since: ?string)\n",

@@ -168,6 +168,8 @@ int execute_reload(const ControlDesk *desk, ControlCall *call);
 int execute_clock(const ControlDesk *desk, ControlCall *call);
 int execute_spool(const ControlDesk *desk, ControlCall *call);
 int execute_spool_act(const ControlDesk *desk, ControlCall *call);
+int execute_outbox(const ControlDesk *desk, ControlCall *call);
+int execute_outbox_act(const ControlDesk *desk, ControlCall *call);
 int execute_list(const ControlDesk *desk, ControlCall *call);
 int execute_show(const ControlDesk *desk, ControlCall *call);
 int execute_log(const ControlDesk *desk, ControlCall *call);

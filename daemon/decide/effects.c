@@ -151,6 +151,16 @@ static const Message *default_message(const RuleSet *rules) {
         return NULL;
 }
 
+/* A reminder waits for its reader's working time: the next opening of the reader's calendar; 0 = it is open, or never closes. */
+static int64_t quiet_until(const Deciding *deciding, const Member *member) {
+        const Calendar *calendar = policy_member_calendar(member);
+        int64_t open_us;
+
+        return calendar && calendar_next_open(calendar, deciding->input->now_us, &open_us) == 0 && open_us > deciding->input->now_us
+                       ? open_us
+                       : 0;
+}
+
 static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, uint32_t number, const char *role, const Member *member) {
         const Message *message = step->message ? step->message : default_message(deciding->rules);
         const char *recipient = member ? member->rule.name : "ops";
@@ -183,7 +193,7 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                 r = policy_render(message->subject ? message->subject : "", &context, &subject);
                 if (r >= 0)
                         r = policy_render(message->body ? message->body : "", &context, &body);
-                if (r >= 0 && effect.via == VIA_DROP) {
+                if (r >= 0 && (effect.via == VIA_DROP || effect.via == VIA_WEBHOOK || effect.via == VIA_EXEC)) {
                         open_event(deciding, &text, "reminded");
                         append_member(&text, "recipient", recipient);
                         append_member(&text, "role", role);
@@ -202,6 +212,8 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                 text_free(&body);
                 text_free(&text);
         }
+        if (message && message->channel && message->channel->quiet_recipient && member)
+                effect.not_before_us = quiet_until(deciding, member);
         return r < 0 ? r : add_effect(deciding, effect);
 }
 

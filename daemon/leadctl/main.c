@@ -25,6 +25,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_rules,
         &verb_glossary,
         &verb_calendar,
+        &verb_outbox,
         &verb_clock,
         &verb_version,
         &verb_help,

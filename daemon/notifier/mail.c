@@ -23,7 +23,8 @@ bool mail_is_address(const char *text) {
                         return false;
                 n_ats += *p == '@';
         }
-        return n_ats == 1 && strchr(text, '@')[1] != '-' && strchr(text, '@')[1] != '.';
+        /* "=?" is legal, and some reader would take it for an encoded word. */
+        return n_ats == 1 && !strstr(text, "=?") && strchr(text, '@')[1] != '-' && strchr(text, '@')[1] != '.';
 }
 
 bool mail_is_example(const char *address) {

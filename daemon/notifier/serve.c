@@ -93,17 +93,25 @@ static int answer_deliver(int fd, json_t *parameters, const NotifierConfig *conf
                                       "retry_after", (json_int_t) result.retry_after_s));
 }
 
-/* jansson would go 2048 deep. */
+/* jansson would go 2048 deep. Brackets inside strings are text. */
 static bool is_shallow(const char *text) {
-        size_t depth = 0, deepest = 0;
+        size_t depth = 0;
+        bool in_string = false;
 
         for (; *text; text++) {
-                if (*text == '{' || *text == '[')
-                        deepest = ++depth > deepest ? depth : deepest;
+                if (in_string) {
+                        if (*text == '\\' && text[1])
+                                text++;
+                        else if (*text == '"')
+                                in_string = false;
+                } else if (*text == '"')
+                        in_string = true;
+                else if ((*text == '{' || *text == '[') && ++depth > NOTIFIER_DEPTH_MAX)
+                        return false;
                 else if ((*text == '}' || *text == ']') && depth > 0)
                         depth--;
         }
-        return deepest <= NOTIFIER_DEPTH_MAX;
+        return true;
 }
 
 static int answer(int fd, const char *text, const NotifierConfig *config) {

@@ -1,44 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify: carries outbox rows to the journal and to drops. First everything of a
- * round is delivered durably, then one transaction marks it: a kill in between
- * repeats the round with the same ids (a drop segment even with the same name), and
- * loses nothing. Decides nothing; retries with doubling waits.
+ * notify: runs rounds over the outbox. What needs no other process (journal, drops) is delivered durably first, then one
+ * transaction marks it. What leadd-notify delivers is leased in that transaction (the attempt is counted before it is made)
+ * and given to a teller after the commit; what became of it comes back later and is marked then. A kill at any moment
+ * repeats what was under way, with the same ids, and loses nothing. Decides nothing about leads.
  */
-#include "leadd/notify.h"
+#include "internal.h"
 #include "leadd/messages.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+
+typedef struct Flight {
+        uint64_t id, lead;
+        uint32_t attempts; /* with this one */
+        int64_t created_us;
+        Breaker *breaker; /* NULL = the channel has none */
+        char channel[64];
+} Flight;
 
 struct Notify {
         int outgoing_fd;
+        Tellers *tellers;
+        Breakers breakers;
+        Flight flights[NOTIFY_IN_FLIGHT_MAX];
+        size_t n_flights;
 };
 
-/* A new directory is synced into its parent: a segment that is durable in a directory that is not would be lost by a power cut. */
-static int open_directory(int parent_fd, const char *name, int *ret) {
-        if (mkdirat(parent_fd, name, 0770) == 0) {
-                if (fsync(parent_fd) < 0)
-                        return -errno;
-        } else if (errno != EEXIST)
-                return -errno;
-        *ret = openat(parent_fd, name, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        return *ret < 0 ? -errno : 0;
-}
-
-int notify_new(const char *spool_directory, Notify **ret) {
-        _cleanup_(notify_freep) Notify *notify = malloc(sizeof *notify);
-        _cleanup_(base_closep) int spool_fd = open(spool_directory, O_DIRECTORY | O_CLOEXEC);
+int notify_new(const NotifyConfig *config, Notify **ret) {
+        _cleanup_(notify_freep) Notify *notify = calloc(1, sizeof *notify);
+        _cleanup_(base_closep) int spool_fd = open(config->spool_directory, O_DIRECTORY | O_CLOEXEC);
 
         if (!notify)
                 return -ENOMEM;
         notify->outgoing_fd = -1;
         if (spool_fd < 0)
                 return -errno;
-        int r = open_directory(spool_fd, "outgoing", &notify->outgoing_fd);
+        int r = segment_open_directory(spool_fd, "outgoing", &notify->outgoing_fd);
+        if (r == 0)
+                r = tellers_new(config, &notify->tellers);
         if (r < 0)
                 return r;
         *ret = TAKE(notify);
@@ -47,6 +52,8 @@ int notify_new(const char *spool_directory, Notify **ret) {
 
 Notify *notify_free(Notify *notify) {
         if (notify) {
+                notify->tellers = tellers_free(notify->tellers);
+                breakers_done(&notify->breakers);
                 base_closep(&notify->outgoing_fd);
                 free(notify);
         }
@@ -55,51 +62,54 @@ Notify *notify_free(Notify *notify) {
 
 void notify_freep(Notify **notify) { *notify = notify_free(*notify); }
 
-/* Names of rules are free text; below outgoing/ they must be one directory, and not one that programs overlook. */
-static bool is_directory_name(const char *name) { return name[0] != '\0' && name[0] != '.' && !strchr(name, '/'); }
+size_t notify_n_in_flight(const Notify *notify) { return notify->n_flights; }
 
-/* One segment a channel and round: tmp, fsync, rename, fsync of the directory. */
-static int write_segment(Notify *notify, const char *channel, const OutboxRow *rows, size_t n_rows) {
-        _cleanup_(base_closep) int channel_fd = -1;
-        _cleanup_(base_closep) int tmp_fd = -1;
-        _cleanup_(base_closep) int new_fd = -1;
-        _cleanup_(base_closep) int fd = -1;
-        Text text = { 0 };
-        char name[64];
-        uint64_t first = 0, last = 0;
-        int r;
+int notify_recover(Store *store, int64_t now_us) { return store_outbox_unlease(store, now_us); }
 
-        if (!is_directory_name(channel))
-                return -EINVAL;
-        for (size_t i = 0; i < n_rows; i++) {
-                if (rows[i].via != VIA_DROP || !base_streq(rows[i].channel, channel))
-                        continue;
-                first = first ? first : rows[i].id;
-                last = rows[i].id;
-                text_append(&text, rows[i].body ? rows[i].body : "{}");
-                text_append_char(&text, '\n');
-        }
-        r = text.error;
-        if (r >= 0)
-                r = open_directory(notify->outgoing_fd, channel, &channel_fd);
-        if (r >= 0)
-                r = open_directory(channel_fd, "tmp", &tmp_fd);
-        if (r >= 0)
-                r = open_directory(channel_fd, "new", &new_fd);
-        if (r >= 0) {
-                (void) snprintf(name, sizeof name, "%012" PRIu64 "-%012" PRIu64 ".ndjson", first, last);
-                fd = openat(tmp_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0660);
-                r = fd < 0 ? -errno : base_write_all(fd, text.data, text.size);
-        }
-        if (r >= 0 && fsync(fd) < 0)
-                r = -errno;
-        if (r >= 0 && renameat(tmp_fd, name, new_fd, name) < 0)
-                r = -errno;
-        if (r >= 0 && fsync(new_fd) < 0)
-                r = -errno;
-        text_free(&text);
-        return r;
+int64_t notify_next(const Notify *notify, Store *store) {
+        /* With no room for more, only the local ones can go: a teller that is done brings the others. */
+        return store_outbox_next(store, notify->n_flights < NOTIFY_IN_FLIGHT_MAX ? OUTBOX_REMOTE : OUTBOX_LOCAL);
 }
+
+/* ---- failing ---- */
+
+/* Doubling pauses, each up to a fifth longer: many rows that failed together do not come back together. */
+static int64_t wait_after(uint32_t attempts) {
+        int64_t wait_us = NOTIFY_RETRY_FIRST_US;
+        uint32_t dice = 0;
+
+        for (uint32_t i = 1; i < attempts && wait_us < NOTIFY_RETRY_LAST_US; i++)
+                wait_us *= 2;
+        wait_us = wait_us < NOTIFY_RETRY_LAST_US ? wait_us : NOTIFY_RETRY_LAST_US;
+        (void) !getrandom(&dice, sizeof dice, GRND_NONBLOCK); /* no randomness: they come in step */
+        return wait_us + (int64_t) ((uint64_t) wait_us / 5 * (dice >> 8) >> 24);
+}
+
+static void say_failed(uint64_t lead_id, const char *channel, bool forever, const char *error) {
+        char lead[32];
+        const LogField fields[] = { { "LEAD_ID", lead } };
+
+        (void) snprintf(lead, sizeof lead, "L-%" PRIu64, lead_id);
+        if (forever)
+                log_event(LOG_LEVEL_ERROR, MESSAGE_DELIVERY_DEAD, fields, ARRAY_SIZE(fields),
+                        "%s: given up on channel %s: %s; `leadctl outbox` lists it", lead, channel, error);
+        else
+                log_event(LOG_LEVEL_WARNING, MESSAGE_DELIVERY_FAILED, fields, ARRAY_SIZE(fields),
+                        "%s: not delivered to channel %s, tried again later: %s", lead, channel, error);
+}
+
+/* attempts: with the one that failed. Says so the first time and the last. */
+static int mark_failed(Store *store, const Flight *flight, bool forever, int64_t retry_after_us, const char *error, int64_t now_us) {
+        int64_t wait_us = wait_after(flight->attempts);
+
+        wait_us = wait_us > retry_after_us ? wait_us : retry_after_us;
+        forever |= now_us + wait_us > flight->created_us + NOTIFY_GIVE_UP_US;
+        if (forever || flight->attempts == 1)
+                say_failed(flight->lead, flight->channel, forever, error);
+        return forever ? store_outbox_bury(store, flight->id, error) : store_outbox_retry(store, flight->id, now_us + wait_us, error);
+}
+
+/* ---- local rows ---- */
 
 static void tell_journal(const OutboxRow *row) {
         char lead[32], step[16];
@@ -119,77 +129,53 @@ static void tell_journal(const OutboxRow *row) {
                         row->step + 1, row->recipient, row->role ? row->role : "");
 }
 
-static const char *via_name(Via via) {
-        static const char *const names[] = { "journal", "sendmail", "smtp", "exec", "webhook", "drop" };
-
-        return (size_t) via < ARRAY_SIZE(names) ? names[via] : "?";
-}
-
-static int64_t wait_after(uint32_t attempts) {
-        int64_t wait_us = NOTIFY_RETRY_FIRST_US;
-
-        for (uint32_t i = 0; i < attempts && wait_us < NOTIFY_RETRY_LAST_US; i++)
-                wait_us *= 2;
-        return wait_us < NOTIFY_RETRY_LAST_US ? wait_us : NOTIFY_RETRY_LAST_US;
-}
-
 /* What became of one row of the round. */
 typedef struct Attempt {
         bool tried, done;
         char error[96];
 } Attempt;
 
-static void deliver(Notify *notify, const OutboxRow *rows, size_t n_rows, Attempt *attempts) {
+static void deliver_local(const Notify *notify, const OutboxRow *rows, size_t n_rows, Attempt *attempts) {
         for (size_t i = 0; i < n_rows; i++) {
                 if (attempts[i].tried)
                         continue;
                 attempts[i].tried = true;
-                switch (rows[i].via) {
-                case VIA_JOURNAL:
+                if (rows[i].via == VIA_JOURNAL) {
                         tell_journal(&rows[i]);
                         attempts[i].done = true;
-                        break;
-                case VIA_DROP: {
-                        int r = write_segment(notify, rows[i].channel, rows, n_rows);
-                        for (size_t k = i; k < n_rows; k++) {
-                                if (rows[k].via != VIA_DROP || !base_streq(rows[k].channel, rows[i].channel))
-                                        continue;
-                                attempts[k].tried = true;
-                                attempts[k].done = r >= 0;
-                                if (r < 0)
-                                        (void) snprintf(attempts[k].error, sizeof attempts[k].error, "outgoing/%.40s: %s", rows[i].channel,
-                                                r == -EINVAL ? "the name cannot be a directory's" : strerror(-r));
-                        }
-                        break;
+                        continue;
                 }
-                default:
-                        (void) snprintf(attempts[i].error, sizeof attempts[i].error, "no notifier is installed that delivers by %s",
-                                via_name(rows[i].via));
+                int r = segment_write(notify->outgoing_fd, rows[i].channel, rows, n_rows);
+                for (size_t k = i; k < n_rows; k++) {
+                        if (rows[k].via != VIA_DROP || !base_streq(rows[k].channel, rows[i].channel))
+                                continue;
+                        attempts[k].tried = true;
+                        attempts[k].done = r >= 0;
+                        if (r < 0)
+                                (void) snprintf(attempts[k].error, sizeof attempts[k].error, "outgoing/%.40s: %s", rows[i].channel,
+                                        r == -EINVAL ? "the name cannot be a directory's" : strerror(-r));
                 }
         }
 }
 
-int notify_run(Notify *notify, Store *store, int64_t now_us, size_t *ret_n) {
-        _cleanup_(arena_freep) Arena *arena = NULL;
+static Flight flight_of(const OutboxRow *row, uint32_t attempts) {
+        Flight flight = { .id = row->id, .lead = row->lead, .attempts = attempts, .created_us = row->created_us };
+
+        (void) snprintf(flight.channel, sizeof flight.channel, "%s", row->channel ? row->channel : "");
+        return flight;
+}
+
+static int run_local(const Notify *notify, Store *store, int64_t now_us, Arena *arena, size_t *ret_n) {
         OutboxRow *rows = NULL;
         size_t n_rows = 0;
-        int64_t next_us = store_outbox_next(store);
-        int r;
+        int r = store_outbox_due(store, OUTBOX_LOCAL, now_us, NOTIFY_BATCH_MAX, arena, &rows, &n_rows);
 
-        *ret_n = 0;
-        if (next_us == TIME_NONE || next_us > now_us)
-                return 0;
-        arena = arena_new(0);
-        if (!arena)
-                return -ENOMEM;
-        r = store_outbox_due(store, now_us, NOTIFY_BATCH_MAX, arena, &rows, &n_rows);
         if (r != 0 || n_rows == 0)
                 return r;
         Attempt *attempts = ARENA_ARRAY(arena, Attempt, n_rows);
         if (!attempts)
                 return -ENOMEM;
-        deliver(notify, rows, n_rows, attempts);
-
+        deliver_local(notify, rows, n_rows, attempts);
         r = store_begin(store);
         if (r != 0)
                 return r;
@@ -198,14 +184,8 @@ int notify_run(Notify *notify, Store *store, int64_t now_us, size_t *ret_n) {
                         r = store_outbox_done(store, rows[i].id, now_us);
                         continue;
                 }
-                r = store_outbox_retry(store, rows[i].id, now_us + wait_after(rows[i].attempts), attempts[i].error);
-                if (rows[i].attempts == 0) {
-                        char lead[32];
-                        (void) snprintf(lead, sizeof lead, "L-%" PRIu64, rows[i].lead);
-                        const LogField fields[] = { { "LEAD_ID", lead }, { "LEAD_RULE", rows[i].rule } };
-                        log_event(LOG_LEVEL_WARNING, MESSAGE_DELIVERY_FAILED, fields, ARRAY_SIZE(fields),
-                                "%s: not delivered to channel %s, tried again later: %s", lead, rows[i].channel, attempts[i].error);
-                }
+                const Flight flight = flight_of(&rows[i], rows[i].attempts + 1);
+                r = mark_failed(store, &flight, false, 0, attempts[i].error, now_us);
         }
         if (r != 0) {
                 (void) store_rollback(store);
@@ -215,4 +195,181 @@ int notify_run(Notify *notify, Store *store, int64_t now_us, size_t *ret_n) {
         if (r == 0)
                 *ret_n = n_rows;
         return r;
+}
+
+/* ---- rows for leadd-notify ---- */
+
+static const char *via_name(Via via) {
+        static const char *const names[] = { [VIA_JOURNAL] = "journal",
+                [VIA_SENDMAIL] = "sendmail",
+                [VIA_SMTP] = "smtp",
+                [VIA_EXEC] = "exec",
+                [VIA_WEBHOOK] = "webhook",
+                [VIA_DROP] = "drop" };
+
+        return (size_t) via < ARRAY_SIZE(names) ? names[via] : "";
+}
+
+static const char *kind_name(EffectKind kind) {
+        switch (kind) {
+        case EFFECT_ASSIGNED:
+                return "assigned";
+        case EFFECT_MOVED:
+                return "moved";
+        case EFFECT_REMINDED:
+                return "reminded";
+        case EFFECT_HELD:
+                return "held";
+        }
+        return "";
+}
+
+static const Channel *find_channel(const RuleSet *rules, const char *name) {
+        for (size_t i = 0; name && i < rules->n_channels; i++)
+                if (base_streq(rules->channels[i].rule.name, name))
+                        return &rules->channels[i];
+        return NULL;
+}
+
+/* A mail's text is its subject, an empty line, and the body (decide/effects.c). Frame of org.leadd.Notify.Deliver; NULL on exhaustion. */
+static char *make_request(const OutboxRow *row, const Channel *channel) {
+        bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
+        const char *body = row->body ? row->body : "", *gap = is_mail ? strstr(body, "\n\n") : NULL;
+        char id[24], lead[24];
+
+        (void) snprintf(id, sizeof id, "%" PRIu64, row->id);
+        (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);
+        json_t *subject = gap ? json_stringn(body, (size_t) (gap - body)) : json_null();
+        json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s, s:s, s:I}}", "method",
+                "org.leadd.Notify.Deliver", "parameters", "id", id, "via", via_name(channel->via), "target", channel->target, "from",
+                channel->from, "to", row->address, "subject", subject, "body", gap ? gap + 2 : body, "secret", channel->secret, "lead",
+                lead, "kind", kind_name(row->kind), "time", (json_int_t) row->created_us);
+        char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+        json_decref(json);
+        return text;
+}
+
+static Flight *find_flight(Notify *notify, uint64_t id) {
+        for (size_t i = 0; i < notify->n_flights; i++)
+                if (notify->flights[i].id == id)
+                        return &notify->flights[i];
+        return NULL;
+}
+
+/* One row: leased, put off, or given up. *ret_request: what a teller is given after the commit. */
+static int take_row(Notify *notify, Store *store, const RuleSet *rules, const OutboxRow *row, int64_t now_us, char **ret_request) {
+        const Channel *channel = find_channel(rules, row->channel);
+        Flight flight = flight_of(row, row->attempts + 1);
+        int64_t until_us;
+
+        *ret_request = NULL;
+        if (find_flight(notify, row->id)) /* under way for longer than its lease (or a virtual clock was moved): nobody tells it twice */
+                return store_outbox_postpone(store, row->id, now_us + NOTIFY_LEASE_US);
+        if (!channel)
+                return mark_failed(store, &flight, false, 0, "the rules have no such channel", now_us);
+        flight.breaker = breaker_find(&notify->breakers, row->channel);
+        if (!breaker_lets_through(flight.breaker, now_us, &until_us))
+                return store_outbox_postpone(store, row->id, until_us);
+        *ret_request = make_request(row, channel);
+        if (!*ret_request)
+                return -ENOMEM;
+        int r = store_outbox_lease(store, row->id, now_us, now_us + NOTIFY_LEASE_US);
+        if (r != 0) {
+                base_freep(ret_request);
+                return r;
+        }
+        if (flight.breaker)
+                flight.breaker->n_in_flight++;
+        notify->flights[notify->n_flights++] = flight;
+        return 0;
+}
+
+static void drop_flight(Notify *notify, Flight *flight) {
+        if (flight->breaker && flight->breaker->n_in_flight > 0)
+                flight->breaker->n_in_flight--;
+        *flight = notify->flights[--notify->n_flights];
+}
+
+static int run_remote(Notify *notify, Store *store, const RuleSet *rules, int64_t now_us, Arena *arena) {
+        size_t n_room = NOTIFY_IN_FLIGHT_MAX - notify->n_flights, n_rows = 0;
+        char *requests[NOTIFY_IN_FLIGHT_MAX];
+        OutboxRow *rows = NULL;
+        int r = n_room == 0 ? 0 : store_outbox_due(store, OUTBOX_REMOTE, now_us, n_room, arena, &rows, &n_rows);
+
+        if (r != 0 || n_rows == 0)
+                return r;
+        r = store_begin(store);
+        size_t n = 0;
+        for (; n < n_rows && r == 0; n++)
+                r = take_row(notify, store, rules, &rows[n], now_us, &requests[n]);
+        if (r == 0)
+                r = store_commit(store);
+        else
+                (void) store_rollback(store);
+        for (size_t i = 0; i < n; i++) {
+                if (!requests[i])
+                        continue;
+                if (r == 0 && tellers_give(notify->tellers, rows[i].id, requests[i]))
+                        continue;
+                /* Not committed; or no memory for the message: its lease runs out, and it is taken again. */
+                if (r != 0)
+                        free(requests[i]);
+                drop_flight(notify, find_flight(notify, rows[i].id));
+        }
+        return r;
+}
+
+/* ---- the front door ---- */
+
+int notify_run(Notify *notify, Store *store, const RuleSet *rules, int64_t now_us, size_t *ret_n) {
+        int64_t next_us = notify_next(notify, store);
+        _cleanup_(arena_freep) Arena *arena = NULL;
+
+        *ret_n = 0;
+        if (next_us == TIME_NONE || next_us > now_us)
+                return 0;
+        arena = arena_new(0);
+        if (!arena)
+                return -ENOMEM;
+        int r = run_local(notify, store, now_us, arena, ret_n);
+        return r == 0 ? run_remote(notify, store, rules, now_us, arena) : r;
+}
+
+static int mark_told(Store *store, const Flight *flight, const Told *told, int64_t now_us) {
+        switch (told->outcome) {
+        case TOLD_DELIVERED:
+                return store_outbox_done(store, told->id, now_us);
+        case TOLD_RETRY:
+        case TOLD_FAILED:
+                break;
+        }
+        return mark_failed(store, flight, told->outcome == TOLD_FAILED, told->retry_after_us, told->text, now_us);
+}
+
+int notify_told(Notify *notify, Store *store, const Told *told, int64_t now_us) {
+        Flight *flight = find_flight(notify, told->id);
+
+        if (!flight)
+                return 0;
+        int r = store_begin(store);
+        if (r == 0) {
+                r = mark_told(store, flight, told, now_us);
+                r = r == STORE_E_NONE ? 0 : r; /* cancelled meanwhile */
+                if (r == 0)
+                        r = store_commit(store);
+                else
+                        (void) store_rollback(store);
+        }
+        if (r != 0) {
+                drop_flight(notify, flight); /* not marked: when its lease runs out it is told again */
+                return r;
+        }
+        /* A job that can never succeed says nothing about the channel. */
+        if (told->outcome != TOLD_FAILED && breaker_note(flight->breaker, told->outcome == TOLD_RETRY, now_us))
+                log_event(LOG_LEVEL_WARNING, MESSAGE_CHANNEL_BROKEN, NULL, 0,
+                        "channel %s failed %d times in a row and is left alone for a while: %s", flight->channel, NOTIFY_BREAKER_FAILURES,
+                        told->text);
+        drop_flight(notify, flight);
+        return 0;
 }

@@ -54,6 +54,7 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 { .name = "via", .type = KEY_CHOICE, .required = true, .at = offsetof(Channel, via), .choices = vias },
                 { .name = "from", .type = KEY_TEXT, .at = offsetof(Channel, from) },
                 { .name = "target", .type = KEY_TEXT, .at = offsetof(Channel, target) },
+                { .name = "secret", .type = KEY_TEXT, .at = offsetof(Channel, secret) },
                 { .name = "quiet", .type = KEY_OWN, .compile = compile_quiet },
         };
         lua_State *L = load->loader.L;
@@ -74,6 +75,15 @@ int kind_compile_channel(Load *load, int index, void *head) {
                         channel->via == VIA_SMTP   ? "the server"
                         : channel->via == VIA_EXEC ? "the program"
                                                    : "the address");
+        if (channel->via != VIA_WEBHOOK && keys_has(L, index, "via") && keys_has(L, index, "secret"))
+                loader_error(&load->loader, "\"secret\" is for webhooks");
+        if (channel->secret && (channel->secret[0] == '.' || channel->secret[0] == '\0' || strchr(channel->secret, '/')))
+                loader_error(&load->loader, "\"secret\" is the name of a file in leadd-notify's directory of secrets, not a path");
+        if (channel->via == VIA_EXEC && channel->target && channel->target[0] != '/')
+                loader_error(&load->loader, "\"target\" of exec is the absolute path of a program");
+        if (channel->via == VIA_WEBHOOK && channel->target && strncmp(channel->target, "https://", 8) != 0 &&
+                strncmp(channel->target, "http://", 7) != 0)
+                loader_error(&load->loader, "\"target\" of a webhook is an http or https address");
         if (!needs_target && keys_has(L, index, "via") && keys_has(L, index, "target"))
                 loader_error(&load->loader, "\"target\" is for smtp, exec and webhook");
         return 0;

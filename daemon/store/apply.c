@@ -69,7 +69,8 @@ static int add_effects(Store *store, const StoreEntry *entry) {
                 if (r == 0)
                         r = sql_run(store, SQL_OUTBOX_ADD, ARG(store->now.next_outbox), ARG(entry->event_id), ARG(entry->lead_id),
                                 ARG((int) effect->kind), ARG((int) effect->via), ARG(channel), ARG(recipient), ARG(effect->address),
-                                ARG(role), ARG(rule), ARG(effect->step), ARG(effect->body), ARG(entry->now_us));
+                                ARG(role), ARG(rule), ARG(effect->step), ARG(effect->body), ARG(entry->now_us),
+                                ARG(effect->not_before_us > entry->now_us ? effect->not_before_us : entry->now_us));
                 if (r != 0)
                         return r;
                 store->now.next_outbox++;

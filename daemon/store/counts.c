@@ -68,6 +68,8 @@ int store_counts(Store *store, StoreCounts *ret) {
         if (r == 0)
                 r = count(store, SQL_COUNT_OUTBOX, &ret->n_outbox, &ret->n_outbox_failing);
         if (r == 0)
+                r = count(store, SQL_COUNT_DEAD, &ret->n_outbox_dead, NULL);
+        if (r == 0)
                 r = count(store, SQL_COUNT_WAKES, &ret->n_wakes, NULL);
         if (r == 0)
                 r = count_unowned(store, &ret->n_unowned);

@@ -21,7 +21,9 @@ static int64_t earliest(Store *store, Sql sql) {
 }
 
 int64_t store_wake_next(Store *store) { return earliest(store, SQL_WAKE_NEXT); }
-int64_t store_outbox_next(Store *store) { return earliest(store, SQL_OUTBOX_NEXT); }
+int64_t store_outbox_next(Store *store, OutboxPart part) {
+        return earliest(store, part == OUTBOX_LOCAL ? SQL_OUTBOX_NEXT_LOCAL : SQL_OUTBOX_NEXT);
+}
 
 int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_leads, int64_t *ret_due_us, size_t *ret_n) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
@@ -51,7 +53,7 @@ int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_le
 
 /* ---- outbox ---- */
 
-/* Columns of SQL_OUTBOX_DUE. */
+/* OUTBOX_COLUMNS. */
 enum {
         OUTBOX_ID,
         OUTBOX_EVENT,
@@ -67,7 +69,9 @@ enum {
         OUTBOX_BODY,
         OUTBOX_CREATED,
         OUTBOX_ATTEMPTS,
-        OUTBOX_NEXT
+        OUTBOX_NEXT,
+        OUTBOX_LEASE,
+        OUTBOX_ERROR
 };
 
 static int copy_text(sqlite3_stmt *row, int column, Arena *arena, const char **ret) {
@@ -86,7 +90,8 @@ static int read_outbox(Store *store, sqlite3_stmt *row, Arena *arena, OutboxRow 
                 .step = (uint32_t) sqlite3_column_int64(row, OUTBOX_STEP),
                 .attempts = (uint32_t) sqlite3_column_int64(row, OUTBOX_ATTEMPTS),
                 .created_us = sqlite3_column_int64(row, OUTBOX_CREATED),
-                .next_us = sqlite3_column_int64(row, OUTBOX_NEXT),
+                .next_us = column_time(row, OUTBOX_NEXT),
+                .leased = sqlite3_column_type(row, OUTBOX_LEASE) != SQLITE_NULL,
         };
         int r = column_ref(store, row, OUTBOX_CHANNEL, arena, &ret->channel);
         if (r == 0)
@@ -99,15 +104,18 @@ static int read_outbox(Store *store, sqlite3_stmt *row, Arena *arena, OutboxRow 
                 r = copy_text(row, OUTBOX_ADDRESS, arena, &ret->address);
         if (r == 0)
                 r = copy_text(row, OUTBOX_BODY, arena, &ret->body);
+        if (r == 0)
+                r = copy_text(row, OUTBOX_ERROR, arena, &ret->error);
         return r;
 }
 
-int store_outbox_due(Store *store, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n) {
+int store_outbox_due(Store *store, OutboxPart part, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        Sql sql = part == OUTBOX_LOCAL ? SQL_OUTBOX_DUE_LOCAL : SQL_OUTBOX_DUE_REMOTE;
         OutboxRow *rows = NULL;
         size_t n = 0, capacity = 0;
         int r;
-        for (r = sql_row(store, SQL_OUTBOX_DUE, &row, ARG(now_us), ARG((uint64_t) n_max)); r == 0; r = sql_next(store, row)) {
+        for (r = sql_row(store, sql, &row, ARG(now_us), ARG((uint64_t) n_max)); r == 0; r = sql_next(store, row)) {
                 if (n == capacity) {
                         /* Grown by doubling: n_max may be large and the outbox mostly empty. */
                         capacity = capacity > 0 ? capacity * 2 : 16;
@@ -152,4 +160,51 @@ int store_outbox_done(Store *store, uint64_t id, int64_t now_us) {
 
 int store_outbox_retry(Store *store, uint64_t id, int64_t next_us, const char *error) {
         return update_pending(store, SQL_OUTBOX_RETRY, SQL_ARGS_(ARG(id), ARG(next_us), ARG(error)));
+}
+
+int store_outbox_postpone(Store *store, uint64_t id, int64_t next_us) {
+        return update_pending(store, SQL_OUTBOX_POSTPONE, SQL_ARGS_(ARG(id), ARG(next_us)));
+}
+
+int store_outbox_lease(Store *store, uint64_t id, int64_t now_us, int64_t until_us) {
+        return update_pending(store, SQL_OUTBOX_LEASE, SQL_ARGS_(ARG(id), ARG(until_us), ARG(now_us)));
+}
+
+int store_outbox_unlease(Store *store, int64_t now_us) {
+        int r = store_may_write(store);
+        if (r != 0)
+                return r;
+        r = sql_run(store, SQL_OUTBOX_UNLEASE, ARG(now_us));
+        return r == 0 ? 0 : store_write_failed(store, r);
+}
+
+int store_outbox_bury(Store *store, uint64_t id, const char *error) {
+        return update_pending(store, SQL_OUTBOX_BURY, SQL_ARGS_(ARG(id), ARG(error)));
+}
+
+int store_outbox_revive(Store *store, uint64_t id, int64_t now_us) {
+        return update_pending(store, SQL_OUTBOX_REVIVE, SQL_ARGS_(ARG(id), ARG(now_us)));
+}
+
+int store_outbox_cancel(Store *store, uint64_t id, int64_t now_us) {
+        return update_pending(store, SQL_OUTBOX_CANCEL, SQL_ARGS_(ARG(id), ARG(now_us)));
+}
+
+int store_outbox_list(Store *store, uint64_t after, size_t n_max, int (*on_row)(const OutboxRow *row, void *userdata), void *userdata) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        if (!arena)
+                return -ENOMEM;
+        for (r = sql_row(store, SQL_OUTBOX_LIST, &row, ARG(after), ARG((uint64_t) n_max)); r == 0; r = sql_next(store, row)) {
+                OutboxRow item;
+                arena_reset(arena);
+                r = read_outbox(store, row, arena, &item);
+                if (r != 0)
+                        return r;
+                r = on_row(&item, userdata);
+                if (r != 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
 }

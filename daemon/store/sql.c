@@ -85,7 +85,6 @@ static const char schema_2[] =
         "UPDATE lead SET (source, source_at) = (SELECT source, at - created FROM temp.said WHERE temp.said.lead = lead.id)"
         " WHERE id IN (SELECT lead FROM temp.said);"
         "DROP TABLE temp.said;";
-
 static const char schema_3[] =
         /* the last hand-back of a lead for each reason, and who let it expire in this hand-off (n counts up) */
         "CREATE TABLE used(lead INTEGER NOT NULL, reason INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
@@ -96,6 +95,10 @@ static const char schema_3[] =
         "ALTER TABLE sla ADD COLUMN snoozed_until INTEGER;"
         "ALTER TABLE sla ADD COLUMN snooze_reason TEXT;";
 
+/* lease: since when an attempt is under way in another process; what has neither next nor done is a dead letter */
+static const char schema_4[] = "ALTER TABLE outbox ADD COLUMN lease INTEGER;"
+                               "CREATE INDEX outbox_dead ON outbox(id) WHERE next IS NULL AND done IS NULL;";
+
 static const struct {
         int version;
         const char *sql;
@@ -103,6 +106,7 @@ static const struct {
         { 1, schema_1 },
         { 2, schema_2 },
         { 3, schema_3 },
+        { 4, schema_4 },
 };
 
 /* ---- statements ---- */
@@ -113,6 +117,10 @@ static const struct {
 #define LEDGER_COLUMNS \
         "id, state, source, name, device, inode, size, mtime, next_offset, next_index, accepted, duplicates, refused, dropped," \
         " attempts FROM ledger"
+#define OUTBOX_COLUMNS \
+        "id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next, lease, error FROM " \
+        "outbox"
+#define OUTBOX_IS_LOCAL "via IN (0, 5)" /* VIA_JOURNAL, VIA_DROP: no other process is needed */
 #define LEAD_FILTER "l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
 
 static const char *const statement_texts[SQL_N] = {
@@ -209,16 +217,29 @@ static const char *const statement_texts[SQL_N] = {
                            " raw = ?6",
         [SQL_REJECT_ALL] = "SELECT idx, reason, field, text, raw FROM reject WHERE ledger = ?1 ORDER BY idx",
         [SQL_REJECT_CLEAR] = "DELETE FROM reject WHERE ledger = ?1",
-        [SQL_OUTBOX_ADD] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?13, NULL, NULL)",
-        [SQL_OUTBOX_DUE] = "SELECT id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next"
-                           " FROM outbox WHERE next <= ?1 ORDER BY next, id LIMIT ?2",
-        [SQL_OUTBOX_DONE] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = NULL"
-                            " WHERE id = ?1 AND next IS NOT NULL RETURNING id",
-        [SQL_OUTBOX_RETRY] =
-                "UPDATE outbox SET next = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_ADD] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14, NULL, NULL, NULL)",
+        [SQL_OUTBOX_DUE_LOCAL] = "SELECT " OUTBOX_COLUMNS " WHERE next <= ?1 AND " OUTBOX_IS_LOCAL " ORDER BY next, id LIMIT ?2",
+        [SQL_OUTBOX_DUE_REMOTE] = "SELECT " OUTBOX_COLUMNS " WHERE next <= ?1 AND NOT " OUTBOX_IS_LOCAL " ORDER BY next, id LIMIT ?2",
+        [SQL_OUTBOX_NEXT_LOCAL] = "SELECT next FROM outbox WHERE next IS NOT NULL AND " OUTBOX_IS_LOCAL " ORDER BY next LIMIT 1",
         [SQL_OUTBOX_NEXT] = "SELECT next FROM outbox WHERE next IS NOT NULL ORDER BY next LIMIT 1",
+        [SQL_OUTBOX_LIST] = "SELECT " OUTBOX_COLUMNS " WHERE id > ?1 AND (next IS NOT NULL OR done IS NULL) ORDER BY id LIMIT ?2",
+        [SQL_OUTBOX_DONE] = "UPDATE outbox SET next = NULL, done = ?2, lease = NULL, address = NULL, body = digest(body), error = NULL"
+                            " WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        /* an attempt that was leased is counted already */
+        [SQL_OUTBOX_RETRY] = "UPDATE outbox SET next = ?2, attempts = attempts + (lease IS NULL), lease = NULL, error = ?3"
+                             " WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_POSTPONE] = "UPDATE outbox SET next = ?2 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_LEASE] =
+                "UPDATE outbox SET next = ?2, attempts = attempts + 1, lease = ?3 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_UNLEASE] = "UPDATE outbox SET next = ?1, lease = NULL WHERE lease IS NOT NULL AND next IS NOT NULL",
+        [SQL_OUTBOX_BURY] = "UPDATE outbox SET next = NULL, lease = NULL, error = ?2 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        /* by a person: dead letters as well as what waits, but nothing that was delivered */
+        [SQL_OUTBOX_REVIVE] = "UPDATE outbox SET next = ?2 WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING id",
+        [SQL_OUTBOX_CANCEL] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
+                              " WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING id",
         [SQL_COUNT_HELD] = "SELECT count(*) FROM held",
         [SQL_COUNT_OUTBOX] = "SELECT count(*), coalesce(sum(attempts > 0), 0) FROM outbox WHERE next IS NOT NULL",
+        [SQL_COUNT_DEAD] = "SELECT count(*) FROM outbox WHERE next IS NULL AND done IS NULL",
         [SQL_COUNT_WAKES] = "SELECT count(*) FROM wake",
 };
 

@@ -91,6 +91,8 @@ typedef struct ControlDesk {
         int (*status)(void *userdata, struct json_t *into);
         /* spool retry NAME: judges the refused records of a file again. */
         int (*retry)(void *userdata, const char *name, struct json_t **ret);
+        /* outbox retry|cancel ID: a row that waits or is dead. -ENOENT: there is none, or an attempt is under way. */
+        int (*outbox)(void *userdata, uint64_t id, bool cancel);
 } ControlDesk;
 /* Runs the call's method and sets its reply or error. Never blocks on the client. */
 void control_execute(const ControlDesk *desk, ControlCall *call);

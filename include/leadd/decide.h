@@ -132,6 +132,7 @@ typedef struct Effect {
         const char *role;      /* owner, head, ops */
         const char *rule;      /* the SLA, route or move behind it */
         uint32_t step;
+        int64_t not_before_us; /* told from then on (quiet hours); 0 = at once */
         const char
                 *body; /* what is delivered: for drop a CloudEvents JSON object (one line), for mail subject LF LF body; NULL for journal */
 } Effect;

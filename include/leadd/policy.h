@@ -259,6 +259,7 @@ typedef struct Channel {
         Via via;
         const char *from;
         const char *target;
+        const char *secret; /* of a webhook: the name of the file that leadd-notify signs with; NULL = not signed */
         bool quiet_recipient;
 } Channel;
 typedef struct Message {

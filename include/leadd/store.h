@@ -12,7 +12,7 @@
 #include "leadd/record.h"
 #include "leadd/spool.h"
 
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 #define STORE_HISTORY_MAX DECIDE_HISTORY_MAX
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
 
@@ -119,20 +119,39 @@ int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_lea
 int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
 
 /* ---- the outbox ---- */
+typedef enum OutboxPart {
+        OUTBOX_LOCAL,  /* the journal and drops */
+        OUTBOX_REMOTE, /* what another process delivers */
+} OutboxPart;
 typedef struct OutboxRow {
-        uint64_t id;
+        uint64_t id; /* the same for every attempt */
         uint64_t event, lead;
         EffectKind kind;
         Via via;
         const char *channel, *recipient, *address, *role, *rule, *body;
+        const char *error; /* of the last attempt, NULL */
         uint32_t step, attempts;
-        int64_t created_us, next_us;
+        int64_t created_us, next_us; /* next_us TIME_NONE: a dead letter */
+        bool leased;                 /* an attempt is under way */
 } OutboxRow;
 /* Rows due for a first or another attempt, oldest first; strings in the arena. */
-int store_outbox_due(Store *store, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n);
+int store_outbox_due(Store *store, OutboxPart part, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n);
+/* Each answers STORE_E_NONE for a row that does not exist or was delivered. */
 int store_outbox_done(Store *store, uint64_t id, int64_t now_us);
+/* An attempt failed (counted here, unless it was when it was leased); next_us: when it is tried again. */
 int store_outbox_retry(Store *store, uint64_t id, int64_t next_us, const char *error);
-int64_t store_outbox_next(Store *store); /* the earliest next attempt, TIME_NONE */
+int store_outbox_postpone(Store *store, uint64_t id, int64_t next_us); /* without an attempt */
+/* An attempt begins in another process: counted before it is made. Nobody else takes the row until until_us. */
+int store_outbox_lease(Store *store, uint64_t id, int64_t now_us, int64_t until_us);
+int store_outbox_unlease(Store *store, int64_t now_us);              /* at start: attempts that were under way are over */
+int store_outbox_bury(Store *store, uint64_t id, const char *error); /* given up: a dead letter, kept until a person decides */
+/* By a person, also for dead letters; STORE_E_NONE as well while an attempt is under way. */
+int store_outbox_revive(Store *store, uint64_t id, int64_t now_us);
+int store_outbox_cancel(Store *store, uint64_t id, int64_t now_us);
+/* The earliest next attempt of the local ones, or (OUTBOX_REMOTE) of all; TIME_NONE. */
+int64_t store_outbox_next(Store *store, OutboxPart part);
+/* What is not delivered, dead letters included, by id, at most n_max; stop by returning != 0 (either mode). */
+int store_outbox_list(Store *store, uint64_t after, size_t n_max, int (*on_row)(const OutboxRow *row, void *userdata), void *userdata);
 
 /* ---- reading (either mode) ---- */
 typedef struct ListFilter {
@@ -173,7 +192,7 @@ int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const 
 
 typedef struct StoreCounts {
         /* n_unowned: open leads nobody owns although their status' team has members; without test leads */
-        uint64_t n_leads, n_events, n_held, n_unowned, n_outbox, n_outbox_failing, n_wakes;
+        uint64_t n_leads, n_events, n_held, n_unowned, n_outbox, n_outbox_failing, n_outbox_dead, n_wakes;
         uint64_t n_accepted, n_duplicates, n_refused, n_dropped, n_files; /* of the ledger, for ever */
         uint64_t file_size, wal_size;
 } StoreCounts;

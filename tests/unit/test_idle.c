@@ -167,7 +167,8 @@ static void history__longer_than_rules_look__is_not_forgotten_by_idle_nor_by_a_m
         sql(path, "DROP TABLE used; DROP TABLE expired; ALTER TABLE sla DROP COLUMN paused; ALTER TABLE sla DROP COLUMN snoozed_until;"
                   "ALTER TABLE sla DROP COLUMN snooze_reason;");
         sql(path, "ALTER TABLE lead DROP COLUMN source; ALTER TABLE lead DROP COLUMN source_at;"
-                  "ALTER TABLE lead RENAME COLUMN idle_from TO touched; UPDATE lead SET touched = 17; PRAGMA user_version = 1");
+                  "ALTER TABLE lead RENAME COLUMN idle_from TO touched; UPDATE lead SET touched = 17;"
+                  "DROP INDEX outbox_dead; ALTER TABLE outbox DROP COLUMN lease; PRAGMA user_version = 1");
         gate_open_book(&book, path, rules, NOW_US);
         gate_look(&book, 2, NOW_US, &look);
         assert_int_equal(look.state.idle_from_us, NOW_US - 4 * US_PER_DAY);

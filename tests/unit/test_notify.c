@@ -1,16 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* What leaves the outbox: drop segments in a real directory, retries, channels that wait for a notifier. */
+/*
+ * What leaves the outbox: drop segments in a real directory, retries, and what the real leadd-notify delivers through programs of the
+ * test's own that note what they were given, fail, or refuse.
+ */
 #include "leadd/notify.h"
 #include "test_store_fixture.h"
 
 #include <dirent.h>
+#include <libgen.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#define TOLD_MAX 64
+#define ANSWER_LIMIT_S 30 /* for an answer of leadd-notify, on a busy machine */
 
 typedef struct Post {
         Fixture *f;
         Notify *notify;
-        char spool[80];
+        char spool[80], socket[96];
         int64_t now_us;
+        RuleSet rules;
+        Channel channels[3];
+        char targets[3][128];
+        pid_t notifier; /* 0 = does not run */
+        pthread_mutex_t lock;
+        pthread_cond_t came;
+        Told told[TOLD_MAX];
+        size_t n_told;
 } Post;
+
+/* On a teller's thread. */
+static void on_told(const Told *told, void *userdata) {
+        Post *post = userdata;
+
+        (void) pthread_mutex_lock(&post->lock);
+        if (post->n_told < TOLD_MAX)
+                post->told[post->n_told++] = *told;
+        (void) pthread_cond_signal(&post->came);
+        (void) pthread_mutex_unlock(&post->lock);
+}
 
 static int set_up(void **state) {
         Post *post = calloc(1, sizeof *post);
@@ -20,9 +49,20 @@ static int set_up(void **state) {
                 return -1;
         post->f = fixture;
         post->now_us = NOON;
+        (void) pthread_mutex_init(&post->lock, NULL);
+        (void) pthread_cond_init(&post->came, NULL);
         (void) snprintf(post->spool, sizeof post->spool, "%s/spool", post->f->directory);
+        (void) snprintf(post->socket, sizeof post->socket, "%s/notify", post->f->directory);
+        static const char *const names[] = { "good", "bad", "never" };
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                (void) snprintf(post->targets[i], sizeof post->targets[i], "%s/%s", post->f->directory, names[i]);
+                post->channels[i] = (Channel){ .rule = { .name = names[i] }, .via = VIA_EXEC, .target = post->targets[i] };
+        }
+        post->rules.channels = post->channels;
+        post->rules.n_channels = ARRAY_SIZE(names);
         assert_int_equal(mkdir(post->spool, 0770), 0);
-        ok(notify_new(post->spool, &post->notify));
+        const NotifyConfig config = { .spool_directory = post->spool, .socket = post->socket, .on_told = on_told, .userdata = post };
+        ok(notify_new(&config, &post->notify));
         *state = post;
         return 0;
 }
@@ -32,6 +72,12 @@ static int tear_down(void **state) {
         void *fixture = post->f;
 
         notify_free(post->notify);
+        if (post->notifier > 0) {
+                (void) kill(post->notifier, SIGKILL);
+                (void) waitpid(post->notifier, NULL, 0);
+        }
+        (void) pthread_mutex_destroy(&post->lock);
+        (void) pthread_cond_destroy(&post->came);
         free(post);
         return fixture_tear_down(&fixture);
 }
@@ -48,7 +94,7 @@ static Effect drop(const char *channel, const char *body) {
 static size_t deliver(Post *post) {
         size_t n;
 
-        ok(notify_run(post->notify, post->f->store, post->now_us, &n));
+        ok(notify_run(post->notify, post->f->store, &post->rules, post->now_us, &n));
         return n;
 }
 
@@ -83,6 +129,19 @@ static void assert_content(Post *post, const char *path, const char *want) {
         same_text(got, want);
 }
 
+/* The same, for a file that another process is about to write. */
+static void assert_content_within(Post *post, const char *path, const char *want) {
+        char full[256];
+        struct stat st;
+
+        (void) snprintf(full, sizeof full, "%s/%s", post->spool, path);
+        for (int i = 0; stat(full, &st) < 0 || (size_t) st.st_size < strlen(want); i++) {
+                assert_true(i < ANSWER_LIMIT_S * 100);
+                (void) usleep(10000);
+        }
+        assert_content(post, path, want);
+}
+
 static void drop__rows_of_one_round__are_one_segment_a_channel(void **state) {
         Post *post = *state;
         char names[256];
@@ -94,7 +153,7 @@ static void drop__rows_of_one_round__are_one_segment_a_channel(void **state) {
         same_text(names_in(post, "outgoing/crm/tmp", names, sizeof names), "");
         assert_content(post, "outgoing/crm/new/000000000001-000000000003.ndjson", "{\"n\":1}\n{\"n\":3}\n");
         assert_content(post, "outgoing/other/new/000000000002-000000000002.ndjson", "{\"n\":2}\n");
-        same(store_outbox_next(post->f->store), TIME_NONE);
+        same(store_outbox_next(post->f->store, OUTBOX_REMOTE), TIME_NONE);
         same(deliver(post), 0);
 }
 
@@ -132,15 +191,15 @@ static void drop__outgoing_not_writable__waits_double_from_half_a_minute_and_the
         put(post, effects, 1);
         for (size_t i = 0; i < ARRAY_SIZE(waits_s); i++) {
                 same(deliver(post), 1);
-                int64_t next_us = store_outbox_next(post->f->store);
-                same((next_us - post->now_us) / US_PER_SECOND, waits_s[i]);
+                int64_t next_us = store_outbox_next(post->f->store, OUTBOX_REMOTE);
+                assert_in_range((next_us - post->now_us) / US_PER_SECOND, waits_s[i], waits_s[i] + waits_s[i] / 5);
                 post->now_us = next_us - 1;
                 same(deliver(post), 0);
                 post->now_us = next_us;
         }
         assert_int_equal(unlink(path), 0);
         same(deliver(post), 1);
-        same(store_outbox_next(post->f->store), TIME_NONE);
+        same(store_outbox_next(post->f->store, OUTBOX_REMOTE), TIME_NONE);
         assert_content(post, "outgoing/crm/new/000000000001-000000000001.ndjson", "{}\n");
 }
 
@@ -174,39 +233,246 @@ static void drop__symlink_in_place_of_a_channel__is_not_followed(void **state) {
         put(post, effects, 1);
         same(deliver(post), 1);
         same_text(names_in(post, "elsewhere", names, sizeof names), "");
-        assert_true(store_outbox_next(post->f->store) > post->now_us);
+        assert_true(store_outbox_next(post->f->store, OUTBOX_REMOTE) > post->now_us);
 }
 
-static void others__one_channel_fails__the_rest_is_delivered(void **state) {
-        Post *post = *state;
-        Effect effects[] = {
-                { .kind = EFFECT_REMINDED,
-                        .channel = "mail",
-                        .via = VIA_SENDMAIL,
-                        .recipient = "anna",
-                        .role = "owner",
-                        .rule = "A",
-                        .body = "s\n\nb" },
-                drop("crm", "{}"),
-                { .kind = EFFECT_REMINDED, .channel = "journal", .via = VIA_JOURNAL, .recipient = "anna", .role = "owner", .rule = "A" },
-        };
-        Arena *arena = arena_new(0);
-        OutboxRow *rows;
-        size_t n;
+/* ---- through leadd-notify ---- */
 
+static void write_program(Post *post, size_t channel, const char *text) {
+        int fd = open(post->targets[channel], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        (void) close(fd);
+}
+
+/* The leadd-notify of this build, on the test's socket. */
+static void start_notifier(Post *post) {
+        char self[256] = "", program[512], option[128];
+
+        assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+        (void) snprintf(program, sizeof program, "%s/leadd-notify", dirname(dirname(dirname(self))));
+        (void) snprintf(option, sizeof option, "--listen=%s", post->socket);
+        post->notifier = fork();
+        if (post->notifier == 0) {
+                execl(program, program, option, NULL);
+                _exit(127);
+        }
+        for (int i = 0; access(post->socket, F_OK) < 0; i++) {
+                assert_true(i < ANSWER_LIMIT_S * 100);
+                (void) usleep(10000);
+        }
+}
+
+static Effect run_by(const char *channel, const char *body) {
+        return (Effect){ .kind = EFFECT_REMINDED,
+                .channel = channel,
+                .via = VIA_EXEC,
+                .recipient = "anna",
+                .role = "owner",
+                .rule = "A",
+                .body = body };
+}
+
+/* Waits until so many rows were told, and marks them. */
+static void take_told(Post *post, size_t n) {
+        struct timespec until;
+
+        (void) clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += ANSWER_LIMIT_S;
+        (void) pthread_mutex_lock(&post->lock);
+        while (post->n_told < n && pthread_cond_timedwait(&post->came, &post->lock, &until) == 0)
+                ;
+        same(post->n_told, n);
+        post->n_told = 0;
+        (void) pthread_mutex_unlock(&post->lock);
+        for (size_t i = 0; i < n; i++)
+                ok(notify_told(post->notify, post->f->store, &post->told[i], post->now_us));
+}
+
+typedef struct Listed {
+        size_t n, n_dead, n_leased;
+        char error[NOTIFY_TEXT_SIZE];
+        int64_t next_us;
+        unsigned attempts;
+} Listed;
+
+static int on_row(const OutboxRow *row, void *userdata) {
+        Listed *listed = userdata;
+
+        listed->n++;
+        listed->n_dead += row->next_us == TIME_NONE;
+        listed->n_leased += row->leased;
+        listed->next_us = row->next_us;
+        listed->attempts = row->attempts;
+        (void) snprintf(listed->error, sizeof listed->error, "%s", row->error ? row->error : "");
+        return 0;
+}
+
+static Listed list(Post *post) {
+        Listed listed = { 0 };
+
+        ok(store_outbox_list(post->f->store, 0, 1000, on_row, &listed));
+        return listed;
+}
+
+static void programs__good_and_bad__one_is_delivered_the_other_waits(void **state) {
+        Post *post = *state;
+        char names[256];
+        Effect effects[] = { run_by("good", "{\"n\":1}"), run_by("bad", "{\"n\":2}"), run_by("never", "{\"n\":3}"), drop("crm", "{}"),
+                run_by("gone", "{}") };
+
+        write_program(
+                post, 0, "#!/bin/sh\ncd \"$(dirname \"$0\")\" && { cat; echo; echo \"$LEADD_ID $LEADD_LEAD $LEADD_KIND\"; } >>noted\n");
+        write_program(post, 1, "#!/bin/sh\nexit 3\n");
+        write_program(post, 2, "#!/bin/sh\nexit 65\n");
+        start_notifier(post);
         put(post, effects, ARRAY_SIZE(effects));
-        same(deliver(post), 3);
-        /* Mail needs the notifier: it waits, is counted as failing, and keeps its text. */
+        same(deliver(post), 1); /* the drop; the others are under way, and one has no channel */
+        same(list(post).n_leased, 3);
+        same(deliver(post), 0);
+        take_told(post, 3);
+        same_text(names_in(post, "outgoing/crm/new", names, sizeof names), "000000000004-000000000004.ndjson");
+        assert_content(post, "../noted", "{\"n\":1}\n1 L-1 reminded\n");
+        Listed listed = list(post);
+        same(listed.n, 3);
+        same(listed.n_leased, 0);
+        same(listed.n_dead, 1); /* exit 65 says that it will never do */
         StoreCounts counts;
         ok(store_counts(post->f->store, &counts));
-        same(counts.n_outbox, 1);
-        same(counts.n_outbox_failing, 1);
-        ok(store_outbox_due(post->f->store, post->now_us + NOTIFY_RETRY_FIRST_US, 10, arena, &rows, &n));
-        same(n, 1);
-        same_text(rows[0].channel, "mail");
-        same_text(rows[0].body, "s\n\nb");
-        same(rows[0].attempts, 1);
-        arena_free(arena);
+        same(counts.n_outbox, 2);
+        same(counts.n_outbox_failing, 2);
+        same(counts.n_outbox_dead, 1);
+        same(notify_n_in_flight(post->notify), 0);
+}
+
+static void notifier__not_there__rows_wait_and_go_when_it_comes(void **state) {
+        Post *post = *state;
+        Effect effects[] = { run_by("good", "{}") };
+
+        write_program(post, 0, "#!/bin/sh\nexit 0\n");
+        put(post, effects, 1);
+        same(deliver(post), 0);
+        take_told(post, 1);
+        Listed listed = list(post);
+        assert_non_null(strstr(listed.error, "leadd-notify does not answer"));
+        assert_in_range(listed.next_us - post->now_us, NOTIFY_RETRY_FIRST_US, NOTIFY_RETRY_FIRST_US / 5 * 6);
+        same(listed.attempts, 1);
+        start_notifier(post);
+        post->now_us = listed.next_us;
+        same(deliver(post), 0);
+        take_told(post, 1);
+        same(list(post).n, 0);
+}
+
+static void killed__between_attempt_and_mark__told_again_with_the_same_id(void **state) {
+        Post *post = *state;
+        Effect effects[] = { run_by("good", "{}") };
+
+        write_program(post, 0, "#!/bin/sh\necho \"$LEADD_ID\" >>\"$(dirname \"$0\")/noted\"\n");
+        start_notifier(post);
+        put(post, effects, 1);
+        same(deliver(post), 0);
+        assert_content_within(post, "../noted", "1\n");
+        /* The daemon dies before it is marked; the next one knows that nothing is under way any more. */
+        post->notify = notify_free(post->notify);
+        const NotifyConfig config = { .spool_directory = post->spool, .socket = post->socket, .on_told = on_told, .userdata = post };
+        ok(notify_new(&config, &post->notify));
+        post->n_told = 0;
+        same(list(post).n_leased, 1);
+        ok(store_begin(post->f->store));
+        ok(notify_recover(post->f->store, post->now_us));
+        ok(store_commit(post->f->store));
+        same(deliver(post), 0);
+        take_told(post, 1);
+        assert_content(post, "../noted", "1\n1\n");
+        same(list(post).n, 0);
+}
+
+static void dead__after_five_days_of_failing__kept_until_a_person_decides(void **state) {
+        Post *post = *state;
+        int64_t start_us = post->now_us;
+        unsigned n_attempts = 0;
+        Effect effects[] = { run_by("bad", "{}") };
+
+        write_program(post, 1, "#!/bin/sh\nexit 75\n");
+        start_notifier(post);
+        put(post, effects, 1);
+        for (;; n_attempts++) {
+                same(deliver(post), 0);
+                if (notify_n_in_flight(post->notify) > 0)
+                        take_told(post, 1);
+                int64_t next_us = store_outbox_next(post->f->store, OUTBOX_REMOTE);
+                if (next_us == TIME_NONE)
+                        break;
+                assert_true(n_attempts < 1000);
+                post->now_us = next_us;
+        }
+        assert_in_range(post->now_us - start_us, NOTIFY_GIVE_UP_US - NOTIFY_RETRY_LAST_US * 2, NOTIFY_GIVE_UP_US);
+        Listed listed = list(post);
+        same(listed.n_dead, 1);
+        same_text(listed.error, "the program exited with 75");
+        assert_in_range(listed.attempts, 50, 130); /* 30 s doubling to 4,000 s, less what the breaker put off */
+        /* Once more, by a person; the program works now. */
+        write_program(post, 1, "#!/bin/sh\nexit 0\n");
+        post->now_us += US_PER_DAY;
+        ok(store_begin(post->f->store));
+        ok(store_outbox_revive(post->f->store, 1, post->now_us));
+        ok(store_commit(post->f->store));
+        same(deliver(post), 0);
+        take_told(post, 1);
+        same(list(post).n, 0);
+        ok(store_begin(post->f->store));
+        same(store_outbox_revive(post->f->store, 1, post->now_us), STORE_E_NONE);
+        same(store_outbox_cancel(post->f->store, 1, post->now_us), STORE_E_NONE);
+        ok(store_rollback(post->f->store));
+}
+
+static void breaker__a_channel_that_fails_again_and_again__is_left_alone_and_the_others_go_on(void **state) {
+        Post *post = *state;
+        Effect effects[20];
+        size_t n_taken = 0;
+
+        write_program(post, 0, "#!/bin/sh\nexit 0\n");
+        write_program(post, 1, "#!/bin/sh\nexit 75\n");
+        start_notifier(post);
+        for (size_t i = 0; i < NOTIFY_BREAKER_FAILURES; i++)
+                effects[i] = run_by("bad", "{}");
+        put(post, effects, NOTIFY_BREAKER_FAILURES);
+        same(deliver(post), 0);
+        take_told(post, NOTIFY_BREAKER_FAILURES); /* it opens */
+        for (size_t i = 0; i < ARRAY_SIZE(effects); i++)
+                effects[i] = run_by(i % 2 ? "bad" : "good", "{}");
+        put(post, effects, ARRAY_SIZE(effects));
+        same(deliver(post), 0);
+        take_told(post, ARRAY_SIZE(effects) / 2); /* the good ones only */
+        same(list(post).n, NOTIFY_BREAKER_FAILURES + ARRAY_SIZE(effects) / 2);
+        same(list(post).attempts, 0); /* put off, not tried */
+        /* When the pause is over, one row is tried, not all. */
+        post->now_us += NOTIFY_BREAKER_FIRST_US;
+        same(deliver(post), 0);
+        same(notify_n_in_flight(post->notify), 1);
+        write_program(post, 1, "#!/bin/sh\nexit 0\n");
+        take_told(post, 1);
+        while (list(post).n > 0 && n_taken++ < 100) {
+                int64_t next_us = store_outbox_next(post->f->store, OUTBOX_REMOTE);
+                post->now_us = next_us > post->now_us ? next_us : post->now_us;
+                same(deliver(post), 0);
+                take_told(post, notify_n_in_flight(post->notify));
+        }
+        same(list(post).n, 0);
+}
+
+static void quiet__a_row_that_must_wait__is_not_due_before(void **state) {
+        Post *post = *state;
+        Effect effect = drop("crm", "{}");
+
+        effect.not_before_us = post->now_us + US_PER_HOUR;
+        put(post, &effect, 1);
+        same(deliver(post), 0);
+        same(store_outbox_next(post->f->store, OUTBOX_REMOTE), post->now_us + US_PER_HOUR);
+        post->now_us += US_PER_HOUR;
+        same(deliver(post), 1);
 }
 
 int main(void) {
@@ -217,7 +483,13 @@ int main(void) {
                         drop__outgoing_not_writable__waits_double_from_half_a_minute_and_then_delivers, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(drop__names_that_are_no_directory__are_refused_and_wait_visibly, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(drop__symlink_in_place_of_a_channel__is_not_followed, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(others__one_channel_fails__the_rest_is_delivered, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(programs__good_and_bad__one_is_delivered_the_other_waits, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(notifier__not_there__rows_wait_and_go_when_it_comes, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(killed__between_attempt_and_mark__told_again_with_the_same_id, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(dead__after_five_days_of_failing__kept_until_a_person_decides, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        breaker__a_channel_that_fails_again_and_again__is_left_alone_and_the_others_go_on, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(quiet__a_row_that_must_wait__is_not_due_before, set_up, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

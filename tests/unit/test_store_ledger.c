@@ -197,17 +197,24 @@ static void outbox__rows__are_due_in_order_delivered_once_and_retried(void **sta
                 { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP, .body = "{}" },
                 { .kind = EFFECT_HELD, .channel = "journal", .via = VIA_JOURNAL },
         };
-        same(store_outbox_next(f->store), TIME_NONE);
+        same(store_outbox_next(f->store, OUTBOX_REMOTE), TIME_NONE);
         (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .effects = effects, .n_effects = 3));
-        same(store_outbox_next(f->store), NOON);
+        same(store_outbox_next(f->store, OUTBOX_REMOTE), NOON);
         OutboxRow *rows;
         size_t n;
-        ok(store_outbox_due(f->store, NOON - 1, 10, f->arena, &rows, &n));
+        ok(store_outbox_due(f->store, OUTBOX_LOCAL, NOON - 1, 10, f->arena, &rows, &n));
         same(n, 0);
-        ok(store_outbox_due(f->store, NOON, 2, f->arena, &rows, &n));
+        ok(store_outbox_due(f->store, OUTBOX_LOCAL, NOON, 1, f->arena, &rows, &n));
+        same(n, 1);
+        OutboxRow all[3];
+        ok(store_outbox_due(f->store, OUTBOX_REMOTE, NOON, 10, f->arena, &rows, &n));
+        same(n, 1);
+        all[0] = rows[0];
+        ok(store_outbox_due(f->store, OUTBOX_LOCAL, NOON, 10, f->arena, &rows, &n));
         same(n, 2);
-        ok(store_outbox_due(f->store, NOON, 10, f->arena, &rows, &n));
-        same(n, 3);
+        all[1] = rows[0];
+        all[2] = rows[1];
+        rows = all;
         for (size_t i = 0; i < 3; i++) {
                 same(rows[i].id, i + 1);
                 same(rows[i].event, 1);
@@ -234,8 +241,8 @@ static void outbox__rows__are_due_in_order_delivered_once_and_retried(void **sta
         ok(store_outbox_done(f->store, 3, NOON + 1));
         ok(store_commit(f->store));
         fixture_reopen(f);
-        same(store_outbox_next(f->store), NOON + 60);
-        ok(store_outbox_due(f->store, NOON + 60, 10, f->arena, &rows, &n));
+        same(store_outbox_next(f->store, OUTBOX_REMOTE), NOON + 60);
+        ok(store_outbox_due(f->store, OUTBOX_LOCAL, NOON + 60, 10, f->arena, &rows, &n));
         same(n, 1);
         same(rows[0].id, 2);
         same(rows[0].attempts, 1);

@@ -202,6 +202,12 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
                                                    .domain = "firm.example" },
                                               .status = i % 5 ? "mql" : "sal", .owner = "anna", .sla = "ACCEPT", .used = "no_budget",
                                               .expired = "dana", .wake_us = NOON + i));
+        /* An empty page at the end would lose nothing when it is cut. */
+        Effect effect = { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP, .body = "{}" };
+        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .effects = &effect, .n_effects = 1));
+        ok(store_begin(f->store));
+        ok(store_outbox_bury(f->store, 1, "refused"));
+        ok(store_commit(f->store));
         f->store = store_close(f->store);
         FILE *file = fopen(f->path, "rb");
         static char data[1 << 20];

@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""People and programs are told: the real leadd and the real leadd-notify, a mail server, a sendmail and a web server of the test's own."""
+import base64, email, email.policy, hashlib, hmac, http.server, json, os, pathlib, random, shutil, signal, socket, subprocess, sys, threading, time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from harness import BUILD, Daemon, Failed, check, lead, main, wait_for  # noqa: E402
+
+CLOCK = "2026-03-05T10:00:00+01:00"
+SECRET = b"a secret of the test"
+
+
+class Notifier:
+    """leadd-notify on a socket in the daemon's directory."""
+
+    def __init__(self, directory, *arguments):
+        self.path = pathlib.Path(directory) / "notify"
+        self.arguments = arguments
+        self.process = None
+
+    def __enter__(self):
+        self.process = subprocess.Popen([str(BUILD / "leadd-notify"), f"--listen={self.path}", *self.arguments], stdin=subprocess.DEVNULL, start_new_session=True)
+        wait_for(self.path.exists, "leadd-notify's socket")
+        return self
+
+    def __exit__(self, *_):
+        os.killpg(self.process.pid, signal.SIGKILL)  # with the processes of its connections
+        self.process.wait()
+        self.path.unlink(missing_ok=True)
+
+
+class MailServer(threading.Thread):
+    """As much of SMTP as a sender needs; keeps what it was given. answer: what it says to the end of a message."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port, self.mails, self.answer = self.listener.getsockname()[1], [], "250 ok"
+
+    def run(self):
+        while True:
+            connection, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        sender, recipients = None, []
+        with connection, connection.makefile("rwb") as f:
+            def say(line):
+                f.write(line.encode() + b"\r\n")
+                f.flush()
+            say("220 test")
+            for line in f:
+                verb = line[:4].upper()
+                if verb in (b"EHLO", b"HELO"):
+                    say("250 test")
+                elif verb == b"MAIL":
+                    sender = line.decode().split("<")[1].split(">")[0]
+                    say("250 ok")
+                elif verb == b"RCPT":
+                    recipients.append(line.decode().split("<")[1].split(">")[0])
+                    say("250 ok")
+                elif verb == b"DATA":
+                    say("354 go on")
+                    text = b""
+                    for part in f:
+                        if part == b".\r\n":
+                            break
+                        text += part[1:] if part.startswith(b".") else part
+                    if self.answer.startswith("250"):
+                        self.mails.append((sender, recipients, text))
+                    say(self.answer)
+                elif verb == b"QUIT":
+                    say("221 bye")
+                    return
+                else:
+                    say("500 what?")
+
+
+class WebServer(threading.Thread):
+    """Answers as told, and keeps what it was given."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.requests, self.answers = [], []  # answers: status, headers; the last one stays
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.requests.append((self.path, dict(self.headers.items()), body))
+                status, headers = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
+                if status == "stall":
+                    time.sleep(3600)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            do_GET = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_port
+
+    def run(self):
+        self.server.serve_forever()
+
+
+def channel(d, text):
+    (d.rules / "70-messages.lua").write_text(f'channel "desk" {{ {text} }}\nmessage "reminder" {{ channel = "desk", subject = "Lead ${{lead.id}} of ${{lead.company.name}} waits", body = "${{lead.person.name}}\\nAnswer by ${{due}}." }}\n')
+    rules = d.rules / "10-people.lua"
+    rules.write_text(rules.read_text().replace("@example.com", "@firm.de"))
+
+
+def offered(d, n=1, company="Keller"):
+    """n leads, offered to somebody, and the first reminder due."""
+    for i in range(n):
+        d.drop("web", f"{i}.json", lead(f"p{i}@example.com", id=f"r{i}", person={"name": f"Person {i}"}, company={"name": company}, consent=[{"purpose": "contact", "granted": True}], attribution={"form_name": "demo"}))
+    d.settle()
+
+
+def rows(d):
+    return d.lines("outbox")
+
+
+def with_daemon(text, body, program=None):
+    """A daemon whose reminders go through the channel, and leadd-notify beside it. program: where PROGRAM in text is put."""
+    d = Daemon(clock=CLOCK)
+    if program:
+        path = d.directory / "program"
+        path.write_text(program.replace("DIRECTORY", str(d.directory)))
+        path.chmod(0o755)
+        text = text.replace("PROGRAM", str(path))
+    (d.directory / "secrets").mkdir()
+    (d.directory / "secrets/desk").write_bytes(SECRET + b"\n")
+    channel(d, text)
+    plain = d.arguments
+    d.arguments = lambda *more: plain(f"--notifier={d.directory / 'notify'}", *more)
+    with d, Notifier(d.directory, f"--secrets={d.directory / 'secrets'}"):
+        body(d)
+
+
+def a_reminder_is_mailed_to_the_owner_through_a_mail_server():
+    server = MailServer()
+    server.start()
+
+    def body(d):
+        offered(d)
+        owner = d.show("L-1")["owner"]
+        d.advance("30m")
+        wait_for(lambda: not rows(d), "the mail to be delivered")
+        check(len(server.mails), 1, "one reminder, one mail")
+        sender, recipients, text = server.mails[0]
+        check((sender, recipients), ("leads@firm.de", [f"{owner}@firm.de"]))
+        message = email.message_from_bytes(text, policy=email.policy.default)
+        check(message["Subject"], "Lead L-1 of Keller waits")
+        check(message["Auto-Submitted"], "auto-generated")
+        check(message["X-Leadd-Lead"], "L-1")
+        check(message.get_content().splitlines()[0], "Person 0")
+        check("Answer by 2026-03-" in message.get_content(), True, message.get_content())
+
+    with_daemon(f'via = "smtp", target = "127.0.0.1:{server.port}", from = "leads@firm.de"', body)
+
+
+def a_mail_server_that_puts_it_off_gets_it_again_one_that_refuses_does_not():
+    server = MailServer()
+    server.answer = "451 later"
+    server.start()
+
+    def body(d):
+        offered(d)
+        d.advance("30m")
+        wait_for(lambda: rows(d) and rows(d)[0]["state"] == "failing", "the failure")
+        check(rows(d)[0]["error"], "the mail server put it off: 451")
+        check(d.json("status")["outbox_failing"], 1)
+        server.answer = "250 ok"
+        d.advance("40s")
+        wait_for(lambda: not rows(d), "the second attempt")
+        check(len(server.mails), 1)
+        server.answer = "550 no such user"
+        d.advance("24h")
+        wait_for(lambda: any(r["state"] == "dead" for r in rows(d)), "the dead letter")
+        dead = [r for r in rows(d) if r["state"] == "dead"][0]
+        check(dead["error"], "the mail server refused it: 550")
+        check("given up" in d.log(), True, "the journal says so")
+        server.answer = "250 ok"
+        n = len(server.mails)
+        d.ctl("outbox", "retry", dead["id"])
+        wait_for(lambda: not [r for r in rows(d) if r["id"] == dead["id"]], "the retry")
+        check(len(server.mails) > n, True)
+        d.ctl("outbox", "retry", dead["id"], check_code=3)
+        d.ctl("outbox", "cancel", "999999", check_code=3)
+        d.ctl("outbox", "forget", "1", check_code=2)
+
+    with_daemon(f'via = "smtp", target = "127.0.0.1:{server.port}", from = "leads@firm.de"', body)
+
+
+def a_webhook_is_signed_and_its_failures_are_waited_out():
+    server = WebServer()
+    server.answers = [(500, {}), (302, {"Location": f"http://127.0.0.1:{server.port}/elsewhere"}), (429, {"Retry-After": "600"}), (204, {})]
+    server.start()
+
+    def body(d):
+        offered(d)
+        for pause, error in (("30m", "answered 500"), ("40s", "redirects (302)"), ("80s", "answered 429")):
+            d.advance(pause)
+            wait_for(lambda: rows(d) and error in (rows(d)[0]["error"] or ""), error)
+        waits = rows(d)[0]
+        check(waits["next"] >= "2026-03-05T09:41", True, "the receiver asked for ten minutes: " + waits["next"])
+        d.advance("15m")
+        wait_for(lambda: not rows(d), "the fourth attempt")
+        check([path for path, _, _ in server.requests], ["/hook"] * 4, "the redirect is not followed")
+        check(len({headers["webhook-id"] for _, headers, _ in server.requests}), 1, "the same id every time")
+        _, headers, content = server.requests[-1]
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + content
+        check(headers["webhook-signature"], "v1," + base64.b64encode(hmac.new(SECRET, signed, hashlib.sha256).digest()).decode())
+        check(abs(int(headers["webhook-timestamp"]) - time.time()) < 300, True)
+        event = json.loads(content)
+        check((event["type"], event["subject"], event["data"]["recipient"]), ("org.leadd.reminded", "lead:L-1", d.show("L-1")["owner"]))
+
+    with_daemon(f'via = "webhook", target = "http://127.0.0.1:{server.port}/hook", secret = "desk"', body)
+
+
+def a_server_that_stalls_delays_nobody():
+    server = WebServer()
+    server.answers = [("stall", {})]
+    server.start()
+
+    def body(d):
+        offered(d, 8)
+        d.advance("30m")
+        wait_for(lambda: len(server.requests) >= 2, "the requests that hang")
+        begin = time.monotonic()
+        d.drop("web", "new.json", lead("new@example.com", id="new"))
+        d.settle()
+        check(d.show("new@example.com")["status"], "inquiry")
+        check(time.monotonic() - begin < 10, True, "leads are judged meanwhile")
+        check(any(r["state"] == "under way" for r in rows(d)), True)
+
+    with_daemon(f'via = "webhook", target = "http://127.0.0.1:{server.port}/hook"', body)
+
+
+def killed_between_attempt_and_mark_repeats_what_was_under_way_with_the_same_id():
+    server = WebServer()
+    server.answers = [("stall", {})]
+    server.start()
+
+    def body(d):
+        offered(d, 3)
+        d.advance("30m")
+        wait_for(lambda: len(server.requests) >= 1, "an attempt")
+        d.kill()
+        server.answers[:] = [(200, {})]
+        first = len(server.requests)
+        d.clock = "2026-03-05T10:30:00+01:00"
+        d.start()
+        wait_for(lambda: not rows(d), "all to be delivered")
+        ids = [headers["webhook-id"] for _, headers, _ in server.requests]
+        check(len(set(ids[first:])), len(ids) - first, "each once after the start")
+        check(set(ids[:first]) <= set(ids[first:]), True, "what was under way comes again, under its id")
+
+    with_daemon(f'via = "webhook", target = "http://127.0.0.1:{server.port}/hook"', body)
+
+
+def a_program_gets_the_event_and_no_shell():
+    def body(d):
+        offered(d, company="$(touch /tmp/leadd-owned); `id`")
+        d.advance("30m")
+        wait_for(lambda: not rows(d), "the program")
+        noted = (d.directory / "noted").read_text().splitlines()
+        check(json.loads(noted[0])["data"]["subject"], "Lead L-1 of $(touch /tmp/leadd-owned); `id` waits")
+        check(os.path.exists("/tmp/leadd-owned"), False)
+
+    with_daemon('via = "exec", target = "PROGRAM"', body, "#!/bin/sh\ncat >>DIRECTORY/noted\necho >>DIRECTORY/noted\n")
+
+
+def quiet_hours_wait_for_the_readers_working_time():
+    server = MailServer()
+    server.start()
+
+    def body(d):
+        # A wall clock that is due at night: the mail waits until the reader's office opens.
+        (d.rules / "60-slas.lua").write_text('sla "ACCEPT" { status = "mql", within = "12h", clock = "wall", steps = { { at = "12h", every = "24h", remind = { "owner" } } } }\n'
+                                             'sla "FIRST_CALL" { status = "sal", within = "1wd", steps = { { at = "1wd", every = "1wd", remind = { "owner" } } } }\n')
+        d.ctl("reload")
+        offered(d)
+        d.advance("12h")
+        check(d.log_of("L-1")[-1]["summary"].startswith("ACCEPT step 1"), True, "the step fired at ten in the evening")
+        waits = rows(d)
+        check([r["state"] for r in waits], ["waiting"])
+        check(waits[0]["next"] > "2026-03-06T06:00", True, waits[0]["next"])
+        check(server.mails, [])
+        d.advance("14h")
+        wait_for(lambda: len(server.mails) >= 1, "the mail in the morning")
+
+    with_daemon(f'via = "smtp", target = "127.0.0.1:{server.port}", from = "leads@firm.de", quiet = "recipient"', body)
+
+
+HOSTILE = ["\r\nBcc: evil@x.de", "\nSubject: other", "a\r\n\r\nbody", "=?utf-8?q?=0d=0aBcc:_evil@x.de?=", "=?utf-8?b?DQpCY2M6IGV2aWxAeC5kZQ==?=", "\u202egnitset", "\u2028next", "\x85Bcc: e@x.de", "\0nul", "\x1b[31m", "'; rm -rf /", "-oQ/tmp -be", "<script>", "ü" * 400, "\ud7ff\uffff", "a" * 2000, ",", "\"", "\\", "undisclosed:;", ".\r\n.\r\n"]
+
+
+def nothing_a_lead_says_becomes_a_header_or_an_argument():
+    """leadd-notify alone, over hostile values and random mixtures of them, read by another mail library."""
+    seed = int(os.environ.get("LEADD_SEED", time.time_ns() % 1_000_000))
+    dice = random.Random(seed)
+    print(f"  seed {seed}")
+    d = Daemon(clock=CLOCK)
+    sendmail = d.directory / "sendmail"
+    sendmail.write_text(f'#!/bin/sh\nfor a in "$@"; do printf "%s\\0" "$a" >>{d.directory}/args; done; printf "\\1" >>{d.directory}/args\ncat >>{d.directory}/mails; printf "\\1" >>{d.directory}/mails\n')
+    sendmail.chmod(0o755)
+    jobs = [{"id": "1", "via": "sendmail", "from": "leads@firm.de", "to": "anna@firm.de", "subject": f"Lead {v} waits", "body": v, "lead": "L-1", "kind": "reminded", "time": 1772701200000000} for v in HOSTILE if "\0" not in v]
+    for i in range(200):
+        v = "".join(dice.choice(HOSTILE + ["plain text", "\n", "\r", " "]) for _ in range(dice.randint(1, 5))).replace("\0", "")
+        jobs.append({"id": str(i), "via": "sendmail", "from": "leads@firm.de", "to": "anna@firm.de", "subject": v, "body": v, "lead": v, "kind": v, "time": 1772701200000000})
+    bad_addresses = [v + "@firm.de" for v in HOSTILE if "\0" not in v] + ["anna@firm.de, evil@x.de", "-oQ/tmp@firm.de", "anna@-x", "anna", "@", "a@b@c", "<anna@firm.de>", "anna@firm.de\n", "anna@firm.de evil@x.de", ""]
+    for address in bad_addresses:
+        jobs.append({"id": "9", "via": "sendmail", "from": "leads@firm.de", "to": address, "subject": "s", "body": "b"})
+        jobs.append({"id": "9", "via": "smtp", "target": "127.0.0.1:1", "from": "leads@firm.de", "to": address, "subject": "s", "body": "b"})
+    data = b"".join(json.dumps({"method": "org.leadd.Notify.Deliver", "parameters": j}).encode() + b"\0" for j in jobs)
+    done = subprocess.run([str(BUILD / "leadd-notify"), f"--sendmail={sendmail}"], input=data, capture_output=True, timeout=300)
+    check(done.returncode, 0, done.stderr.decode())
+    answers = [json.loads(a)["parameters"]["outcome"] for a in done.stdout.split(b"\0") if a]
+    n = len(jobs) - 2 * len(bad_addresses)
+    check(answers[:n], ["delivered"] * n)
+    for job, answer in zip(jobs[n:], answers[n:]):
+        check(answer == "failed", True, f"{job['to']!r} by {job['via']}: {answer}")
+    args = [a.split(b"\0")[:-1] for a in (d.directory / "args").read_bytes().split(b"\1")[:-1]]
+    check(args, [[b"-i", b"-f", b"leads@firm.de", b"--", b"anna@firm.de"]] * n)
+    mails = (d.directory / "mails").read_bytes().split(b"\1")[:-1]
+    check(len(mails), n)
+    allowed = {"date", "from", "subject", "to", "message-id", "auto-submitted", "x-leadd-lead", "x-leadd-kind", "mime-version", "content-type", "content-transfer-encoding"}
+    for job, mail in zip(jobs, mails):
+        message = email.message_from_bytes(mail, policy=email.policy.default)
+        names = [k.lower() for k in message.keys()]
+        check(set(names) <= allowed and len(set(names)) == len(names), True, f"{names} for {job['subject']!r}")
+        check(message["To"], "anna@firm.de")
+        check(message["From"], "leads@firm.de")
+        check(any(c in message["Subject"] for c in "\r\n\0\x1b\x85\u202e\u2028"), False, repr(message["Subject"]))
+        check(message.defects, [])
+        want, got = (t.replace("\r", "").rstrip("\n") for t in (job["body"], message.get_content()))  # line ends are the mail system's
+        check(got == want, True, f"{want!r} became {message.get_content()!r}")
+    shutil.rmtree(d.directory)
+
+
+main(nothing_a_lead_says_becomes_a_header_or_an_argument, a_reminder_is_mailed_to_the_owner_through_a_mail_server, a_mail_server_that_puts_it_off_gets_it_again_one_that_refuses_does_not,
+     a_webhook_is_signed_and_its_failures_are_waited_out, a_server_that_stalls_delays_nobody, killed_between_attempt_and_mark_repeats_what_was_under_way_with_the_same_id,
+     a_program_gets_the_event_and_no_shell, quiet_hours_wait_for_the_readers_working_time)
