@@ -20,31 +20,13 @@ void eval_init(Eval *eval, RuleSet *rules, Subject *subject, Arena *arena, Condi
         eval->failed = false;
         eval->error = 0;
         eval->next_us = TIME_NONE;
-        eval->indexed = false;
-        eval->folded = NULL;
-        memset(eval->recent, 0, sizeof(eval->recent));
+        eval->cache = cache_is_of(subject->cache, subject) ? subject->cache : NULL;
+        eval->has_recent = false;
 }
 
 /* ---- reading ---- */
 
-const Value *eval_field(Eval *eval, FieldId field, const char *key, uint32_t *ret_slot) {
-        const Facts *facts = eval->subject->facts;
-
-        if (!eval->indexed) {
-                memset(eval->at, 0, sizeof(eval->at));
-                for (size_t i = facts->n_items; i-- > 0;)
-                        eval->at[facts->items[i].field & FIELD_ID_MAX] = (uint32_t) i + 1;
-                eval->indexed = true;
-        }
-        for (size_t i = eval->at[field]; i > 0 && i <= facts->n_items && facts->items[i - 1].field == field; i++)
-                if (!key || (facts->items[i - 1].key && base_streq(facts->items[i - 1].key, key))) {
-                        *ret_slot = (uint32_t) i - 1;
-                        return &facts->items[i - 1].value;
-                }
-        return NULL;
-}
-
-static const Value *read_activity(const Activity *activity, const Ref *ref, Value *storage) {
+const Value *eval_read_activity(const Activity *activity, const Ref *ref, Value *storage) {
         const Value *value;
 
         switch (ref->kind) {
@@ -121,7 +103,7 @@ const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret
         case REF_ACTIVITY_TYPE:
         case REF_ACTIVITY_NAME:
         case REF_ACTIVITY_FIELD:
-                return eval->activity ? read_activity(eval->activity, ref, storage) : NULL;
+                return eval->activity ? eval_read_activity(eval->activity, ref, storage) : NULL;
         }
         return NULL;
 }
@@ -260,24 +242,22 @@ static const Value *read_distinct(Eval *eval, const Did *did, const Activity *ac
 
         if (!storage)
                 eval->error = -ENOMEM;
-        return storage ? read_activity(activity, did->distinct, storage) : NULL;
+        return storage ? eval_read_activity(activity, did->distinct, storage) : NULL;
 }
 
 /* The hits in the arena; *ret_count what they count together. */
 static size_t find_hits(Eval *eval, const Did *did, Hit **ret, int64_t *ret_count) {
         const Subject *subject = eval->subject;
+        const Activity *activity;
         size_t n = 0, *item;
         Met met = { 0 };
         Hit *hits = NULL;
 
         *ret_count = 0;
-        for (size_t i = 0; i < subject->n_history && eval->error == 0; i++) {
-                const Activity *activity = &subject->history[i];
+        for (size_t at = 0; eval->error == 0 && (activity = eval_did_next(eval, did, &at));) {
                 int64_t leaves_us;
                 bool is_new = true;
 
-                if (!eval_did_matches(eval, did, activity))
-                        continue;
                 if (!hits) {
                         hits = ARENA_ARRAY(eval->arena, Hit, subject->n_history);
                         if (!hits) {
@@ -287,7 +267,7 @@ static size_t find_hits(Eval *eval, const Did *did, Hit **ret, int64_t *ret_coun
                 }
                 leaves_us = eval_did_leaves(did, activity);
                 if (!did->distinct) {
-                        hits[n] = (Hit){ .count = eval_activity_count(activity), .leaves_us = leaves_us };
+                        hits[n] = (Hit){ .count = eval_history_count(eval, activity), .leaves_us = leaves_us };
                         *ret_count += hits[n++].count;
                         continue;
                 }
@@ -335,6 +315,7 @@ static void wake_hits(Eval *eval, const Did *did, Hit *hits, size_t n, int64_t c
 }
 
 static bool did_holds(Eval *eval, const Did *did) {
+        const Activity *activity;
         int64_t count = 0;
         bool matched;
 
@@ -352,9 +333,8 @@ static bool did_holds(Eval *eval, const Did *did) {
 
                 wake_hits(eval, did, hits, n, count);
         } else
-                for (size_t i = 0; i < eval->subject->n_history; i++)
-                        if (eval_did_matches(eval, did, &eval->subject->history[i]))
-                                count += eval_activity_count(&eval->subject->history[i]);
+                for (size_t at = 0; (activity = eval_did_next(eval, did, &at));)
+                        count += eval_history_count(eval, activity);
         matched = did->exactly >= 0 ? count == did->exactly : count >= did->at_least;
         if (eval->trace)
                 eval_trace_did(eval, did, count, matched);

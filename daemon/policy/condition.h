@@ -54,6 +54,7 @@ typedef struct Ref {
         FieldId field;
         FieldId fallback; /* of an activity that was a form: its page, its campaign */
         uint32_t group;   /* REF_GROUP: index in RuleSet.groups */
+        uint32_t column;  /* of an activity, within did{}: what reads the same has the same number; 0 = none */
         const char *key;  /* of a MAP field */
         const char *path; /* as written */
 } Ref;
@@ -115,9 +116,11 @@ typedef struct Did {
         size_t n_matchers;
         int64_t within_us; /* 0 = whole history */
         bool since_move;
-        int64_t at_least;    /* default 1 */
-        int64_t exactly;     /* -1 = not asked */
-        const Ref *distinct; /* NULL = count matches, times activity.count */
+        int64_t at_least;     /* default 1 */
+        int64_t exactly;      /* -1 = not asked */
+        const Ref *distinct;  /* NULL = count matches, times activity.count */
+        uint32_t pattern;     /* the number of this type with these matchers: equal ones share it */
+        uint32_t type_number; /* of the type, if there is one */
 } Did;
 
 struct Condition {
@@ -171,6 +174,10 @@ bool condition_compile_matcher(Loader *loader, const char *where, const Ref *ref
 bool condition_compile_did(Loader *loader, const char *where, int index, ConditionPhase phase, bool counting, const Did **ret);
 /* Pass 4: reports a grade that no lead can have. */
 void condition_check_grade(Loader *loader, const GradeUse *use);
+/* Gives it its numbers (condition_cache.c). False: out of memory. */
+bool condition_number_did(Loader *loader, Did *did);
+/* After all of them: 0 or -ENOMEM. */
+int condition_index_types(Loader *loader);
 bool condition_compile_function(Loader *loader, int index, Function *ret);
 bool condition_fold(Loader *loader, const char *text, size_t size, Word *ret);
 int condition_compare_words(const void *a, const void *b);
@@ -183,6 +190,9 @@ bool condition_entries(Loader *loader, const char *where, int index, Entry **ret
 
 /* ---- evaluating (condition.c, condition_match.c, condition_function.c) ---- */
 
+/* What was found out about a lead already (condition_cache.c). */
+typedef struct LeadCache LeadCache;
+
 typedef struct Eval {
         RuleSet *rules;
         Subject *subject;
@@ -194,10 +204,9 @@ typedef struct Eval {
         bool failed;              /* a function broke */
         int error;                /* -ENOMEM; what was answered is worthless */
         int64_t next_us;          /* the earliest instant at which something read changes by itself */
-        bool indexed;
-        Word *folded;                  /* by index in the facts; text NULL: not folded yet */
-        uint32_t at[FIELD_ID_MAX + 1]; /* 1 + index of the field's first fact */
-        Word recent[EVAL_RECENT];      /* folded texts of activities; written: of which text */
+        LeadCache *cache;         /* NULL: not needed so far */
+        bool has_recent;
+        Word recent[EVAL_RECENT]; /* folded texts of single activities; written: of which text */
         char scratch[CONDITION_SCRATCH_SIZE];
 } Eval;
 
@@ -228,10 +237,25 @@ bool eval_condition(Eval *eval, const Condition *condition);
 int64_t eval_did_leaves(const Did *did, const Activity *activity);
 /* How many of the history a did{} counts now; eval->error on exhaustion. */
 int64_t eval_did_count(Eval *eval, const Did *did);
-/* Does the activity satisfy did's own words (type, matchers, within, since)? */
+/* Does the activity satisfy did's own words (type, matchers, within, since)? For one that is alone; in a history the next does. */
 bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity);
+/* The next activity of the history from place *at on that satisfies did's own words; NULL: there is none, or eval->error. */
+const Activity *eval_did_next(Eval *eval, const Did *did, size_t *at);
+/* Of an activity of the history: activity.count; the factor of its age (decay_factor). */
+int64_t eval_history_count(Eval *eval, const Activity *activity);
 /* True when any of the profile's fields that the condition reads is present (segments: what they read). */
 bool eval_any_field_present(Eval *eval, const Condition *condition);
+
+/* For the subject: NULL on exhaustion. */
+LeadCache *cache_new(const RuleSet *rules, const Subject *subject, Arena *arena);
+Arena *cache_arena(const LeadCache *cache);
+bool cache_is_of(const LeadCache *cache, const Subject *subject);
+LeadCache *eval_make_cache(Eval *eval);
+/* NULL with eval->error on exhaustion. */
+static inline LeadCache *eval_cache(Eval *eval) { return eval->cache ? eval->cache : eval_make_cache(eval); }
+/* Where the folded text of the fact in that slot is kept. */
+Word *eval_field_place(Eval *eval, uint32_t slot);
+const Value *eval_read_activity(const Activity *activity, const Ref *ref, Value *storage);
 
 /* The fact's value; *ret_slot its index for the fold cache. NULL = absent. */
 const Value *eval_field(Eval *eval, FieldId field, const char *key, uint32_t *ret_slot);
@@ -240,7 +264,8 @@ const Value *eval_field(Eval *eval, FieldId field, const char *key, uint32_t *re
 const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret_slot);
 /* The text case-folded; NULL with eval->error on exhaustion. Valid until the next call unless it has a slot. */
 const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size);
-/* value NULL = absent. */
+/* value NULL = absent. kept: where its folded form is kept; NULL where it is not. */
+bool eval_matches_kept(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, Word *kept);
 bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, uint32_t slot);
 /* A case-folded text against a matcher of texts, negate left aside. */
 bool condition_text_matches(const Matcher *matcher, const char *text, size_t size);
@@ -294,14 +319,17 @@ int64_t decay_apply(const Decay *decay, int64_t weight_mp, int64_t age_s);
 /* The same where the factor of that age is known already: many scores look at one activity. */
 double decay_factor(const Decay *decay, int64_t age_s);
 int64_t decay_apply_factor(const Decay *decay, int64_t weight_mp, int64_t age_s, double factor);
+/* What it is worth before rounding; not a number where doubles do not do. */
+double decay_points(const Decay *decay, int64_t weight_mp, int64_t age_s, double factor);
 /* What decay_apply gives for half-lives, by integers only. */
 int64_t decay_halve_exactly(int64_t weight_mp, int64_t age_s, int64_t half_life_s);
+double eval_history_factor(Eval *eval, const Decay *decay, const Activity *activity);
 
 typedef struct DecayEvent {
         int64_t time_s;
         int64_t weight_mp;
         int64_t leaves_us; /* counts before this instant only (`within`); INT64_MAX = for ever */
-        double points;     /* half-lives: weight_mp times its factor now, not rounded */
+        double points;     /* decay_points, now */
 } DecayEvent;
 
 /* The events behind one score. */

@@ -712,6 +712,8 @@ bool condition_compile_did(Loader *loader, const char *where, int index, Conditi
         }
         if (did->at_least == 0)
                 did->at_least = 1;
+        if (good && !condition_number_did(loader, did))
+                return out_of_memory(loader);
         if (good)
                 *ret = did;
         return good;

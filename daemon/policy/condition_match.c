@@ -33,18 +33,14 @@ static Shape text_shape(const char *text, size_t size) {
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c; }
 
-/* Where the folded form of a text is kept, NULL where it is not. Facts of the profile have a slot each; of the activities' texts, which
- * have none, the first few are kept by their address, because each is asked by many rules. */
+/* Where the folded form of a text is kept, NULL where it is not. Facts of the profile have a slot each; of a single activity's texts,
+ * which have none, the first few are kept by their address, because several rules ask for each. */
 static Word *fold_place(Eval *eval, const Value *value, uint32_t slot) {
-        if (slot != EVAL_NO_SLOT) {
-                if (!eval->folded) {
-                        eval->folded = ARENA_ARRAY(eval->arena, Word, eval->subject->facts->n_items);
-                        if (!eval->folded) {
-                                eval->error = -ENOMEM;
-                                return NULL;
-                        }
-                }
-                return &eval->folded[slot];
+        if (slot != EVAL_NO_SLOT)
+                return eval_field_place(eval, slot);
+        if (!eval->has_recent) {
+                memset(eval->recent, 0, sizeof(eval->recent));
+                eval->has_recent = true;
         }
         size_t at = ((uintptr_t) value->text >> 4) % EVAL_RECENT;
         Word *recent = &eval->recent[at];
@@ -53,8 +49,7 @@ static Word *fold_place(Eval *eval, const Value *value, uint32_t slot) {
         return recent->written == value->text ? recent : NULL;
 }
 
-const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size) {
-        Word *kept = fold_place(eval, value, slot);
+static const char *fold(Eval *eval, const Value *value, Word *kept, size_t *ret_size) {
         const char *folded = value->text;
         size_t size = value->size;
         Shape shape;
@@ -72,7 +67,7 @@ const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret
                 eval->scratch[size] = '\0';
                 folded = eval->scratch;
         } else if (shape != SHAPE_FOLDED) {
-                folded = utf8_casefold(eval->arena, value->text, value->size, &size);
+                folded = utf8_casefold(kept && eval->cache ? cache_arena(eval->cache) : eval->arena, value->text, value->size, &size);
                 if (!folded) {
                         eval->error = -ENOMEM;
                         return NULL;
@@ -84,6 +79,10 @@ const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret
         }
         *ret_size = size;
         return folded;
+}
+
+const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size) {
+        return fold(eval, value, fold_place(eval, value, slot), ret_size);
 }
 
 /* ---- text ---- */
@@ -241,7 +240,7 @@ static bool number_in_range(const Matcher *matcher, const Value *value) {
                (matcher->high_open ? number < matcher->high_number : number <= matcher->high_number);
 }
 
-static bool value_matches(Eval *eval, const Matcher *matcher, const Value *value, uint32_t slot) {
+static bool value_matches(Eval *eval, const Matcher *matcher, const Value *value, Word *kept) {
         switch (matcher->op) {
         case MATCH_NUMBERS:
                 return number_in_range(matcher, value);
@@ -258,7 +257,7 @@ static bool value_matches(Eval *eval, const Matcher *matcher, const Value *value
         switch (value->type) {
         case VALUE_TEXT: {
                 size_t size;
-                const char *text = eval_fold(eval, value, slot, &size);
+                const char *text = fold(eval, value, kept, &size);
 
                 return text && condition_text_matches(matcher, text, size);
         }
@@ -286,14 +285,20 @@ static bool segments_match(const Subject *subject, const Matcher *matcher) {
         return found == (matcher->op == MATCH_PRESENT);
 }
 
-bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, uint32_t slot) {
+bool eval_matches_kept(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, Word *kept) {
         if (ref->kind == REF_SEGMENT)
                 return segments_match(eval->subject, matcher);
         if (!value)
                 /* Nothing that is unknown counts against a lead: is_not is false, too. A grade that is not known fails whatever is asked.
                  */
                 return matcher->op == MATCH_ABSENT && ref->kind != REF_GRADE && ref->kind != REF_GROUP;
-        return value_matches(eval, matcher, value, slot) != matcher->negate;
+        return value_matches(eval, matcher, value, kept) != matcher->negate;
+}
+
+bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, uint32_t slot) {
+        bool is_text = value && value->type == VALUE_TEXT;
+
+        return eval_matches_kept(eval, ref, matcher, value, is_text ? fold_place(eval, value, slot) : NULL);
 }
 
 /* ---- values met before ---- */

@@ -117,6 +117,13 @@ typedef struct Overruns {
         uint64_t *suspended;     /* bits by rule index; NULL = none is */
 } Overruns;
 
+/* A type of activity that rules name, by its hash. */
+typedef struct TypeSlot {
+        const char *type; /* NULL = free */
+        size_t size;
+        uint32_t number;
+} TypeSlot;
+
 typedef struct RuleSetBody {
         RuleSet public; /* first: a RuleSet* is a RuleSetBody* */
         Arena *arena;
@@ -133,6 +140,13 @@ typedef struct RuleSetBody {
         bool lead_filled;           /* the table holds parts that not every phase may see */
         bool lead_marked_filled;
         RuleCost *costs; /* by rule index */
+        /* what did{} and `on` look for, numbered (condition_cache.c) */
+        struct KnownPattern *patterns;
+        struct KnownRef *columns;
+        struct KnownType *types;
+        size_t n_patterns, n_columns, n_types;
+        TypeSlot *type_slots;
+        size_t type_mask;
         Overruns overruns;
         Receipts failures; /* of policy_holds in this event; in the arena of its caller */
 } RuleSetBody;

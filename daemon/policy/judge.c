@@ -355,6 +355,9 @@ int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *recei
         subject->fit_known = false;
         subject->next_change_us = TIME_NONE;
 
+        subject->cache = cache_new(rules, subject, arena);
+        if (!subject->cache)
+                return -ENOMEM;
         eval_init(&judging.eval, rules, subject, arena, PHASE_SEGMENT);
         judging.rules = rules;
         judging.subject = subject;

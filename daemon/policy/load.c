@@ -8,6 +8,7 @@
  * what they build in arenas or in the rule set, never in a local that would have to be freed.
  */
 #include "load.h"
+#include "condition.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -534,6 +535,8 @@ static void on_compile(lua_State *L _unused_, void *userdata) {
                 r = load_compile_bodies(load);
         if (r >= 0)
                 r = score_check(&load->loader);
+        if (r >= 0)
+                r = condition_index_types(&load->loader);
         if (r >= 0)
                 r = check_whole(load);
         compiling->r = r;

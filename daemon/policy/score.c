@@ -41,7 +41,7 @@ typedef struct Award {
 
 static int award_add(Eval *eval, Award *award, const Activity *activity, int64_t weight_mp) {
         int64_t time_s = eval_whole_seconds(activity->time_us);
-        double factor = decay_factor(&award->decay, award->now_s - time_s);
+        double factor = eval_history_factor(eval, &award->decay, activity);
 
         if (eval_is_newer(activity, award->newest))
                 award->newest = activity;
@@ -63,7 +63,7 @@ static int award_add(Eval *eval, Award *award, const Activity *activity, int64_t
         award->events[award->n_events++] = (DecayEvent){ .time_s = time_s,
                 .weight_mp = weight_mp,
                 .leaves_us = eval_did_leaves(award->on, activity),
-                .points = (double) weight_mp * factor };
+                .points = decay_points(&award->decay, weight_mp, award->now_s - time_s, factor) };
         return 0;
 }
 
@@ -104,19 +104,16 @@ static int read_per(Eval *eval, ScorePer per, const Activity *activity, const Va
 /* One award for each distinct value, the newest. */
 static int award_per(Eval *eval, const ScoreBody *score, Award *award) {
         const Subject *subject = eval->subject;
-        const Activity **newest = NULL;
+        const Activity **newest = NULL, *activity;
         size_t n_newest = 0;
         Met met = { 0 };
         int r;
 
-        for (size_t i = 0; i < subject->n_history; i++) {
-                const Activity *activity = &subject->history[i];
+        for (size_t at = 0; (activity = eval_did_next(eval, score->on, &at));) {
                 const Value *value;
                 size_t *item;
                 bool is_new;
 
-                if (!eval_did_matches(eval, score->on, activity))
-                        continue;
                 if (!newest) {
                         newest = ARENA_ARRAY(eval->arena, const Activity *, subject->n_history);
                         if (!newest)
@@ -142,20 +139,15 @@ static int award_per(Eval *eval, const ScoreBody *score, Award *award) {
 }
 
 static int award_all(Eval *eval, const ScoreBody *score, Award *award) {
-        const Subject *subject = eval->subject;
-        const Activity *newest = NULL;
+        const Activity *newest = NULL, *activity;
 
-        for (size_t i = 0; i < subject->n_history; i++) {
-                const Activity *activity = &subject->history[i];
-
-                if (!eval_did_matches(eval, score->on, activity))
-                        continue;
+        for (size_t at = 0; (activity = eval_did_next(eval, score->on, &at));) {
                 if (!score->each) {
                         if (eval_is_newer(activity, newest))
                                 newest = activity;
                         continue;
                 }
-                int64_t count = eval_activity_count(activity);
+                int64_t count = eval_history_count(eval, activity);
                 if (count == 0)
                         continue;
                 int r = award_add(eval, award, activity, score->points_mp * count);
@@ -171,6 +163,8 @@ static int evaluate_on(Eval *eval, const ScoreBody *score, bool collect, ScoreRe
 
         award.collect = collect && falls(score, &award.decay);
         r = score->per != PER_EVENT ? award_per(eval, score, &award) : award_all(eval, score, &award);
+        if (r == 0)
+                r = eval->error;
         if (r < 0)
                 return r;
         if (!award.newest)

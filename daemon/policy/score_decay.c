@@ -167,6 +167,10 @@ int64_t decay_apply_factor(const Decay *decay, int64_t weight_mp, int64_t age_s,
         return decay_halve_exactly(weight_mp, age_s, decay->half_life_s);
 }
 
+double decay_points(const Decay *decay, int64_t weight_mp, int64_t age_s, double factor) {
+        return decay->fade_every_s == 0 && decay->half_life_s > 0 && age_s >= 0 && is_fast(weight_mp) ? (double) weight_mp * factor : NAN;
+}
+
 int64_t decay_apply(const Decay *decay, int64_t weight_mp, int64_t age_s) {
         return decay_apply_factor(decay, weight_mp, age_s, decay_factor(decay, age_s));
 }
@@ -187,22 +191,22 @@ int64_t decay_sum(const DecayScore *score, int64_t time_s) {
 }
 
 /* decay_sum at time_s from what the events were worth at now_s: all have shrunk by the same factor since. */
-static int64_t sum_later(const DecayScore *score, int64_t now_s, int64_t time_s, double shrink) {
-        __int128 sum = 0;
-        int64_t part = 0; /* of weights below FAST_WEIGHT_MAX: as many as there can be do not fill it */
+static int64_t sum_later(const DecayScore *score, int64_t time_s, double shrink) {
+        int64_t sum = 0, time_us = time_s * US_PER_SECOND; /* of weights below FAST_WEIGHT_MAX: as many as there can be do not fill it */
+        __int128 rest = 0;
 
         for (size_t i = 0; i < score->n_events; i++) {
                 const DecayEvent *event = &score->events[i];
                 int64_t points_mp;
 
-                if (event->leaves_us <= time_s * US_PER_SECOND)
+                if (event->leaves_us <= time_us)
                         continue;
-                if (event->time_s <= now_s && is_fast(event->weight_mp) && round_surely(event->points * shrink, &points_mp))
-                        part += points_mp;
+                if (round_surely(event->points * shrink, &points_mp))
+                        sum += points_mp;
                 else
-                        sum += decay_apply(&score->decay, event->weight_mp, time_s - event->time_s);
+                        rest += decay_apply(&score->decay, event->weight_mp, time_s - event->time_s);
         }
-        return clamp_sum(score, sum + part);
+        return clamp_sum(score, rest + sum);
 }
 
 /* ---- crossings ----------------------------------------------------------
@@ -242,7 +246,7 @@ static int64_t group_at(const DecayGroup *group, int64_t now_s, int64_t time_s, 
                         half_life_s = score->decay.half_life_s;
                         shrink = shrink_over(time_s - now_s, half_life_s);
                 }
-                total += sum_later(score, now_s, time_s, shrink) - score->now_mp;
+                total += sum_later(score, time_s, shrink) - score->now_mp;
         }
         return clamp_group(group, total);
 }
@@ -277,71 +281,83 @@ static int64_t value_at(const Crossing *crossing, int64_t time_s) {
 static bool has_crossed(const Crossing *crossing, int64_t time_s) { return is_across(crossing, value_at(crossing, time_s)); }
 
 /* A guess at how many seconds it takes, and how many milli-points a second it then moves; any guess gives the same answer, a good one
- * sooner. Takes all scores for halving ones of one half-life, with their caps. */
+ * sooner. Halving scores are taken for smooth ones of one half-life, with their caps; what fades or leaves, as it is at the guess before.
+ */
 typedef struct Guess {
         int64_t seconds;
-        double rate;
+        double rate; /* 0 = not known */
 } Guess;
 
 typedef struct Smooth {
-        double sum; /* without the cap */
+        double sum; /* now, without the cap, of what is there at the guess before */
         double cap; /* 0 = none */
 } Smooth;
 
 #define GUESS_SCORES_MAX 64
-#define GUESS_TURNS 24
+#define GUESS_TURNS 4
 
-static double smooth_sum(const Smooth *scores, size_t n, double shrink, double *ret_moving) {
-        double total = 0, moving = 0;
+/* By which factor must they shrink to be worth `wanted` together? Their sum over the factor is concave, so that tangents from below never
+ * overshoot, and piecewise straight, so that a few arrive. */
+static double guess_shrink(const Smooth *scores, size_t n, double wanted, double *ret_moving) {
+        double shrink = 0, moving = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                double sum = scores[i].sum * shrink;
+        for (int turn = 0; turn < 8; turn++) {
+                double total = 0, slope = 0;
 
-                if (scores[i].cap > 0 && fabs(sum) > scores[i].cap)
-                        total += copysign(scores[i].cap, sum);
-                else {
-                        total += sum;
-                        moving += sum;
-                }
+                for (size_t i = 0; i < n; i++)
+                        if (scores[i].cap > 0 && fabs(scores[i].sum * shrink) >= scores[i].cap)
+                                total += copysign(scores[i].cap, scores[i].sum);
+                        else {
+                                total += scores[i].sum * shrink;
+                                slope += scores[i].sum;
+                        }
+                moving = fabs(slope) * shrink;
+                double step = slope != 0 ? (wanted - fabs(total)) / fabs(slope) : 0;
+                if (fabs(step) < 1e-9)
+                        break;
+                shrink += step;
         }
-        *ret_moving = fabs(moving);
-        return fabs(total);
+        *ret_moving = moving;
+        return shrink;
 }
 
-static Guess guess_seconds(const Crossing *crossing) {
+static Guess guess_crossing(const Crossing *crossing) {
         const DecayGroup *group = crossing->group;
-        Smooth scores[GUESS_SCORES_MAX];
-        double life = 0, moving, low = 0, high = 1;
-        size_t n = 0;
+        Guess guess = { .seconds = 1 };
 
-        for (size_t i = 0; i < group->n_scores && n < GUESS_SCORES_MAX; i++) {
-                const DecayScore *score = &group->scores[i];
-
-                if (!has_sign(score, crossing->signs) || !is_halving(score))
-                        continue;
-                life = (double) score->decay.half_life_s;
-                scores[n] = (Smooth){ .cap = (double) score->cap_mp };
-                for (size_t j = 0; j < score->n_events; j++)
-                        if (score->events[j].leaves_us > crossing->now_s * US_PER_SECOND)
-                                scores[n].sum += score->events[j].points;
-                n++;
-        }
-        double going = smooth_sum(scores, n, 1, &moving);
-        double wanted = going - fabs((double) group->total_mp - (double) crossing->bound_mp);
-        if (!(wanted > 0) || !(wanted < going))
-                return (Guess){ .seconds = 1 };
         for (int turn = 0; turn < GUESS_TURNS; turn++) {
-                double middle = (low + high) / 2;
+                int64_t time_s = crossing->now_s + (turn > 0 ? guess.seconds : 0), life_s = 0;
+                double wanted = (double) crossing->bound_mp - (double) group->total_mp, moving;
+                Smooth scores[GUESS_SCORES_MAX];
+                size_t n = 0;
 
-                if (smooth_sum(scores, n, middle, &moving) < wanted)
-                        low = middle;
-                else
-                        high = middle;
+                for (size_t i = 0; i < group->n_scores; i++) {
+                        const DecayScore *score = &group->scores[i];
+
+                        if (!has_sign(score, crossing->signs))
+                                continue;
+                        wanted += (double) score->now_mp;
+                        if (!is_halving(score) || n == GUESS_SCORES_MAX) {
+                                wanted -= turn > 0 ? (double) decay_sum(score, time_s) : 0;
+                                continue;
+                        }
+                        life_s = score->decay.half_life_s;
+                        scores[n] = (Smooth){ .cap = (double) score->cap_mp };
+                        for (size_t j = 0; j < score->n_events; j++)
+                                if (score->events[j].leaves_us > time_s * US_PER_SECOND)
+                                        scores[n].sum += score->events[j].points;
+                        n++;
+                }
+                /* Points of the other sign, or so few of these that what leaves decides. */
+                double shrink = guess_shrink(scores, n, fabs(wanted), &moving), seconds = (double) life_s * -log2(shrink);
+                if ((wanted < 0) != (crossing->signs == SIGNS_NEGATIVE) || !(seconds >= 1) || !(seconds < (double) DECAY_HORIZON_S))
+                        break;
+                bool settled = turn > 0 && fabs(seconds - (double) guess.seconds) < 60;
+                guess = (Guess){ .seconds = (int64_t) seconds, .rate = moving * M_LN2 / (double) life_s };
+                if (settled)
+                        break;
         }
-        double seconds = life * -log2(high);
-        if (!(seconds >= 1) || !(seconds < (double) DECAY_HORIZON_S))
-                return (Guess){ .seconds = 1 };
-        return (Guess){ .seconds = (int64_t) seconds, .rate = moving * M_LN2 / life };
+        return guess;
 }
 
 /* From the guess a few steps along the slope: each of them is nearer, and is one side of the crossing. after_s 0: not found yet. */
@@ -361,7 +377,7 @@ static int64_t approach(const Crossing *crossing, const Guess *guess, int64_t *b
                 if (!(step < (double) DECAY_HORIZON_S))
                         break;
                 next_s = across ? at_s - (int64_t) step : at_s + (int64_t) step + 1;
-                if (next_s <= *before_s || (*after_s > 0 && next_s >= *after_s) || next_s == at_s)
+                if (next_s <= *before_s || (*after_s > 0 && next_s >= *after_s) || step < 1)
                         break;
                 at_s = next_s;
         }
@@ -374,7 +390,7 @@ static int64_t find_crossing(const Crossing *crossing) {
 
         if (!is_across(crossing, group_at_last(crossing->group, crossing->signs)))
                 return INT64_MAX;
-        Guess guess = guess_seconds(crossing);
+        Guess guess = guess_crossing(crossing);
         at_s = approach(crossing, &guess, &before_s, &after_s);
         if (guess.rate > 0 && guess.rate < 1)
                 step_s = (int64_t) (1 / guess.rate) + 1;

@@ -411,6 +411,7 @@ typedef struct Subject {
         const char *prior_grade;                    /* for `leave`; NULL = none */
         uint64_t serial; /* policy's own: start with 0 (`= {}`); policy_judge numbers the subject. Facts and history stay as they are from
                             then on */
+        struct LeadCache *cache; /* policy's own, in the arena of policy_judge, which must live as long as the subject is asked about */
         /* filled by policy_judge: */
         uint64_t segments[POLICY_SEGMENTS_MAX / 64]; /* by index in RuleSet.segments */
         int64_t group_mp[POLICY_GROUPS_MAX];         /* by index in RuleSet.groups */

@@ -7,6 +7,8 @@
 
 #include "../../daemon/policy/condition.h"
 
+#include <math.h>
+
 #define NOW_S (NOW_US / US_PER_SECOND)
 #define SCORES_MAX 6
 #define EVENTS_MAX 12
@@ -44,6 +46,29 @@ static void decay__by_doubles__is_what_the_integers_say(void **state _unused_) {
                         print_error("%lld after %lld s of %lld: got %lld, want %lld\n", (long long) weight, (long long) age,
                                 (long long) decay.half_life_s, (long long) got, (long long) want);
         }
+        assert_int_equal(n_wrong, 0);
+}
+
+/* Where rounding is in doubt: weights whose points lie nearer to the middle between two milli-points than doubles can tell. */
+static void decay__between_two_milli_points__is_what_the_integers_say(void **state _unused_) {
+        int n_near = 0, n_wrong = 0;
+
+        random_state = 362436069u;
+        for (int i = 0; i < 3000; i++) {
+                Decay decay = { .half_life_s = 1 + (int64_t) random_below(365 * 86400) };
+                int64_t age = (int64_t) random_below((uint64_t) decay.half_life_s);
+                double factor = decay_factor(&decay, age);
+
+                for (int64_t weight = (INT64_C(1) << 36) - 2000; weight < (INT64_C(1) << 36); weight++) {
+                        double points = (double) weight * factor, rest = points - floor(points);
+
+                        if (fabs(rest - 0.5) > 0x1p-14)
+                                continue;
+                        n_near++;
+                        n_wrong += decay_apply(&decay, weight, age) != decay_halve_exactly(weight, age, decay.half_life_s);
+                }
+        }
+        assert_true(n_near > 300);
         assert_int_equal(n_wrong, 0);
 }
 
@@ -128,7 +153,8 @@ static void fill_score(DecayScore *score, DecayEvent *events, int sign) {
                         .weight_mp = sign * (int64_t) (1 + random_below(random_below(3) ? 20000 : UINT64_C(1) << 50)),
                         .leaves_us = form == 1 || random_below(6) == 0 ? time_us + (int64_t) random_below(UINT64_C(120) * US_PER_DAY)
                                                                        : INT64_MAX };
-                events[i].points = (double) events[i].weight_mp * decay_factor(&score->decay, NOW_S - events[i].time_s);
+                int64_t age_s = NOW_S - events[i].time_s;
+                events[i].points = decay_points(&score->decay, events[i].weight_mp, age_s, decay_factor(&score->decay, age_s));
         }
         score->now_mp = plain_sum(score, NOW_S);
 }
@@ -165,6 +191,7 @@ static void crossing__by_a_guess__is_the_second_that_a_plain_search_finds(void *
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(decay__by_doubles__is_what_the_integers_say),
+                cmocka_unit_test(decay__between_two_milli_points__is_what_the_integers_say),
                 cmocka_unit_test(crossing__by_a_guess__is_the_second_that_a_plain_search_finds),
         };
 
