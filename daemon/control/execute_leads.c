@@ -217,6 +217,7 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
                 json_t *part = json_object_get(facts, shown_parts[i]);
                 put(item, shown_parts[i], part ? json_incref(part) : json_null(), &failed);
         }
+        put(item, "snoozed", json_snoozed(&look.state.sla, now_us), &failed);
         put(item, "waiting_for", json_text(waits ? waiting.data : NULL), &failed);
         json_t *reply = json_object();
         put(reply, "item", item, &failed);

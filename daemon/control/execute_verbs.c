@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What people do to leads: moves, activities, notes, assignments. Each becomes a record like any other and goes
+ * What people do to leads: moves, activities, notes, assignments, snoozes. Each becomes a record like any other and goes
  * through the one gate; nothing is decided here but who acts. The person is the one whose `user` in the rules is
  * the caller's, or the one an operator names; root is nobody's owner and has to name somebody.
  */
@@ -170,7 +170,7 @@ static int judge(const ControlDesk *desk, ControlCall *call, Record *record, uin
 }
 
 static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, const char *event, bool must_be_member, const char *note,
-        const char *reason, const char *owner) {
+        const char *reason, const char *owner, const char *until) {
         uint64_t lead;
         int r = execute_find_lead(desk, call, &lead);
         if (r < 0 || lead == 0)
@@ -190,6 +190,8 @@ static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, 
                 r = set_fact(record, FIELD_OUTCOME_NOTE, note);
         if (r >= 0)
                 r = set_fact(record, FIELD_OUTCOME_OWNER, owner);
+        if (r >= 0)
+                r = set_fact(record, FIELD_OUTCOME_NOT_BEFORE, until);
         if (r < 0)
                 return r;
         return judge(desk, call, TAKE(record), lead, &actor);
@@ -197,13 +199,13 @@ static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, 
 
 int execute_move(const ControlDesk *desk, ControlCall *call) {
         const char *move = call_text(call, "move");
-        if (!is_event_word(move) || base_streq(move, "note") || base_streq(move, "assign")) {
+        if (!is_event_word(move) || base_streq(move, "note") || base_streq(move, "assign") || base_streq(move, "snooze")) {
                 char text[256];
                 (void) snprintf(text, sizeof(text), "no move can be called \"%s\"", move);
                 refuse(call, "unknown_move", text, 0);
                 return 0;
         }
-        return act(desk, call, FAMILY_OUTCOME, move, true, call_text(call, "note"), call_text(call, "reason"), NULL);
+        return act(desk, call, FAMILY_OUTCOME, move, true, call_text(call, "note"), call_text(call, "reason"), NULL, NULL);
 }
 
 int execute_did(const ControlDesk *desk, ControlCall *call) {
@@ -212,13 +214,17 @@ int execute_did(const ControlDesk *desk, ControlCall *call) {
                 call_bad_value(call, "activity", "one word in lower case, such as call_made");
                 return 0;
         }
-        return act(desk, call, FAMILY_ACTIVITY, activity, true, call_text(call, "note"), NULL, NULL);
+        return act(desk, call, FAMILY_ACTIVITY, activity, true, call_text(call, "note"), NULL, NULL, NULL);
 }
 
 int execute_note(const ControlDesk *desk, ControlCall *call) {
-        return act(desk, call, FAMILY_OUTCOME, "note", false, call_text(call, "text"), NULL, NULL);
+        return act(desk, call, FAMILY_OUTCOME, "note", false, call_text(call, "text"), NULL, NULL, NULL);
 }
 
 int execute_assign(const ControlDesk *desk, ControlCall *call) {
-        return act(desk, call, FAMILY_OUTCOME, "assign", false, call_text(call, "note"), NULL, call_text(call, "owner"));
+        return act(desk, call, FAMILY_OUTCOME, "assign", false, call_text(call, "note"), NULL, call_text(call, "owner"), NULL);
+}
+
+int execute_snooze(const ControlDesk *desk, ControlCall *call) {
+        return act(desk, call, FAMILY_OUTCOME, "snooze", true, NULL, call_text(call, "reason"), NULL, call_text(call, "until"));
 }

@@ -263,6 +263,15 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_assign },
+        { .name = "Snooze",
+                .doc = "Puts the running SLA off until an instant (RFC 3339, a date or a duration), within what it allows.",
+                .inputs = { LEAD, NAMED_REQUIRED("until"),
+                        { .name = "reason", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX }, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_snooze },
 };
 const Interface interface_leads = {
         .name = "org.leadd.Leads",
@@ -271,10 +280,14 @@ const Interface interface_leads = {
         .types = "# Why nobody has the lead, or which rule broke on it.\n"
                  "type Held (by: string, text: ?string, since: ?string, next_look: ?string)\n"
                  "\n"
+                 "# The lead's SLA rests until then.\n"
+                 "type Snoozed (until: string, reason: ?string)\n"
+                 "\n"
                  "# since: entry into the status; due: the end of the SLA; version: the number of its events. List leaves out everything "
                  "from person on.\n"
                  "type Lead (lead: string, email: ?string, status: string, team: ?string, owner: ?string, fit: float, engagement: float,\n"
-                 "  grade: ?string, segments: []string, since: ?string, due: ?string, held: ?Held, version: int, person: ?object,\n"
+                 "  grade: ?string, segments: []string, since: ?string, due: ?string, held: ?Held, version: int, person: ?object, snoozed: "
+                 "?Snoozed,\n"
                  "  company: ?object, consent: ?object, waiting_for: ?string, attribution: ?object, interest: ?object, answers: ?object,\n"
                  "  opportunity: ?object, name: ?string)\n"
                  "\n"

@@ -135,6 +135,8 @@ json_t *json_time(int64_t time_us);                                     /* TIME_
 json_t *json_points(int64_t mp);                                        /* 7500 -> 7.5; 40000 -> 40 */
 json_t *json_lead(uint64_t lead);                                       /* "L-42"; 0 gives null */
 json_t *json_place(const Rule *rule);                                   /* "scores.lua:12" */
+/* {until, reason} while the SLA is snoozed, else null. */
+json_t *json_snoozed(const SlaState *sla, int64_t now_us);
 /* The object that list, show and explain share. team NULL: unknown. */
 json_t *json_state(const LeadState *state, const char *email, const char *team);
 /* What policy writes about a condition, as fields: `person.seniority = "vp"; company.employees absent` ->
@@ -178,5 +180,6 @@ int execute_move(const ControlDesk *desk, ControlCall *call);
 int execute_did(const ControlDesk *desk, ControlCall *call);
 int execute_note(const ControlDesk *desk, ControlCall *call);
 int execute_assign(const ControlDesk *desk, ControlCall *call);
+int execute_snooze(const ControlDesk *desk, ControlCall *call);
 /* Resolves parameter "lead"; 0 and *ret = 0 when the error is already set. */
 int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret);

@@ -87,6 +87,12 @@ static json_t *json_names(const char *const *names, size_t n) {
         return list;
 }
 
+json_t *json_snoozed(const SlaState *sla, int64_t now_us) {
+        if (!sla->rule || sla->snoozed_until_us <= now_us)
+                return json_null();
+        return json_pack("{s:o, s:o}", "until", json_time(sla->snoozed_until_us), "reason", json_text(sla->snooze_reason));
+}
+
 json_t *json_state(const LeadState *state, const char *email, const char *team) {
         json_t *json = json_object();
         bool failed = !json;

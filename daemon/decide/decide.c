@@ -456,6 +456,8 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
         if (record->family == FAMILY_OUTCOME) {
                 if (base_streq(record->event, "assign"))
                         r = moves_assign(&deciding);
+                else if (base_streq(record->event, "snooze"))
+                        r = moves_snooze(&deciding);
                 else if (base_streq(record->event, "note"))
                         r = deciding_summarise(&deciding, "note by %s", input->actor);
                 else

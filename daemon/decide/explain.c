@@ -234,7 +234,7 @@ static int explain_routes(Explaining *explaining) {
 static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first, Receipt *receipt, Text *trace) {
         const SlaState *state = &explaining->decision.after.sla;
         Deciding *deciding = &explaining->deciding;
-        char a[TIME_TEXT_SIZE], b[TIME_TEXT_SIZE];
+        char a[TIME_TEXT_SIZE], b[TIME_TEXT_SIZE], c[TIME_TEXT_SIZE];
         bool started = true, stopped = false;
         int r;
 
@@ -252,10 +252,12 @@ static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first
                 r = policy_holds(deciding->rules, sla->stop, &deciding->subject, deciding->arena, &stopped, NULL, NULL);
         if (r < 0)
                 return r;
+        bool snoozed = state->snoozed_until_us > deciding->input->now_us;
         if (state->rule && base_streq(state->rule, sla->rule.name))
-                receipt->note = arena_printf(deciding->arena, "runs since %s%s%s", time_format_rfc3339(state->start_us, a),
-                        state->due_us != TIME_NONE ? ", due " : "",
-                        state->due_us != TIME_NONE ? time_format_rfc3339(state->due_us, b) : "");
+                receipt->note = arena_printf(deciding->arena, "runs since %s%s%s%s%s%s%s", time_format_rfc3339(state->start_us, a),
+                        state->due_us != TIME_NONE ? ", due " : "", state->due_us != TIME_NONE ? time_format_rfc3339(state->due_us, b) : "",
+                        snoozed ? ", snoozed until " : "", snoozed ? time_format_rfc3339(state->snoozed_until_us, c) : "",
+                        snoozed ? ": " : "", snoozed && state->snooze_reason ? state->snooze_reason : "");
         else if (stopped)
                 receipt->note = "met";
         else if (!started)

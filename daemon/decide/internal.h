@@ -4,7 +4,7 @@
  * decide, inside: the state of one decision while its phases run.
  * decide.c drives the phases, moves.c changes the status by people and SLAs, automatic.c by the
  * rules themselves, fences.c keeps it from changing, route.c finds an owner, timers.c starts and
- * fires SLA steps, effects.c says what the world is told.
+ * fires SLA steps, snooze.c puts them off, effects.c says what the world is told.
  */
 #include "leadd/decide.h"
 
@@ -46,6 +46,8 @@ int moves_by_person(Deciding *deciding);
 int moves_assign(Deciding *deciding);
 /* The move of an SLA step: exempt from `by` and a reason's needs, not from fences. */
 int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason);
+/* The member who acts; NULL = no person, or nobody in the rules. */
+const Member *moves_actor(const Deciding *deciding);
 bool moves_leave(const Move *move, const Status *status);
 /* What of the needs is not met, in words, joined by "; " after what *ret holds; it stays as it is (NULL) when all are. */
 int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret);
@@ -83,6 +85,17 @@ void deciding_set_owner(Deciding *deciding, const Member *owner, const char *rou
 int timers_fire(Deciding *deciding);
 int timers_update(Deciding *deciding);
 void timers_arm(Deciding *deciding);
+/* The calendar an SLA runs in (NULL = wall time); false = it cannot run yet (the owner's clock, and nobody owns the lead). */
+bool timers_find_calendar(const Deciding *deciding, const Sla *sla, const Calendar **ret);
+/* from + duration, TIME_NONE when the calendar never opens again. Work days without a calendar are days. */
+int64_t timers_add(const Calendar *calendar, int64_t from_us, Duration duration);
+/* An instant put off by so much working time. */
+int64_t timers_later(const Calendar *calendar, int64_t due_us, int64_t paused_us);
+/* When step `number` (counting on through repeats) is due; previous_us: when the one before was. */
+int64_t timers_step_due(const Sla *sla, const Calendar *calendar, const SlaState *state, uint32_t number, int64_t previous_us);
+
+/* snooze.c */
+int moves_snooze(Deciding *deciding);
 
 /* effects.c */
 int effects_moved(Deciding *deciding, const MoveMade *move);

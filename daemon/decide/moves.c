@@ -23,6 +23,12 @@ static ActorKind actor_parse(const char *actor, const char **ret_name) {
         return ACTOR_OTHER;
 }
 
+const Member *moves_actor(const Deciding *deciding) {
+        const char *name;
+
+        return actor_parse(deciding->input->actor, &name) == ACTOR_REP ? policy_member(deciding->rules, name) : NULL;
+}
+
 static bool is_member_of(const Member *member, const Team *team) { return member && member->team == team; }
 
 bool moves_leave(const Move *move, const Status *status) {

@@ -10,8 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* The calendar an SLA runs in; false = it cannot run yet (the owner's clock, and nobody owns the lead). */
-static bool find_calendar(const Deciding *deciding, const Sla *sla, const Calendar **ret) {
+bool timers_find_calendar(const Deciding *deciding, const Sla *sla, const Calendar **ret) {
         const Team *team = deciding->status->team;
 
         *ret = NULL;
@@ -38,8 +37,7 @@ static bool find_calendar(const Deciding *deciding, const Sla *sla, const Calend
         return true;
 }
 
-/* from + duration, TIME_NONE when the calendar never opens again. Work days without a calendar are days. */
-static int64_t add(const Calendar *calendar, int64_t from_us, Duration duration) {
+int64_t timers_add(const Calendar *calendar, int64_t from_us, Duration duration) {
         int64_t due_us;
 
         if (!calendar)
@@ -49,13 +47,16 @@ static int64_t add(const Calendar *calendar, int64_t from_us, Duration duration)
 
 static bool is_zero(Duration duration) { return duration.us == 0 && duration.workdays == 0; }
 
-/* When step `number` (counting on through repeats) is due; previous_us: when the one before was. */
-static int64_t step_due(const Sla *sla, const Calendar *calendar, int64_t start_us, uint32_t number, int64_t previous_us) {
+int64_t timers_later(const Calendar *calendar, int64_t due_us, int64_t paused_us) {
+        return due_us == TIME_NONE || paused_us == 0 ? due_us : timers_add(calendar, due_us, (Duration){ .us = paused_us });
+}
+
+int64_t timers_step_due(const Sla *sla, const Calendar *calendar, const SlaState *state, uint32_t number, int64_t previous_us) {
         if (number < sla->n_steps)
-                return add(calendar, start_us, sla->steps[number].at);
+                return timers_later(calendar, timers_add(calendar, state->start_us, sla->steps[number].at), state->paused_us);
         if (sla->n_steps == 0 || is_zero(sla->steps[sla->n_steps - 1].every) || previous_us == TIME_NONE)
                 return TIME_NONE;
-        return add(calendar, previous_us, sla->steps[sla->n_steps - 1].every);
+        return timers_add(calendar, previous_us, sla->steps[sla->n_steps - 1].every);
 }
 
 static const SlaStep *step_of(const Sla *sla, uint32_t number) {
@@ -69,17 +70,17 @@ static int start(Deciding *deciding, const Sla *sla) {
         const Calendar *calendar;
         int64_t now_us = deciding->input->now_us;
 
-        if (!find_calendar(deciding, sla, &calendar))
+        if (!timers_find_calendar(deciding, sla, &calendar))
                 return 0;
         *state = (SlaState){
                 .rule = sla->rule.name,
                 .start_event = deciding->input->event_id,
                 .start_us = now_us,
-                .due_us = is_zero(sla->within) ? TIME_NONE : add(calendar, now_us, sla->within),
+                .due_us = is_zero(sla->within) ? TIME_NONE : timers_add(calendar, now_us, sla->within),
                 .next_step = 0,
-                .next_due_us = step_due(sla, calendar, now_us, 0, TIME_NONE),
                 .snoozed_until_us = TIME_NONE,
         };
+        state->next_due_us = timers_step_due(sla, calendar, state, 0, TIME_NONE);
         return receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &sla->rule, .matched = true });
 }
 
@@ -183,12 +184,12 @@ int timers_fire(Deciding *deciding) {
         uint32_t number = state->next_step;
         const SlaStep *step = step_of(sla, number);
         deciding->fired_sla = sla->rule.name;
-        r = find_calendar(deciding, sla, &calendar) ? 0 : -EINVAL;
+        r = timers_find_calendar(deciding, sla, &calendar) ? 0 : -EINVAL;
         state->next_step = number + 1;
-        state->next_due_us = r == 0 ? step_due(sla, calendar, state->start_us, number + 1, state->next_due_us) : TIME_NONE;
+        state->next_due_us = r == 0 ? timers_step_due(sla, calendar, state, number + 1, state->next_due_us) : TIME_NONE;
         /* Repeats that were missed while nobody ran are not made up for, one after the other: the next is counted from now. */
         if (r == 0 && number + 1 >= sla->n_steps && state->next_due_us != TIME_NONE && state->next_due_us <= deciding->input->now_us)
-                state->next_due_us = step_due(sla, calendar, state->start_us, number + 1, deciding->input->now_us);
+                state->next_due_us = timers_step_due(sla, calendar, state, number + 1, deciding->input->now_us);
         if (!step)
                 return 0;
         if (step->n_remind > 0 && !after->test) {

@@ -18,6 +18,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_did,
         &verb_assign,
         &verb_note,
+        &verb_snooze,
         &verb_submit,
         &verb_spool,
         &verb_check,

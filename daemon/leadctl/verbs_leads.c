@@ -262,6 +262,10 @@ static void format_show(Text *out, const Output *output, const json_t *item) {
         add_line(out, output, "owner", STYLE_PLAIN, text_at(item, "owner"));
         add_time_line(out, output, "since", json_object_get(item, "since"));
         add_time_line(out, output, "due", json_object_get(item, "due"));
+        if (json_is_object(json_object_get(item, "snoozed"))) {
+                add_time_line(out, output, "snoozed", json_object_get(json_object_get(item, "snoozed"), "until"));
+                add_line(out, output, "because", STYLE_PLAIN, text_at(json_object_get(item, "snoozed"), "reason"));
+        }
         text_clear(&text);
         if (text_at(item, "waiting_for"))
                 append_sentence(&text, text_at(item, "waiting_for"));

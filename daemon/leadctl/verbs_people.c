@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verbs by which people act: the moves the rules declare, activities, notes, assignments. All are sent with a
+ * Verbs by which people act: the moves the rules declare, activities, notes, assignments, snoozes. All are sent with a
  * request_id, so that a lost connection never makes anything happen twice.
  */
 #include "leadctl.h"
@@ -115,4 +115,24 @@ const Verb verb_assign = {
         .n_max = 2,
         .acts = true,
         .run = run_assign,
+};
+
+static int run_snooze(const Arguments *arguments) {
+        return act(arguments, "org.leadd.Leads.Snooze",
+                PARAMETERS({ "lead", arguments->positional[0] }, { "until", arguments->positional[1] },
+                        { "reason", arguments_value(arguments, "reason") }, { "as", arguments->as }));
+}
+
+const Verb verb_snooze = {
+        .name = "snooze",
+        .section = "people",
+        .usage = "LEAD UNTIL --reason R [--as PERSON]",
+        .summary = "puts the lead's reminders off until then, within what its SLA allows",
+        .details = "UNTIL is a date (2026-03-12), a time (2026-03-12T09:00:00+01:00) or a duration (2d, 1wd).\n"
+                   "The working time that was left is left when it is over. Its owner or the head of the team may.",
+        .flags = { { "reason", "R", "why, for whoever looks at the lead" } },
+        .n_min = 2,
+        .n_max = 2,
+        .acts = true,
+        .run = run_snooze,
 };
