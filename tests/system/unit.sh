@@ -47,15 +47,27 @@ make --no-print-directory -s install DESTDIR="$here/root" PREFIX=/opt/leadd BUIL
 installed=$here/root/opt/leadd
 mkdir -p "$here/etc/rules"
 cp -r rules/. "$here/etc/rules/"
+# A reminder that is due at once, by a program that leadd-notify runs.
+cat >"$here/etc/rules/60-slas.lua" <<'LUA'
+sla "ACCEPT" { status = "mql", within = "1h", clock = "wall", steps = { { at = "1s", remind = { "owner" } }, { at = "1h", every = "24h", remind = { "owner" } } } }
+sla "FIRST_CALL" { status = "sal", within = "1wd", steps = { { at = "1wd", every = "1wd", remind = { "owner" } } } }
+LUA
+sed -i 's|^channel "crm" .*|channel "crm" { via = "exec", target = "/etc/leadd-program" }|' "$here/etc/rules/70-messages.lua"
+rm -f "$here"/etc/rules/*_test.lua # they test the shipped policy, not this one
+printf '#!/bin/sh\nlogger -t leadd-program "$(id -un) $LEADD_LEAD $LEADD_KIND $(wc -c)"\n' >"$here/program"
+chmod 755 "$here/program"
 
 echo "- the unit is well-formed and confined"
-systemd-analyze verify --man=no "$installed/lib/systemd/system/leadd.service" 2>&1 | grep -v 'is not executable' | grep leadd && fail "systemd-analyze verify complains"
+systemd-analyze verify --man=no "$installed/lib/systemd/system/leadd.service" "$installed/lib/systemd/system/leadd-notify.socket" 2>&1 | grep -v 'is not executable' | grep leadd && fail "systemd-analyze verify complains"
 systemd-analyze security --offline=true --threshold=10 "$installed/lib/systemd/system/leadd.service" >"$here/security" || fail "$(tail -n 1 "$here/security")"
 tail -n 1 "$here/security"
 
 systemd-nspawn -q -D / --volatile=yes -b --register=no --keep-unit --private-network --link-journal=no --console=pipe --machine="$machine" \
         --bind-ro="$installed:/opt/leadd" --bind-ro="$here/etc/rules:/etc/leadd/rules" \
         --bind-ro="$installed/lib/systemd/system/leadd.service:/etc/systemd/system/leadd.service" \
+        --bind-ro="$installed/lib/systemd/system/leadd-notify.socket:/etc/systemd/system/leadd-notify.socket" \
+        --bind-ro="$installed/lib/systemd/system/leadd-notify@.service:/etc/systemd/system/leadd-notify@.service" \
+        --bind-ro="$here/program:/etc/leadd-program" \
         --bind-ro="$installed/lib/sysusers.d/leadd.conf:/etc/sysusers.d/leadd.conf" \
         --bind-ro="$installed/lib/tmpfiles.d/leadd.conf:/etc/tmpfiles.d/leadd.conf" \
         --bind-ro="$installed/lib/systemd/catalog/leadd.catalog:/run/leadd.catalog" --tmpfs=/usr/local/lib \
@@ -77,6 +89,7 @@ is_up() { inside systemctl is-system-running 2>/dev/null | grep -qE 'running|deg
 within 60 is_up
 
 echo "- the unit starts and says it is ready"
+inside systemctl start leadd-notify.socket || fail "leadd-notify.socket: $(inside systemctl status --no-pager leadd-notify.socket | tail -n 20)"
 inside systemctl start leadd.service || fail "systemctl start: $(inside systemctl status --no-pager leadd.service | tail -n 20)"
 ctl ping >/dev/null || fail "no answer"
 [ "$(inside systemctl show -p User --value leadd.service)" = leadd ] || fail "not the user leadd"
@@ -96,6 +109,13 @@ inside mkdir -p /usr/local/lib/systemd/catalog
 inside cp /run/leadd.catalog /usr/local/lib/systemd/catalog/leadd.catalog
 inside journalctl --update-catalog
 inside journalctl -x --no-pager LEAD_ID=L-1 | grep -q 'A lead has moved' || fail "the catalog explains nothing"
+
+echo "- a reminder is carried by leadd-notify, as its own user"
+told() { entries -t leadd-program | grep -q 'leadd-notify L-1 reminded'; }
+within 20 told
+delivered() { [ -z "$(ctl --json outbox)" ]; }
+within 20 delivered
+[ "$(inside stat -c '%U %G %a' /run/leadd-notify/org.leadd.Notify)" = "leadd-notify leadd 660" ] || fail "the socket of leadd-notify is open to others"
 
 echo "- killed, it comes back with everything it knew"
 before=$(inside systemctl show -p MainPID --value leadd.service)
