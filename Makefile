@@ -85,7 +85,11 @@ $(call objects,$(notifier_SOURCES)): PACKAGE_CFLAGS += $(NOTIFIER_CFLAGS)
 $(BUILD)/leadd-notify: $(call objects,$(notifier_SOURCES)) $(BUILD)/libleadd.a
 	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(NOTIFIER_LIBS) $(LDLIBS)
 
-test_link = @mkdir -p $(@D); $(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+# A test that lets allocations of our own code fail.
+test_WRAP =
+$(BUILD)/tests/unit/test_policy_exhaustion: test_WRAP = $(patsubst %,-Wl$(,)--wrap=%,malloc calloc realloc reallocarray strdup strndup free)
+, := ,
+test_link = @mkdir -p $(@D); $(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';) $(CC) $(LDFLAGS) $(test_WRAP) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BUILD)/libleadd.a
 	$(test_link)
 

@@ -4,7 +4,7 @@
  * must be known of UTF-8: validity, case folding and the nearest word.
  * GLib's GString is not used because it aborts when memory runs out.
  */
-#include "leadd/base.h"
+#include "casefold_table.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -176,14 +176,23 @@ bool utf8_is_valid(const char *s, size_t size) {
         return true;
 }
 
-/* GLib allocates its answer with g_malloc, which aborts on exhaustion: it only ever gets pieces of this size. Folding has
- * no context, so that a text folds as its pieces do. */
-#define CASEFOLD_PIECE_MAX 512
-
-static void text_append_folded(Text *text, const char *s, size_t size) {
-        char *folded = g_utf8_casefold(s, (gssize) size);
-        text_append(text, folded);
-        g_free(folded);
+/* As g_utf8_casefold, which allocates and aborts on exhaustion; these two parts of it do not. */
+static void text_append_folded(Text *text, const char *s) {
+        gunichar c = g_utf8_get_char(s);
+        size_t low = 0, high = casefold_table_size;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (casefold_table[middle].character == c) {
+                        text_append(text, casefold_table[middle].folded);
+                        return;
+                }
+                if (casefold_table[middle].character < c)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        char folded[6];
+        text_append_size(text, folded, (size_t) g_unichar_to_utf8(g_unichar_tolower(c), folded));
 }
 
 char *utf8_casefold(Arena *arena, const char *s, size_t size, size_t *ret_size) {
@@ -202,22 +211,12 @@ char *utf8_casefold(Arena *arena, const char *s, size_t size, size_t *ret_size) 
         }
         _cleanup_(text_free) Text text = { 0 };
         for (size_t i = 0; i < size;) {
-                /* A piece: well-formed characters without NUL, at which GLib would stop. */
-                size_t n = 0;
-                while (i + n < size && n < CASEFOLD_PIECE_MAX) {
-                        const uint8_t *at = p + i + n;
-                        size_t step = *at < 0x80 ? (*at != 0) : utf8_sequence(at, size - i - n);
-                        if (step == 0)
-                                break;
-                        n += step;
-                }
-                if (n > 0)
-                        text_append_folded(&text, s + i, n);
-                else { /* NUL or a byte that is not UTF-8 stands for itself */
-                        n = 1;
-                        text_append_size(&text, s + i, n);
-                }
-                i += n;
+                size_t n = p[i] < 0x80 ? 1 : utf8_sequence(p + i, size - i);
+                if (n > 1)
+                        text_append_folded(&text, s + i);
+                else /* a byte that is not UTF-8 stands for itself */
+                        text_append_char(&text, n == 1 && s[i] >= 'A' && s[i] <= 'Z' ? (char) (s[i] | 0x20) : s[i]);
+                i += n > 0 ? n : 1;
         }
         if (text.error < 0)
                 return NULL;

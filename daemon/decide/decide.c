@@ -506,26 +506,10 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
         return summarise_scores(&deciding);
 }
 
-/* A fence, a criterion, an agreement that broke gave no points and made no move: it is named all the same. */
-static int add_failures(Decision *decision, const Receipts *failures, Arena *arena) {
-        for (size_t i = 0; i < failures->n_items; i++) {
-                bool is_named = false;
-                for (size_t j = 0; j < decision->receipts.n_items; j++)
-                        is_named |= decision->receipts.items[j].failed && decision->receipts.items[j].rule == failures->items[i].rule;
-                int r = is_named ? 0 : receipts_add(&decision->receipts, arena, failures->items[i]);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
         policy_forget_failures(rules);
         int r = decide_record(rules, input, arena, ret);
-        if (r == 0)
-                r = add_failures(ret, policy_failures(rules), arena);
-        policy_forget_failures(rules);
-        return r;
+        return r < 0 ? r : policy_add_failures(rules, &ret->receipts, arena);
 }
 
 /* ---- explain ---- */

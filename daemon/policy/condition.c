@@ -8,6 +8,7 @@
  */
 #include "condition.h"
 #include <errno.h>
+#include <stdio.h>
 
 void eval_init(Eval *eval, RuleSet *rules, Subject *subject, Arena *arena, ConditionPhase phase) {
         eval->rules = rules;
@@ -403,15 +404,27 @@ bool eval_any_field_present(Eval *eval, const Condition *condition) {
 
 /* Once a rule, whatever asked it how often. */
 static void note_failure(Eval *eval, const Condition *condition) {
-        Receipts *failures = &policy_body(eval->rules)->failures;
+        RuleSetBody *body = policy_body(eval->rules);
 
         if (condition->rule >= eval->rules->n_rules)
                 return;
         const Rule *rule = eval->rules->rules[condition->rule];
-        for (size_t i = 0; i < failures->n_items; i++)
-                if (failures->items[i].rule == rule)
+        for (size_t i = 0; i < body->n_failures; i++)
+                if (body->failures[i].rule == rule)
                         return;
-        eval->error = receipts_add(failures, eval->arena, (Receipt){ .rule = rule, .failed = true, .note = eval->note });
+        if (body->n_failures == body->failures_capacity) {
+                size_t capacity = body->failures_capacity > 0 ? body->failures_capacity * 2 : 4;
+                struct Failure *failures = reallocarray(body->failures, capacity, sizeof(*failures));
+                if (!failures) {
+                        eval->error = -ENOMEM;
+                        return;
+                }
+                body->failures = failures;
+                body->failures_capacity = capacity;
+        }
+        struct Failure *failure = &body->failures[body->n_failures++];
+        failure->rule = rule;
+        snprintf(failure->note, sizeof(failure->note), "%s", eval->note ? eval->note : "");
 }
 
 static bool ask(Eval *eval, const Condition *condition) {
@@ -428,9 +441,25 @@ static bool ask(Eval *eval, const Condition *condition) {
         return holds && !eval->failed;
 }
 
-void policy_forget_failures(RuleSet *rules) { policy_body(rules)->failures = (Receipts){ 0 }; }
+void policy_forget_failures(RuleSet *rules) { policy_body(rules)->n_failures = 0; }
 
-const Receipts *policy_failures(const RuleSet *rules) { return &((const RuleSetBody *) rules)->failures; }
+int policy_add_failures(const RuleSet *rules, Receipts *receipts, Arena *arena) {
+        const RuleSetBody *body = (const RuleSetBody *) rules;
+
+        for (size_t i = 0; i < body->n_failures; i++) {
+                const struct Failure *failure = &body->failures[i];
+                bool is_named = false;
+                for (size_t j = 0; j < receipts->n_items; j++)
+                        is_named |= receipts->items[j].failed && receipts->items[j].rule == failure->rule;
+                if (is_named)
+                        continue;
+                const char *note = arena_strdup(arena, failure->note);
+                int r = note ? receipts_add(receipts, arena, (Receipt){ .rule = failure->rule, .failed = true, .note = note }) : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
 
 int policy_holds(
         RuleSet *rules, const Condition *condition, Subject *subject, Arena *arena, bool *ret, const char **ret_note, Text *trace) {

@@ -25,7 +25,6 @@
 
 #define FUNCTION_ACTIVITIES_MAX 100
 #define FUNCTION_POINTS_MAX 1e9
-#define FUNCTION_ERROR_SIZE 512
 
 /* Address only: where the registry keeps the table. */
 static const char lead_key = 0;
@@ -379,7 +378,7 @@ static int enter_lead(Eval *eval, bool only_reads, char *error, size_t error_siz
 static void call_function(Call *call) {
         Eval *eval = call->eval;
         RuleSetBody *body = policy_body(eval->rules);
-        char error[FUNCTION_ERROR_SIZE] = "";
+        char error[POLICY_NOTE_SIZE] = "";
         uint32_t number;
         int r;
 

@@ -12,6 +12,8 @@
 #include "leadd/policy.h"
 #include <lua.h>
 
+#define POLICY_NOTE_SIZE 512 /* of the text of a function that failed */
+
 /* ---- sandbox.c ---- */
 
 typedef struct Sandbox Sandbox;
@@ -148,7 +150,11 @@ typedef struct RuleSetBody {
         TypeSlot *type_slots;
         size_t type_mask;
         Overruns overruns;
-        Receipts failures; /* of policy_holds in this event; in the arena of its caller */
+        struct Failure {
+                const Rule *rule;
+                char note[POLICY_NOTE_SIZE];
+        } * failures; /* of conditions in this event, each rule once */
+        size_t n_failures, failures_capacity;
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }
 

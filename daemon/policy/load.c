@@ -670,6 +670,7 @@ RuleSet *policy_free(RuleSet *rules) {
                 (void) zone_unref(rules->settings->zone);
         body->sandbox = sandbox_free(body->sandbox);
         overruns_done(&body->overruns);
+        free(body->failures);
         text_free(&body->archive);
         body->arena = arena_free(body->arena);
         free(body);

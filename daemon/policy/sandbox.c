@@ -111,7 +111,7 @@ static void *heap_take(Sandbox *sandbox, size_t size) {
                 heap->free[class] = block->next;
                 return block;
         }
-        if (capacity > sandbox->limit - heap->used)
+        if (heap->used > sandbox->limit || capacity > sandbox->limit - heap->used)
                 return NULL;
         void *at = sandbox->block + heap->used;
         heap->used += capacity;
@@ -531,6 +531,8 @@ void sandbox_rewind(Sandbox *sandbox) {
         memcpy(sandbox->block + sandbox->sealed_end, image_copy(sandbox, sandbox->mark, true), sandbox->mark_tail);
         sandbox->careful = sandbox->mark_careful;
 }
+
+void sandbox_set_limit(Sandbox *sandbox, size_t limit) { sandbox->limit = limit; }
 
 size_t sandbox_used(const Sandbox *sandbox) { return ((const Heap *) (const void *) sandbox->block)->used; }
 

@@ -26,6 +26,8 @@ int sandbox_collect(Sandbox *sandbox);
 void sandbox_load(lua_State *L, const char *name, const char *data, size_t size);
 /* Whether the function at index surely changes nothing that outlives its call (sandbox_reads.c). 0 or -ENOMEM. */
 int sandbox_only_reads(lua_State *L, int index, bool *ret);
+/* Where the block ends for functions that are called from now on: POLICY_LUA_MEMORY_MAX, unless a test wants to see it end earlier. */
+void sandbox_set_limit(Sandbox *sandbox, size_t limit);
 /* Bytes that sandbox_begin copies. */
 size_t sandbox_image_size(const Sandbox *sandbox);
 

@@ -459,10 +459,10 @@ enum { POLICY_E_FAILED = 2 };
 /* What a condition asks for, in words: "person.phone_number is known". */
 void policy_describe(const RuleSet *rules, const Condition *condition, Text *out);
 
-/* The rules whose condition failed in policy_holds or policy_matches_activity since policy_forget_failures, each once, as failed receipts:
- * so that a fence, a criterion or an agreement that breaks is named as a score is. They lie in the arena that was given then. */
+/* The rules whose condition failed in policy_holds or policy_matches_activity since policy_forget_failures: a failed receipt for each that
+ * has none yet, so that a fence, a criterion or an agreement that breaks is named as a score is. */
 void policy_forget_failures(RuleSet *rules);
-const Receipts *policy_failures(const RuleSet *rules);
+int policy_add_failures(const RuleSet *rules, Receipts *receipts, Arena *arena);
 
 /* The condition over one activity alone (wake_on, roll_on). Never of one that is marked as junk. */
 int policy_matches_activity(

@@ -117,6 +117,30 @@ static void utf8_casefold__long_text__equals_its_pieces(void **state) {
         assert_memory_equal(got, want.data, want.size + 1);
 }
 
+/* Every character, and one beside it: folding has no context. */
+static void utf8_casefold__all_of_unicode__is_as_glib_does_it(void **state) {
+        (void) state;
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        size_t n_changed = 0;
+        for (gunichar c = 1; c < 0x110000; c++) {
+                char s[16] = "A";
+                if (c >= 0xd800 && c < 0xe000)
+                        continue;
+                int n = 1 + g_unichar_to_utf8(c, s + 1);
+                s[n++] = 'Z';
+                char *want = g_utf8_casefold(s, n);
+                size_t size;
+                const char *got = utf8_casefold(arena, s, (size_t) n, &size);
+                if (!got || size != strlen(want) || memcmp(got, want, size) != 0)
+                        fail_msg("U+%04X: got %s, want %s", c, got, want);
+                n_changed += memcmp(got + 1, s + 1, (size_t) n - 1) != 0;
+                g_free(want);
+                if (c % 1024 == 0)
+                        arena_reset(arena);
+        }
+        assert_true(n_changed > 1400);
+}
+
 static void utf8_casefold__full_arena__is_refused(void **state) {
         (void) state;
         _cleanup_(arena_freep) Arena *arena = arena_new(16);
@@ -178,6 +202,7 @@ int main(void) {
                 cmocka_unit_test(utf8_is_valid__table__is_judged),
                 cmocka_unit_test(utf8_is_valid__random_bytes__agrees_with_glib),
                 cmocka_unit_test(utf8_casefold__table__is_folded),
+                cmocka_unit_test(utf8_casefold__all_of_unicode__is_as_glib_does_it),
                 cmocka_unit_test(utf8_casefold__long_text__equals_its_pieces),
                 cmocka_unit_test(utf8_casefold__full_arena__is_refused),
                 cmocka_unit_test(text_closest__typing_mistakes__find_the_word),
