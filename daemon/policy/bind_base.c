@@ -351,6 +351,11 @@ static int on_pairs_next(lua_State *L) {
 static int base_pairs(lua_State *L) {
         bind_check_table(L, 1, "pairs");
         lua_settop(L, 1);
+        /* A table that is made as it is asked (`lead`) is made now. Rules have no setmetatable: only our own tables can say so. */
+        if (luaL_getmetafield(L, 1, "__pairs") != LUA_TNIL) {
+                lua_pushvalue(L, 1);
+                lua_call(L, 1, 0);
+        }
         lua_Integer n = bind_push_sorted_keys(L, 1);
         lua_pushinteger(L, 0);
         lua_pushinteger(L, n);

@@ -2,8 +2,9 @@
 /*
  * Rules that are Lua functions: the `lead` table they are given, the call, and what they may answer.
  *
- * The table is built once per lead, by the first function that wants it, and filled up as the phases go on: segments from the scores
- * on; status, team, owner, grade and points for decisions only. The sandbox is set back to its image before the first function on
+ * Of the table a key is made when a function first asks for it, because most ask for one or two of them; a function cannot tell, since
+ * pairs() makes all and what it removes stays removed. Segments are there from the scores on; status, team, owner, grade and points for
+ * decisions only. The sandbox is set back to its image before the first function on
  * each lead, and to where it was with the table just built after each function that is not sure to leave nothing behind: so neither
  * a lead nor a rule can be felt by the next, and it does not matter which of them were asked before, and in which order.
  *
@@ -18,6 +19,7 @@
  * again every day; one that looks at points, which fall by themselves, should be, too.
  */
 #include "condition.h"
+#include "sandbox.h"
 #include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
@@ -63,12 +65,11 @@ static void set_text(lua_State *L, const char *key, const char *text) {
         lua_setfield(L, -2, key);
 }
 
-static void set_points(lua_State *L, const char *key, int64_t mp) {
+static void push_points(lua_State *L, int64_t mp) {
         if (mp % 1000 == 0)
                 lua_pushinteger(L, mp / 1000);
         else
                 lua_pushnumber(L, (double) mp / 1000.0);
-        lua_setfield(L, -2, key);
 }
 
 /* Replaces the table on top by its field of that name (size bytes), which is made when it is missing. A part that already holds a
@@ -97,7 +98,8 @@ static void set_fact(lua_State *L, const FieldInfo *info, const Fact *fact, size
                 name = dot + 1;
         }
         if (info->kind == FIELD_KIND_MAP) {
-                enter(L, name, strlen(name));
+                if (*name)
+                        enter(L, name, strlen(name));
                 if (!fact->key) {
                         lua_pop(L, 1);
                         return;
@@ -112,24 +114,92 @@ static void set_fact(lua_State *L, const FieldInfo *info, const Fact *fact, size
         lua_pop(L, 1);
 }
 
-static void push_profile(lua_State *L, const Facts *facts) {
+/* ---- what there is under which name ---- */
+
+/* The keys of `lead`. Each is made when a function asks for it: most ask for one or two. */
+typedef enum LeadKey {
+        LEAD_ID = 1,
+        LEAD_SOURCE,
+        LEAD_COUNTRY,
+        LEAD_TEST,
+        LEAD_CREATED,
+        LEAD_TOUCHED,
+        LEAD_ACTIVITIES,
+        /* not in every phase, and other after a move: made anew for each call */
+        LEAD_SEGMENTS,
+        LEAD_STATUS,
+        LEAD_TEAM,
+        LEAD_OWNER,
+        LEAD_GRADE,
+        LEAD_ENTERED,
+        LEAD_FIT,
+        LEAD_ENGAGEMENT,
+        LEAD_SCORE,
+        LEAD_PARTS, /* and further: parts of the profile, by their first field */
+} LeadKey;
+#define LEAD_KEYS_MAX 64
+#define LEAD_PHASE_KEYS ((UINT64_C(1) << LEAD_PARTS) - (UINT64_C(1) << LEAD_SEGMENTS))
+
+static const char *const lead_keys[] = {
+        [LEAD_ID] = "id",
+        [LEAD_SOURCE] = "source",
+        [LEAD_COUNTRY] = "country",
+        [LEAD_TEST] = "test",
+        [LEAD_CREATED] = "created",
+        [LEAD_TOUCHED] = "touched",
+        [LEAD_ACTIVITIES] = "activities",
+        [LEAD_SEGMENTS] = "segments",
+        [LEAD_STATUS] = "status",
+        [LEAD_TEAM] = "team",
+        [LEAD_OWNER] = "owner",
+        [LEAD_GRADE] = "grade",
+        [LEAD_ENTERED] = "entered",
+        [LEAD_FIT] = "fit",
+        [LEAD_ENGAGEMENT] = "engagement",
+        [LEAD_SCORE] = "score",
+};
+
+/* A rule may ask for a part of a person of whom nothing is known. */
+static bool is_always_there(const char *part, size_t size) {
         static const char *const always[] = { "person", "company", "attribution", "interest", "answers", "consent", "opportunity" };
 
-        lua_createtable(L, 0, 24);
-        /* A rule may ask for a part of a person of whom nothing is known. */
-        for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
-                lua_newtable(L);
-                lua_setfield(L, -2, always[i]);
-        }
+        for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+                if (strlen(always[i]) == size && memcmp(always[i], part, size) == 0)
+                        return true;
+        return false;
+}
+
+/* The fields from `first` on that share its first word: one part of the profile. The field table keeps them together. */
+static bool is_of_part(const FieldInfo *field, const FieldInfo *first, size_t size) {
+        return field_is_profile(field->id) && strncmp(field->path, first->path, size) == 0 &&
+               (field->path[size] == '.' || field->path[size] == '\0');
+}
+
+static void push_part(lua_State *L, const Eval *eval, uint32_t part) {
+        const LeadPart *of = &policy_body(eval->rules)->lead_parts[part];
+        const Facts *facts = eval->subject->facts;
         const FieldInfo *info = NULL;
+        bool there = of->always;
+
+        if (there)
+                lua_createtable(L, 0, 8);
         for (size_t i = 0; i < facts->n_items; i++) {
                 const Fact *fact = &facts->items[i];
 
+                if (fact->field < of->first || fact->field > of->last)
+                        continue;
                 if (!info || info->id != fact->field)
                         info = field_info(fact->field);
-                if (info && field_is_profile(fact->field))
-                        set_fact(L, info, fact, 0);
+                if (!info || !field_is_profile(fact->field))
+                        continue;
+                if (!there) {
+                        lua_newtable(L);
+                        there = true;
+                }
+                set_fact(L, info, fact, of->size + (info->path[of->size] == '.'));
         }
+        if (!there)
+                lua_pushnil(L);
 }
 
 /* ---- activities ---- */
@@ -190,74 +260,272 @@ static void push_activities(lua_State *L, const Subject *subject) {
 
 /* ---- the phases' parts ---- */
 
-static void set_segments(lua_State *L, const Eval *eval) {
+static void push_segments(lua_State *L, const Eval *eval) {
         lua_newtable(L);
         for (size_t i = 0; i < eval->rules->n_segments; i++)
                 if (eval->subject->segments[i / 64] >> (i % 64) & 1) {
                         lua_pushboolean(L, true);
                         lua_setfield(L, -2, eval->rules->segments[i].rule.name);
                 }
-        lua_setfield(L, -2, "segments");
 }
 
-/* Set anew for each call: a move changes the status between two of them. */
-static void set_decision(lua_State *L, const Eval *eval) {
+static void push_seconds(lua_State *L, int64_t time_us) {
+        if (time_us == TIME_NONE)
+                lua_pushnil(L);
+        else
+                lua_pushinteger(L, eval_whole_seconds(time_us));
+}
+
+/* nil where this phase may not see it, too. [-0, +1, m] */
+static void push_phase_key(lua_State *L, const Eval *eval, LeadKey key) {
         const Subject *subject = eval->subject;
 
-        set_text(L, "status", subject->status ? subject->status->rule.name : NULL);
-        set_text(L, "team", subject->status && subject->status->team ? subject->status->team->rule.name : NULL);
-        set_text(L, "owner", subject->owner);
-        set_text(L, "grade", subject->fit_known && subject->grade[0] ? subject->grade : NULL);
-        set_seconds(L, "entered", subject->entered_us);
-        if (subject->fit_known)
-                set_points(L, "fit", subject->fit_mp);
-        set_points(L, "engagement", subject->engagement_mp);
+        if (eval->phase != PHASE_DECISION && !(eval->phase == PHASE_SCORE && key == LEAD_SEGMENTS)) {
+                lua_pushnil(L);
+                return;
+        }
+        switch (key) {
+        case LEAD_SEGMENTS:
+                push_segments(L, eval);
+                return;
+        case LEAD_STATUS:
+                lua_pushstring(L, subject->status ? subject->status->rule.name : NULL);
+                return;
+        case LEAD_TEAM:
+                lua_pushstring(L, subject->status && subject->status->team ? subject->status->team->rule.name : NULL);
+                return;
+        case LEAD_OWNER:
+                lua_pushstring(L, subject->owner);
+                return;
+        case LEAD_GRADE:
+                lua_pushstring(L, subject->fit_known && subject->grade[0] ? subject->grade : NULL);
+                return;
+        case LEAD_ENTERED:
+                push_seconds(L, subject->entered_us);
+                return;
+        case LEAD_FIT:
+                if (subject->fit_known)
+                        push_points(L, subject->fit_mp);
+                else
+                        lua_pushnil(L);
+                return;
+        case LEAD_ENGAGEMENT:
+                push_points(L, subject->engagement_mp);
+                return;
+        case LEAD_SCORE:
+                lua_newtable(L);
+                for (size_t i = 0; i < eval->rules->n_groups; i++) {
+                        push_points(L, subject->group_mp[i]);
+                        lua_setfield(L, -2, eval->rules->groups[i].rule.name);
+                }
+                return;
+        default:
+                lua_pushnil(L);
+        }
+}
+
+/* [-0, +1, m] */
+static void push_key(lua_State *L, Eval *eval, uint32_t key) {
+        const Subject *subject = eval->subject;
+        Value storage;
+        uint32_t slot;
+        const Value *country;
+
+        switch (key) {
+        case LEAD_ID:
+                lua_pushstring(L, subject->lead_id);
+                break;
+        case LEAD_SOURCE:
+                lua_pushstring(L, subject->source);
+                break;
+        case LEAD_COUNTRY:
+                country = eval_read(eval, &(Ref){ .kind = REF_COUNTRY }, &storage, &slot);
+                push_value(L, country ? country : &(Value){ 0 });
+                break;
+        case LEAD_TEST:
+                push_value(L, eval_read(eval, &(Ref){ .kind = REF_TEST }, &storage, &slot));
+                break;
+        case LEAD_CREATED:
+                push_seconds(L, subject->created_us);
+                break;
+        case LEAD_TOUCHED:
+                push_seconds(L, subject->touched_us);
+                break;
+        case LEAD_ACTIVITIES:
+                push_activities(L, subject);
+                break;
+        default:
+                if (key >= LEAD_PARTS)
+                        push_part(L, eval, key - LEAD_PARTS);
+                else
+                        push_phase_key(L, eval, (LeadKey) key);
+        }
+}
+
+/* ---- making the table as it is asked ---- */
+
+/* Puts the key's value into the table at 1, unless that was done before: what a function has removed stays removed. Leaves the value (nil)
+ * on the stack. */
+static void make_key(lua_State *L, RuleSetBody *body, uint32_t key) {
+        size_t used;
+
+        if (body->lead_made >> key & 1) {
+                lua_pushnil(L);
+                return;
+        }
+        /* What is made here is the lead's, not the function's that happened to ask first. */
+        used = sandbox_used(body->sandbox);
+        push_key(L, body->lead_eval, key);
+        if (!lua_isnil(L, -1)) {
+                lua_rawgeti(L, lua_upvalueindex(2), (lua_Integer) key);
+                lua_pushvalue(L, -2);
+                lua_rawset(L, 1);
+        }
+        body->lead_made |= UINT64_C(1) << key;
+        if (!(LEAD_PHASE_KEYS >> key & 1))
+                body->lead_used += sandbox_used(body->sandbox) - used;
+}
+
+/* Upvalues of the metamethods: 1 numbers by key, 2 keys by number, 3 the rule set. */
+static RuleSetBody *body_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(3)); }
+
+/* The number of the key at index, 0: it is none of the lead's own. */
+static uint32_t number_of_key(lua_State *L, int index) {
+        uint32_t key = 0;
+
+        if (lua_type(L, index) != LUA_TSTRING)
+                return 0;
+        lua_pushvalue(L, index);
+        if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNUMBER)
+                key = (uint32_t) lua_tointeger(L, -1);
+        lua_pop(L, 1);
+        return body_of(L)->lead_eval ? key : 0;
+}
+
+/* lead[key] where the table has none.  [-0, +1, m] */
+static int on_lead_index(lua_State *L) {
+        uint32_t key = number_of_key(L, 2);
+
+        if (key == 0)
+                lua_pushnil(L);
+        else
+                make_key(L, body_of(L), key);
+        return 1;
+}
+
+/* lead[key] = value where the table has none: from now on the key is the function's.  [-0, +0, m] */
+static int on_lead_new_index(lua_State *L) {
+        uint32_t key = number_of_key(L, 2);
+
+        if (key > 0)
+                body_of(L)->lead_made |= UINT64_C(1) << key;
+        lua_settop(L, 3);
+        lua_rawset(L, 1);
+        return 0;
+}
+
+/* pairs(lead): everything is wanted.  [-0, +0, m] */
+static int on_lead_pairs(lua_State *L) {
+        RuleSetBody *body = body_of(L);
+
+        for (uint32_t key = 1; body->lead_eval && key < LEAD_PARTS + body->n_lead_parts; key++) {
+                make_key(L, body, key);
+                lua_settop(L, 1);
+        }
+        return 0;
+}
+
+/* Address only: where the registry keeps the metatable of `lead`. */
+static const char lead_metatable_key = 0;
+
+static int find_parts(Loader *loader) {
+        RuleSetBody *body = policy_body(loader->rules);
+        size_t n_fields;
+        const FieldInfo *fields = field_all(&n_fields), *first = NULL;
+
+        body->lead_parts = ARENA_ARRAY(loader->arena, LeadPart, LEAD_KEYS_MAX - LEAD_PARTS);
+        if (!body->lead_parts)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_fields; i++) {
+                size_t size = strcspn(fields[i].path, ".");
+
+                if (!field_is_profile(fields[i].id) || fields[i].id == FIELD_TEST)
+                        continue;
+                if (first && is_of_part(&fields[i], first, strcspn(first->path, "."))) {
+                        body->lead_parts[body->n_lead_parts - 1].last = fields[i].id;
+                        continue;
+                }
+                if (body->n_lead_parts == LEAD_KEYS_MAX - LEAD_PARTS)
+                        return -EINVAL;
+                first = &fields[i];
+                body->lead_parts[body->n_lead_parts++] = (LeadPart){ .name = first->path,
+                        .size = size,
+                        .first = first->id,
+                        .last = first->id,
+                        .always = is_always_there(first->path, size) };
+        }
+        return 0;
+}
+
+int function_prepare(Loader *loader) {
+        static const luaL_Reg metamethods[] = { { "__index", on_lead_index }, { "__newindex", on_lead_new_index },
+                { "__pairs", on_lead_pairs }, { NULL, NULL } };
+        RuleSetBody *body = policy_body(loader->rules);
+        lua_State *L = loader->L;
+        int r = find_parts(loader);
+
+        if (r < 0)
+                return r;
+        luaL_checkstack(L, 8, NULL);
         lua_newtable(L);
-        for (size_t i = 0; i < eval->rules->n_groups; i++)
-                set_points(L, eval->rules->groups[i].rule.name, subject->group_mp[i]);
-        lua_setfield(L, -2, "score");
+        lua_newtable(L); /* numbers by key */
+        lua_newtable(L); /* keys by number */
+        for (uint32_t key = 1; key < LEAD_PARTS + body->n_lead_parts; key++) {
+                if (key < LEAD_PARTS)
+                        lua_pushstring(L, lead_keys[key]);
+                else
+                        lua_pushlstring(L, body->lead_parts[key - LEAD_PARTS].name, body->lead_parts[key - LEAD_PARTS].size);
+                lua_pushvalue(L, -1);
+                lua_pushinteger(L, (lua_Integer) key);
+                lua_rawset(L, -5);
+                lua_rawseti(L, -2, (lua_Integer) key);
+        }
+        lua_pushlightuserdata(L, body);
+        luaL_setfuncs(L, metamethods, 3);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_metatable_key);
+        /* Functions that may leave something behind each begin anew: where several want the activities, which are dear, they are made
+         * before. */
+        body->lead_prepared = body->n_activity_functions >= 2 ? UINT64_C(1) << LEAD_ACTIVITIES : 0;
+        return 0;
 }
 
 /* Leaves the table in the registry. [-0, +0, m] */
 static void build_lead(lua_State *L, void *userdata) {
         Eval *eval = userdata;
-        const Subject *subject = eval->subject;
-        Value storage;
-        uint32_t slot;
 
         luaL_checkstack(L, 12, NULL);
-        push_profile(L, subject->facts);
-        set_text(L, "id", subject->lead_id);
-        set_text(L, "source", subject->source);
-        const Value *country = eval_read(eval, &(Ref){ .kind = REF_COUNTRY }, &storage, &slot);
-        if (country) {
-                push_value(L, country);
-                lua_setfield(L, -2, "country");
+        lua_createtable(L, 0, 8);
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &lead_metatable_key);
+        if (policy_body(eval->rules)->lead_prepared != 0) {
+                push_activities(L, eval->subject);
+                lua_setfield(L, -3, lead_keys[LEAD_ACTIVITIES]);
         }
-        push_value(L, eval_read(eval, &(Ref){ .kind = REF_TEST }, &storage, &slot));
-        lua_setfield(L, -2, "test");
-        set_seconds(L, "created", subject->created_us);
-        set_seconds(L, "touched", subject->touched_us);
-        push_activities(L, subject);
-        lua_setfield(L, -2, "activities");
+        lua_setmetatable(L, -2);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_key);
 }
 
-/* Pushes the table, with what this phase may see. [-0, +1, m] */
-static void push_lead(lua_State *L, Eval *eval) {
-        static const char *const parts[] = { "segments", "status", "team", "owner", "grade", "entered", "fit", "engagement", "score" };
+/* Pushes the table, without what an earlier call saw of its own phase. [-0, +1, m] */
+static void push_lead(lua_State *L, const Eval *eval) {
         RuleSetBody *body = policy_body(eval->rules);
+        uint64_t stale = body->lead_made & LEAD_PHASE_KEYS;
 
         lua_rawgetp(L, LUA_REGISTRYINDEX, &lead_key);
-        if (body->lead_filled && eval->phase != PHASE_DECISION)
-                for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-                        set_text(L, parts[i], NULL);
-        if (eval->phase == PHASE_SCORE || eval->phase == PHASE_DECISION) {
-                set_segments(L, eval);
-                body->lead_filled = true;
+        for (; stale != 0; stale &= stale - 1) {
+                lua_pushstring(L, lead_keys[__builtin_ctzll(stale)]);
+                lua_pushnil(L);
+                lua_rawset(L, -3);
         }
-        if (eval->phase == PHASE_DECISION)
-                set_decision(L, eval);
+        body->lead_made &= ~LEAD_PHASE_KEYS;
 }
 
 /* ---- calling ---- */
@@ -342,25 +610,31 @@ static void fail_call(Call *call, const char *note) {
 /* Tables that each call makes for its phase are thrown away by the next restore; before they add up, there is one. */
 #define FUNCTION_WASTE_MAX (64 * 1024)
 
-/* Takes the sandbox to where it is with this lead's table just built. As sandbox_run. */
+/* Takes the sandbox to where it is with this lead's table just built, with nothing made for another function that this one could feel: not
+ * even the memory. As sandbox_run. */
 static int enter_lead(Eval *eval, bool only_reads, char *error, size_t error_size) {
         RuleSetBody *body = policy_body(eval->rules);
+        bool is_entered, is_clean;
         int r;
 
         /* A subject that was never judged has no number: give it one, so that its table is its own. */
         if (eval->subject->serial == 0)
                 eval->subject->serial = ++body->last_serial;
-        if (body->lead_serial == eval->subject->serial && body->lead_touched && body->lead_marked) {
+        is_entered = body->lead_serial == eval->subject->serial;
+        is_clean = !body->lead_touched && (only_reads || body->lead_made == body->lead_prepared);
+        if (is_entered && !is_clean && body->lead_marked) {
                 sandbox_rewind(body->sandbox);
-                body->lead_filled = body->lead_marked_filled;
-        } else if (body->lead_serial != eval->subject->serial || body->lead_touched) {
+                body->lead_made = body->lead_prepared;
+                body->lead_used = sandbox_used(body->sandbox);
+        } else if (!is_entered || !is_clean) {
                 body->lead_serial = 0;
-                body->lead_marked = body->lead_filled = false;
+                body->lead_marked = false;
                 r = sandbox_begin(body->sandbox);
                 if (r == 0)
                         r = sandbox_run(body->sandbox, build_lead, eval, error, error_size);
                 if (r != 0)
                         return r;
+                body->lead_made = body->lead_prepared;
                 body->lead_used = sandbox_used(body->sandbox);
         }
         body->lead_touched = false;
@@ -370,7 +644,6 @@ static int enter_lead(Eval *eval, bool only_reads, char *error, size_t error_siz
                 if (r < 0)
                         return r;
                 body->lead_marked = true;
-                body->lead_marked_filled = body->lead_filled;
         }
         return 0;
 }
@@ -391,7 +664,9 @@ static void call_function(Call *call) {
         }
         r = enter_lead(eval, call->function->only_reads, error, sizeof(error));
         if (r == 0) {
+                body->lead_eval = eval;
                 r = sandbox_run(body->sandbox, run_call, call, error, sizeof(error));
+                body->lead_eval = NULL;
                 /* What it half did, or used up, must not be felt by the next function. */
                 body->lead_touched =
                         r != 0 || !call->function->only_reads || sandbox_used(body->sandbox) - body->lead_used > FUNCTION_WASTE_MAX;

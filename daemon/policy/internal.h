@@ -126,6 +126,14 @@ typedef struct TypeSlot {
         uint32_t number;
 } TypeSlot;
 
+/* person, company, ..: what functions see of the profile under one key. */
+typedef struct LeadPart {
+        const char *name;
+        size_t size;
+        FieldId first, last;
+        bool always; /* a table even when nothing is known */
+} LeadPart;
+
 typedef struct RuleSetBody {
         RuleSet public; /* first: a RuleSet* is a RuleSetBody* */
         Arena *arena;
@@ -139,9 +147,13 @@ typedef struct RuleSetBody {
         size_t lead_used;           /* what the sandbox had in use then */
         bool lead_marked;           /* that state is marked */
         bool lead_touched;          /* a function ran since that may have left something behind */
-        bool lead_filled;           /* the table holds parts that not every phase may see */
-        bool lead_marked_filled;
-        RuleCost *costs; /* by rule index */
+        uint64_t lead_made;         /* the keys of the table that were made, by number (condition_function.c) */
+        struct Eval *lead_eval;     /* while a function runs: whose lead it is given */
+        uint64_t lead_prepared;     /* those that are made at once */
+        LeadPart *lead_parts;
+        uint32_t n_lead_parts;
+        size_t n_activity_functions; /* that name lead.activities and may leave something behind */
+        RuleCost *costs;             /* by rule index */
         /* what did{} and `on` look for, numbered (condition_cache.c) */
         struct KnownPattern *patterns;
         struct KnownRef *columns;
@@ -157,6 +169,11 @@ typedef struct RuleSetBody {
         size_t n_failures, failures_capacity;
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }
+
+/* ---- condition_function.c ---- */
+
+/* Before sealing, in a protected call: what `lead` needs in the sandbox. 0 or -errno. */
+int function_prepare(Loader *loader);
 
 /* ---- overrun.c ---- */
 

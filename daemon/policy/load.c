@@ -538,6 +538,8 @@ static void on_compile(lua_State *L _unused_, void *userdata) {
         if (r >= 0)
                 r = condition_index_types(&load->loader);
         if (r >= 0)
+                r = function_prepare(&load->loader);
+        if (r >= 0)
                 r = check_whole(load);
         compiling->r = r;
 }

@@ -24,6 +24,8 @@ void *sandbox_user(lua_State *L);
 int sandbox_collect(Sandbox *sandbox);
 /* Inside sandbox_run: pushes the text as a function, or raises. */
 void sandbox_load(lua_State *L, const char *name, const char *data, size_t size);
+/* Does the code of the function at index have the word among its texts? A hint: others can make it. 0 or -ENOMEM. */
+int sandbox_mentions(lua_State *L, int index, const char *word, bool *ret);
 /* Whether the function at index surely changes nothing that outlives its call (sandbox_reads.c). 0 or -ENOMEM. */
 int sandbox_only_reads(lua_State *L, int index, bool *ret);
 /* Where the block ends for functions that are called from now on: POLICY_LUA_MEMORY_MAX, unless a test wants to see it end earlier. */

@@ -41,6 +41,17 @@ static bool read_size(const uint8_t **at, const uint8_t *end, size_t *ret) {
         return false;
 }
 
+int sandbox_mentions(lua_State *L, int index, const char *word, bool *ret) {
+        _cleanup_(text_free) Text code = { 0 };
+        *ret = false;
+        lua_pushvalue(L, index);
+        (void) lua_dump(L, on_code, &code, true);
+        lua_pop(L, 1);
+        if (code.error == 0)
+                *ret = code.size > 0 && memmem(code.data, code.size, word, strlen(word)) != NULL;
+        return code.error;
+}
+
 int sandbox_only_reads(lua_State *L, int index, bool *ret) {
         _cleanup_(text_free) Text code = { 0 };
         size_t source_size, line, last_line, n;

@@ -366,6 +366,62 @@ static void function__of_another_lead_not_judged__sees_that_lead(void **state _u
         policy_free(rules);
 }
 
+/* Its keys are made when they are asked for; nothing a function can do tells that from a table that was there. */
+static void function__that_looks_closely__cannot_tell_that_keys_are_made_when_asked(void **state _unused_) {
+        static const char *const bodies[] = {
+                "return lead.person == lead.person and lead.activities == lead.activities and lead.segments == lead.segments",
+                "lead.person = nil return lead.person == nil and lead.company ~= nil",
+                "lead.activities = nil return lead.activities == nil",
+                "lead.person = 5 return lead.person == 5",
+                "local first = lead.person lead.person = nil lead.person = first return lead.person == first",
+                "local n = 0 for key, value in pairs(lead) do n = n + 1 if lead[key] ~= value then return false end end return n >= 12",
+                "local keys = {} for key in pairs(lead) do keys[#keys + 1] = key end "
+                "return table.concat(keys, ' ') == 'activities answers attribution company consent country created id interest opportunity "
+                "person segments source test touched'",
+                "lead.company = nil for key in pairs(lead) do if key == 'company' then return false end end return true",
+                "lead.own = 1 local seen for key in pairs(lead) do seen = seen or key == 'own' end return seen and lead.own == 1",
+                "return lead[1] == nil and lead[true] == nil and lead.nothing == nil and #lead == 0 and lead.status == nil and lead.score "
+                "== nil",
+                "local key = 'activ' .. 'ities' return #lead[key] == 2 and lead[key][1].type == 'page_viewed'",
+                "for key, value in pairs(lead) do lead[key] = nil end for key in pairs(lead) do return false end return lead.person == nil",
+                "local ok = pcall(function() lead.person.title = nil error('x') end) return not ok and lead.person.title == nil",
+        };
+        Text text = { 0 };
+        Receipts receipts = { .all = true };
+        Lead lead;
+        int n_wrong = 0;
+
+        text_append(&text, "group 'fit' { max = 1000 } segment 'EU' { when = { country = present } } ");
+        /* Each twice: what the first time leaves must not be felt, and a score that only reads stands between. */
+        for (size_t i = 0; i < 2 * ARRAY_SIZE(bodies); i++)
+                text_printf(&text,
+                        "score 'f%zu' { group = 'fit', points = function(lead) local yes = (function() %s end)() return yes and 1 or nil "
+                        "end }\n"
+                        "score 'r%zu' { group = 'fit', points = function(lead) if lead.person.title == 'VP' and lead.activities[2] then "
+                        "return 1 "
+                        "end end }\n",
+                        i, bodies[i / 2], i);
+        RuleSet *rules = rules_load(text.data);
+        lead_begin(&lead);
+        lead_text(&lead, "person.title", "VP");
+        lead_text(&lead, "company.country", "DE");
+        (void) lead_did(&lead, "email_opened", 2000);
+        (void) lead_did(&lead, "page_viewed", 1000);
+        (void) lead_judge(&lead, rules, &receipts);
+        for (size_t i = 0; i < rules->n_scores; i++) {
+                const Receipt *receipt = receipt_of(&receipts, rules->scores[i]->rule.name);
+                if (!receipt || receipt->points_mp != 1000) {
+                        print_error("%s: %s: %s\n", rules->scores[i]->rule.name, bodies[i / 4],
+                                receipt && receipt->note ? receipt->note : "says no");
+                        n_wrong++;
+                }
+        }
+        assert_int_equal(n_wrong, 0);
+        lead_end(&lead);
+        text_free(&text);
+        policy_free(rules);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(function__its_lead__is_nested_as_in_a_record),
@@ -379,6 +435,7 @@ int main(void) {
                 cmocka_unit_test(function__of_an_earlier_phase__does_not_see_what_a_later_one_was_shown),
                 cmocka_unit_test(function__of_a_decision__sees_the_status_of_each_moment),
                 cmocka_unit_test(function__of_another_lead_not_judged__sees_that_lead),
+                cmocka_unit_test(function__that_looks_closely__cannot_tell_that_keys_are_made_when_asked),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
