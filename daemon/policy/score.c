@@ -308,8 +308,35 @@ bool score_sees_field(Eval *eval, const ScoreBody *score) {
         return false;
 }
 
-/* `when` and `unless` are not asked: counting an activity that does not count brings the moment closer, never further away. The
- * group's value is taken after min and max for the same reason. */
+static int score_matches(Eval *eval, const ScoreBody *score, bool *ret);
+
+/* Was it asked at all: does its `when` hold, and did the one it stands back for not match? */
+static int score_counts(Eval *eval, const ScoreBody *score, bool *ret) {
+        bool beside = false;
+        int r = 0;
+
+        eval->failed = false;
+        *ret = !score->when || (eval_condition(eval, score->when) && !eval->failed);
+        if (*ret && score->unless)
+                r = score_matches(eval, score->unless, &beside);
+        *ret &= !beside;
+        return r < 0 ? r : eval->error;
+}
+
+/* As it came out when the scores were judged: SCORE_UNLESS_MAX keeps this from going deep. */
+static int score_matches(Eval *eval, const ScoreBody *score, bool *ret) {
+        ScoreResult result = { 0 };
+        int r = score_counts(eval, score, ret);
+
+        if (r == 0 && *ret) {
+                r = score_evaluate(eval, score, false, &result);
+                *ret = result.matched;
+        }
+        return r;
+}
+
+/* Only what counts: a score that stands back for another would be taken for points that fall, and let the group seem to last. The
+ * group's value is taken after min and max, which brings the moment closer, never further away. */
 int score_collect_group(Eval *eval, uint32_t group, DecayGroup *ret) {
         const RuleSet *rules = eval->rules;
         DecayScore *scores = NULL;
@@ -326,10 +353,21 @@ int score_collect_group(Eval *eval, uint32_t group, DecayGroup *ret) {
                 decay = decay_of(score);
                 if (!falls(score, &decay))
                         continue;
+                /* The condition that reads the points goes on afterwards as if nothing had been asked. */
                 Text *trace = eval->trace;
+                const char *note = eval->note;
+                ConditionPhase phase = eval->phase;
+                bool failed = eval->failed, counts = false;
+                int r;
                 eval->trace = NULL;
-                int r = evaluate_on(eval, score, true, &result);
+                eval->phase = PHASE_SCORE;
+                r = score_counts(eval, score, &counts);
+                if (r == 0 && counts)
+                        r = evaluate_on(eval, score, true, &result);
                 eval->trace = trace;
+                eval->note = note;
+                eval->phase = phase;
+                eval->failed = failed;
                 if (r < 0)
                         return r;
                 if (result.falling.n_events == 0)
