@@ -231,6 +231,29 @@ static const Method methods_leads[] = {
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_explain },
+        { .name = "WhyNot",
+                .doc = "Why a lead is not in a status, not somebody's, or not matched by a rule: exactly one of the three is asked. rule "
+                       "is a\n"
+                       "name, or KIND:NAME where two kinds share it. so: it is so already. ways lead to a status; hurdles stand in the "
+                       "way.",
+                .inputs = { LEAD, NAMED("status"), NAMED("owner"), NAMED("rule") },
+                .output =
+                        "(lead: string, asked: string, kind: string, at: string, so: bool, text: string, status: string, owner: ?string,\n"
+                        "  ways: []Way, hurdles: []Hurdle, now: string, rules: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_whynot },
+        { .name = "Need",
+                .doc = "The smallest sets of facts or activities that would lift a lead to a grade (at least) or into a status, each tried "
+                       "on\n"
+                       "the lead. within: a duration; later instants up to it are tried as well. complete: everything within the limits "
+                       "was.",
+                .inputs = { LEAD, NAMED("grade"), NAMED("status"), NAMED("within") },
+                .output = "(lead: string, target: string, so: bool, text: string, status: string, sets: []NeedSet, limits: []string,\n"
+                          "  functions: []string, complete: bool, looks: int, now: string, rules: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_need },
         { .name = "Move",
                 .doc = "A person's move, by its name or alias in the rules.",
                 .inputs = { NAMED_REQUIRED("move"), LEAD, NAMED("reason"), NOTE, AS, REQUEST_ID },
@@ -309,12 +332,35 @@ const Interface interface_leads = {
                  "type Other (owner: string, cause: string)\n"
                  "\n"
                  "# A member of the team as the route sees the person now. next: would be offered the lead; cause: why not, until free.\n"
-                 "type Candidate (owner: string, next: bool, cause: ?string, free: ?string, open: int, unaccepted: int)\n",
+                 "type Candidate (owner: string, next: bool, cause: ?string, free: ?string, open: int, unaccepted: int)\n"
+                 "\n"
+                 "# A move that leads to the status asked about. open: nothing stands in its way but that nobody made it.\n"
+                 "type Way (move: string, at: string, reason: ?string, from: string, to: ?string, by: string, open: bool, hurdles: "
+                 "[]Hurdle)\n"
+                 "\n"
+                 "# Something in the way. kind is a word for programs, rule and at what it comes from; until: when it is gone by itself.\n"
+                 "type Hurdle (kind: string, rule: ?string, at: ?string, text: string, until: ?string, misses: []Miss)\n"
+                 "\n"
+                 "# A matcher that decided. either: of those with the same number any one would do.\n"
+                 "type Miss (path: string, wanted: string, got: string, either: ?int)\n"
+                 "\n"
+                 "# With these additions, from the instant at on (null: now), and these moves of people, the lead reaches the target.\n"
+                 "type NeedSet (additions: []Addition, moves: []NeedMove, changes: bool, at: ?string, grade: ?string, fit: float,\n"
+                 "  engagement: float, status: ?string)\n"
+                 "\n"
+                 "# kind is fact (of that path) or activity (of that type, so many times); facts as in a record's data. changes: the lead "
+                 "says otherwise now.\n"
+                 "type Addition (kind: string, text: string, path: ?string, type: ?string, facts: object, times: int,\n"
+                 "  changes: bool)\n"
+                 "\n"
+                 "type NeedMove (move: string, reason: ?string, by: string, from: string, to: string)\n",
         .methods = methods_leads,
         .n_methods = ARRAY_SIZE(methods_leads),
         .errors = "error Failed (text: string)\n"
                   "error BadValue (parameter: string, text: string)\n"
                   "error NoSuchLead (lead: string)\n"
+                  "# The rules have nothing of that kind with that name; text says what may have been meant.\n"
+                  "error NoSuchName (kind: string, name: string, text: string)\n"
                   "# Policy says no and nothing changed. code is a word for programs, text a sentence for people.\n"
                   "error Refused (code: string, text: string, lead: ?string)\n",
 };

@@ -176,6 +176,8 @@ int execute_list(const ControlDesk *desk, ControlCall *call);
 int execute_show(const ControlDesk *desk, ControlCall *call);
 int execute_log(const ControlDesk *desk, ControlCall *call);
 int execute_explain(const ControlDesk *desk, ControlCall *call);
+int execute_whynot(const ControlDesk *desk, ControlCall *call);
+int execute_need(const ControlDesk *desk, ControlCall *call);
 int execute_move(const ControlDesk *desk, ControlCall *call);
 int execute_did(const ControlDesk *desk, ControlCall *call);
 int execute_note(const ControlDesk *desk, ControlCall *call);

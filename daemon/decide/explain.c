@@ -40,6 +40,43 @@ static int look(Explaining *explaining, const Condition *condition, Receipt *rec
         return r < 0 ? r : 0;
 }
 
+/* What did not hold says what was wanted, too: all of it, where the trace stops at the first. */
+static int note_misses(Explaining *explaining, const Condition *condition, Receipt *receipt) {
+        Misses misses;
+
+        if (receipt->matched || receipt->failed || receipt->note)
+                return 0;
+        int r = policy_misses(
+                explaining->deciding.rules, condition, true, &explaining->deciding.subject, explaining->deciding.arena, &misses);
+        if (r == 0 && *misses.text)
+                receipt->note = misses.text;
+        return r;
+}
+
+/* policy's receipts are of every evaluation and short; a look has time for words. */
+static int note_scores(Explaining *explaining) {
+        Receipts *receipts = &explaining->out->receipts;
+
+        for (size_t i = 0; i < receipts->n_items; i++) {
+                Receipt *receipt = &receipts->items[i];
+                Misses misses;
+                int r = 0;
+                if (receipt->matched || receipt->failed || receipt->note)
+                        continue;
+                if (receipt->rule->kind == RULE_SEGMENT)
+                        r = note_misses(explaining, ((const Segment *) receipt->rule)->when, receipt);
+                else if (receipt->rule->kind == RULE_SCORE) {
+                        r = policy_score_misses(explaining->deciding.rules, (const Score *) receipt->rule, &explaining->deciding.subject,
+                                receipts, explaining->deciding.arena, &misses);
+                        if (r == 0 && *misses.text)
+                                receipt->note = misses.text;
+                }
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int explain_criteria(Explaining *explaining) {
         const RuleSet *rules = explaining->deciding.rules;
         int r = 0;
@@ -48,6 +85,8 @@ static int explain_criteria(Explaining *explaining) {
                 Receipt receipt = { .rule = &rules->criteria[i].rule };
                 Text trace = { 0 };
                 r = look(explaining, rules->criteria[i].when, &receipt, &trace);
+                if (r == 0)
+                        r = note_misses(explaining, rules->criteria[i].when, &receipt);
                 if (r == 0)
                         r = add(explaining, receipt, &trace);
                 text_free(&trace);
@@ -191,7 +230,7 @@ static int explain_route(Explaining *explaining, const Route *route, Receipt *re
         }
         r = look(explaining, route->when, receipt, trace);
         if (r < 0 || !receipt->matched)
-                return r;
+                return r < 0 ? r : note_misses(explaining, route->when, receipt);
         if (route->account) {
                 r = route_explain_account(deciding, route, &receipt->matched, &receipt->note);
                 if (r == 0 && receipt->matched)
@@ -244,7 +283,7 @@ static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first
         }
         r = look(explaining, sla->when, receipt, trace);
         if (r < 0 || !receipt->matched)
-                return r;
+                return r < 0 ? r : note_misses(explaining, sla->when, receipt);
         *first = sla;
         if (sla->start_on)
                 r = policy_holds(deciding->rules, sla->start_on, &deciding->subject, deciding->arena, &started, NULL, NULL);
@@ -292,6 +331,8 @@ int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Expla
         explaining.deciding = (Deciding){ .rules = rules, .input = input, .arena = arena, .out = &explaining.decision };
         *ret = (Explanation){ .receipts = { .all = true, .trace = true } };
         r = deciding_look(&explaining.deciding, &ret->receipts);
+        if (r == 0)
+                r = note_scores(&explaining);
         if (r == 0)
                 r = explain_criteria(&explaining);
         if (r == 0)

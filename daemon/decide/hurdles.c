@@ -193,7 +193,7 @@ void hurdles_say_who(const Deciding *deciding, const Move *move, const Status *f
 
         switch (move->by) {
         case BY_RULES:
-                text_append(out, "leadd by itself");
+                text_append(out, "leadd");
                 break;
         case BY_OWNER:
                 text_append(out, "the owner");

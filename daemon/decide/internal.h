@@ -125,7 +125,7 @@ int hurdles_of_condition(Deciding *deciding, Hurdles *hurdles, const char *kind,
 int hurdles_of_move(Deciding *deciding, const Move *move, const Reason *reason, Hurdles *hurdles);
 /* Does the lead rest, and until when (TIME_NONE: until its signal)? */
 bool hurdles_rest(const Deciding *deciding, int64_t *ret_until_us, const Reason **ret_reason);
-/* "leadd by itself", "the owner (anna) or the head petra", "anybody in sales". */
+/* "leadd", "the owner (anna) or the head petra", "anybody in sales". */
 void hurdles_say_who(const Deciding *deciding, const Move *move, const Status *from, Text *out);
 const Criterion *hurdles_find_criterion(const RuleSet *rules, const char *name);
 /* The text in the arena; frees it. NULL on exhaustion. */

@@ -67,9 +67,9 @@ extern const Verb *const leadctl_verbs[];
 /* rules_init.c: an ExitCode; NULL = the shipped rules, /etc/leadd/rules. */
 int rules_init(const char *from, const char *to);
 
-extern const Verb verb_status, verb_ping, verb_list, verb_show, verb_log, verb_explain, verb_watch, verb_move, verb_did, verb_note,
-        verb_assign, verb_snooze, verb_submit, verb_spool, verb_rules, verb_glossary, verb_check, verb_reload, verb_calendar, verb_clock,
-        verb_outbox, verb_version, verb_help;
+extern const Verb verb_status, verb_ping, verb_list, verb_show, verb_log, verb_explain, verb_whynot, verb_need, verb_watch, verb_move,
+        verb_did, verb_note, verb_assign, verb_snooze, verb_submit, verb_spool, verb_rules, verb_glossary, verb_check, verb_reload,
+        verb_calendar, verb_clock, verb_outbox, verb_version, verb_help;
 
 /* ---- client ---- */
 
@@ -123,6 +123,11 @@ void text_append_cut(Text *out, const char *s, size_t columns);
 void text_append_time(Text *out, const char *rfc3339);
 /* "in 3 h", "2 d ago", "now". */
 void text_append_relative(Text *out, int64_t delta_us);
+/* A sentence of the daemon, its instants in the caller's zone. */
+void text_append_sentence(Text *out, const char *s);
+/* Words and a line break, behind column characters that stand on the line already; further lines are indented. */
+#define PRINT_WIDTH 100
+void text_append_wrapped(Text *out, size_t column, size_t indent, const char *s);
 void text_append_points(Text *out, const json_t *number);
 bool time_from_json(const json_t *value, int64_t *ret_us);
 void style_begin(const Output *output, Style style, Text *out);

@@ -14,6 +14,8 @@ const Verb *const leadctl_verbs[] = {
         &verb_log,
         &verb_watch,
         &verb_explain,
+        &verb_whynot,
+        &verb_need,
         &verb_move,
         &verb_did,
         &verb_assign,

@@ -343,3 +343,44 @@ void print_json(const json_t *json) {
         (void) json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         (void) fputc('\n', stdout);
 }
+
+/* RFC 3339 instants inside a sentence of the daemon are shown in the caller's zone. */
+void text_append_sentence(Text *out, const char *s) {
+        while (s && *s) {
+                size_t n = strcspn(s, " ,;()");
+                int64_t time_us;
+                if (n >= 20 && time_parse_rfc3339(s, n, &time_us) == 0) {
+                        char buffer[TIME_TEXT_SIZE];
+                        text_append_time(out, time_format_rfc3339(time_us, buffer));
+                } else
+                        text_append_size(out, s, n);
+                s += n;
+                if (*s)
+                        text_append_char(out, *s++);
+        }
+}
+
+void text_append_wrapped(Text *out, size_t column, size_t indent, const char *s) {
+        while (s && *s) {
+                size_t n = strcspn(s, " ");
+                size_t shown = text_columns(s, n);
+                if (column > indent && column + 1 + shown > PRINT_WIDTH) {
+                        text_printf(out, "\n%*s", (int) indent, "");
+                        column = indent;
+                } else if (column > indent) {
+                        text_append_char(out, ' ');
+                        column++;
+                }
+                char *word = strndup(s, n);
+                if (!word) {
+                        out->error = -ENOMEM;
+                        return;
+                }
+                text_append_safe(out, word);
+                free(word);
+                column += shown;
+                s += n;
+                s += strspn(s, " ");
+        }
+        text_append_char(out, '\n');
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verbs that look at leads: list, show, log, explain, watch. Each asks one method and prints its answer, as a
+ * Verbs that look at leads: list, show, log, watch (why: verbs_why.c). Each asks one method and prints its answer, as a
  * table for people or as JSON, one object a line, for programs.
  */
 #include "leadctl.h"
@@ -198,22 +198,6 @@ static void add_time_line(Text *out, const Output *output, const char *label, co
         text_free(&text);
 }
 
-/* RFC 3339 instants inside a sentence of the daemon, in the caller's zone. */
-static void append_sentence(Text *out, const char *s) {
-        while (*s) {
-                size_t n = strcspn(s, " ,;()");
-                int64_t time_us;
-                if (n >= 20 && time_parse_rfc3339(s, n, &time_us) == 0) {
-                        char buffer[TIME_TEXT_SIZE];
-                        text_append_time(out, time_format_rfc3339(time_us, buffer));
-                } else
-                        text_append_size(out, s, n);
-                s += n;
-                if (*s)
-                        text_append_char(out, *s++);
-        }
-}
-
 /* One line a fact, nested names joined by dots. */
 static void add_facts(Text *out, const Output *output, const char *prefix, const json_t *value) {
         Text text = { 0 };
@@ -268,7 +252,7 @@ static void format_show(Text *out, const Output *output, const json_t *item) {
         }
         text_clear(&text);
         if (text_at(item, "waiting_for"))
-                append_sentence(&text, text_at(item, "waiting_for"));
+                text_append_sentence(&text, text_at(item, "waiting_for"));
         add_line(out, output, "waiting for", json_is_object(json_object_get(item, "held")) ? STYLE_WARN : STYLE_PLAIN, text.data);
         text_clear(&text);
         text_printf(&text, "%s  fit ", text_at(item, "grade") ? text_at(item, "grade") : "-");
@@ -391,189 +375,6 @@ const Verb verb_log = {
         .n_min = 1,
         .n_max = 1,
         .run = run_log,
-};
-
-/* ---- explain ---- */
-
-static const Column receipt_columns[] = {
-        { "RULE", false, false },
-        { "KIND", false, false },
-        { "POINTS", true, false },
-        { "BEFORE", true, false },
-        { "AFTER", true, false },
-        { "AT", false, false },
-        { "BECAUSE", false, true },
-};
-
-static void append_because(Text *out, const json_t *receipt) {
-        const char *note = text_at(receipt, "note"), *because = text_at(receipt, "because");
-        const json_t *event = json_object_get(receipt, "event");
-        text_printf(out, "%s%s%s", note ? note : "", note && because ? "; " : "", because ? because : "");
-        if (json_is_integer(event) && !(because && strstr(because, "event")))
-                text_printf(out, "%s(event %" JSON_INTEGER_FORMAT ")", out->size ? " " : "", json_integer_value(event));
-}
-
-static void add_receipt(Table *table, const json_t *receipt) {
-        static const char *const points[] = { "points", "before", "after" };
-        bool matched = json_is_true(json_object_get(receipt, "matched"));
-        const char *kind = text_at(receipt, "kind");
-        bool counts = kind && (base_streq(kind, "score") || base_streq(kind, "group"));
-        Text text = { 0 };
-        table_add(table, matched ? STYLE_GOOD : STYLE_DIM, text_at(receipt, "rule"));
-        table_add(table, STYLE_PLAIN, kind);
-        for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
-                text_clear(&text);
-                if (counts && matched)
-                        text_append_points(&text, json_object_get(receipt, points[i]));
-                table_add(table, STYLE_PLAIN, text.data);
-        }
-        table_add(table, STYLE_DIM, text_at(receipt, "at"));
-        text_clear(&text);
-        append_because(&text, receipt);
-        table_add(table, STYLE_PLAIN, text.data);
-        text_free(&text);
-}
-
-static void print_heading(const Output *output, const char *format, ...) _printf_(2, 3);
-static void print_heading(const Output *output, const char *format, ...) {
-        Text text = { 0 }, line = { 0 };
-        va_list args;
-        va_start(args, format);
-        text_vprintf(&line, format, args);
-        va_end(args);
-        style_begin(output, STYLE_HEAD, &text);
-        text_append_safe(&text, line.data ? line.data : "");
-        style_end(output, STYLE_HEAD, &text);
-        text_append_char(&text, '\n');
-        print_text(&text);
-        text_free(&line);
-        text_free(&text);
-}
-
-static void print_receipts(const Output *output, const json_t *reply, bool matched, const char *heading) {
-        Table table;
-        table_start(&table, receipt_columns, ARRAY_SIZE(receipt_columns));
-        size_t i;
-        json_t *receipt;
-        json_array_foreach(json_object_get(reply, "receipts"), i, receipt) if (json_is_true(json_object_get(receipt, "matched")) == matched)
-                add_receipt(&table, receipt);
-        if (table.n_cells == 0) {
-                table_done(&table);
-                return;
-        }
-        print_heading(output, "\n%s", heading);
-        (void) table_print(&table, output);
-}
-
-static void print_moves(const Output *output, const json_t *reply) {
-        static const Column columns[] = { { "EVENT", true, false }, { "TIME", false, false }, { "MOVE", false, false },
-                { "FROM", false, false }, { "TO", false, false }, { "BY", false, true }, { "REASON", false, true },
-                { "NOTE", false, true } };
-        static const char *const keys[] = { "move", "from", "to", "by", "reason", "note" };
-        const json_t *moves = json_object_get(reply, "moves");
-        if (json_array_size(moves) == 0)
-                return;
-        Table table;
-        table_start(&table, columns, ARRAY_SIZE(columns));
-        size_t i;
-        json_t *move;
-        json_array_foreach((json_t *) moves, i, move) {
-                Text text = { 0 };
-                text_append_time(&text, text_at(move, "time"));
-                table_addf(&table, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(move, "event")));
-                table_add(&table, STYLE_PLAIN, text.data);
-                for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
-                        table_add(&table, STYLE_PLAIN, text_at(move, keys[k]));
-                text_free(&text);
-        }
-        print_heading(output, "\nWhy it is in this status");
-        (void) table_print(&table, output);
-}
-
-static void print_assignments(const Output *output, const json_t *reply) {
-        static const Column columns[] = { { "EVENT", true, false }, { "TIME", false, false }, { "OWNER", false, false },
-                { "BEFORE", false, false }, { "ROUTE", false, false }, { "BECAUSE", false, true } };
-        static const char *const keys[] = { "owner", "previous", "route", "text" };
-        const json_t *assignments = json_object_get(reply, "assignments");
-        if (json_array_size(assignments) == 0)
-                return;
-        Table table;
-        table_start(&table, columns, ARRAY_SIZE(columns));
-        size_t i;
-        json_t *assignment;
-        json_array_foreach((json_t *) assignments, i, assignment) {
-                Text text = { 0 };
-                text_append_time(&text, text_at(assignment, "time"));
-                table_addf(&table, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(assignment, "event")));
-                table_add(&table, STYLE_PLAIN, text.data);
-                for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
-                        table_add(&table, STYLE_PLAIN, text_at(assignment, keys[k]));
-                text_free(&text);
-        }
-        print_heading(output, "\nWhy this owner");
-        (void) table_print(&table, output);
-}
-
-static void print_explanation(const Output *output, const json_t *reply) {
-        Text text = { 0 };
-        bool recorded = json_is_true(json_object_get(reply, "recorded"));
-        text_append_time(&text, text_at(reply, "at"));
-        print_heading(output, "%s at %s%s", text_at(reply, "lead"), text.data ? text.data : "", recorded ? ", as it was recorded" : "");
-        text_clear(&text);
-        text_printf(&text, "%s, owner %s", text_at(reply, "status") ? text_at(reply, "status") : "-",
-                text_at(reply, "owner") ? text_at(reply, "owner") : "nobody");
-        if (!recorded) {
-                text_printf(&text, ", grade %s: fit ", text_at(reply, "grade") ? text_at(reply, "grade") : "-");
-                text_append_points(&text, json_object_get(reply, "fit"));
-                text_append(&text, ", engagement ");
-                text_append_points(&text, json_object_get(reply, "engagement"));
-        }
-        const json_t *held = json_object_get(reply, "held");
-        if (json_is_object(held))
-                text_printf(&text, "\nheld by %s: %s", text_at(held, "by"), text_at(held, "text") ? text_at(held, "text") : "");
-        text_printf(&text, "\nrules %.12s", text_at(reply, "rules") ? text_at(reply, "rules") : "-");
-        if (text_at(reply, "next_change")) {
-                text_append(&text, ", may change by itself at ");
-                text_append_time(&text, text_at(reply, "next_change"));
-        }
-        text_append_char(&text, '\n');
-        Text safe = { 0 };
-        text_append_safe(&safe, text.data ? text.data : "");
-        print_text(&safe);
-        text_free(&safe);
-        text_free(&text);
-        print_receipts(output, reply, true, "Rules that applied");
-        print_receipts(output, reply, false, "Rules that did not");
-        print_moves(output, reply);
-        print_assignments(output, reply);
-}
-
-static int run_explain(const Arguments *arguments) {
-        json_auto_t *reply = NULL;
-        int r = client_ask(arguments, "org.leadd.Leads.Explain",
-                PARAMETERS({ "lead", arguments->positional[0] }, { "at", arguments_value(arguments, "at") }), LEADCTL_TIMEOUT_MS, &reply);
-        if (r != 0)
-                return r;
-        if (arguments->json) {
-                print_json(reply);
-                return EXIT_DONE;
-        }
-        Output output;
-        output_open(&output);
-        print_explanation(&output, reply);
-        return EXIT_DONE;
-}
-
-const Verb verb_explain = {
-        .name = "explain",
-        .section = "a lead",
-        .usage = "LEAD [--at TIME]",
-        .summary = "why: every rule's receipt, every move, every owner",
-        .details = "--at a later instant: as it would be if nothing happened. --at an earlier one: what the log recorded then.",
-        .flags = { { "at", "TIME", "RFC 3339, such as 2026-03-05T14:00:00+01:00" } },
-        .n_min = 1,
-        .n_max = 1,
-        .run = run_explain,
 };
 
 /* ---- watch ---- */

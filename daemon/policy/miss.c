@@ -98,8 +98,12 @@ static void miss_did(Missing *missing, const Did *did, bool wanted, uint32_t eit
         condition_show_did(&path, did);
         if (did->distinct)
                 text_printf(&path, ", different by %s", did->distinct->path);
-        text_printf(&want, "%s%s %" PRId64 " times", wanted ? "" : "not ", did->exactly >= 0 ? "exactly" : "at least",
-                did->exactly >= 0 ? did->exactly : did->at_least);
+        int64_t times = did->exactly >= 0 ? did->exactly : did->at_least;
+        text_printf(&want, "%s%s ", wanted ? "" : "not ", did->exactly >= 0 ? "exactly" : "at least");
+        if (times == 1)
+                text_append(&want, "once");
+        else
+                text_printf(&want, "%" PRId64 " times", times);
         text_printf(&got, "%" PRId64, eval_did_count(&missing->eval, did));
         add_miss(missing, &path, &want, &got, either);
 }

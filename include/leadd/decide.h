@@ -215,7 +215,7 @@ typedef struct Way {
         const Move *move;
         const Reason *reason; /* NULL = none is needed */
         const Status *from;   /* where the lead must stand: its own status, or one on the way */
-        const char *by;       /* who makes it: "leadd by itself", "the owner (anna) or the head petra" */
+        const char *by;       /* who makes it: "leadd", "the owner (anna) or the head petra" */
         bool is_next;         /* leaves the status the lead is in */
         Hurdles hurdles;      /* none: it can be made now */
 } Way;
@@ -232,3 +232,59 @@ typedef struct WhyNot {
 int decide_whynot_status(RuleSet *rules, const DecideInput *input, const Status *status, Arena *arena, WhyNot *ret);
 int decide_whynot_owner(RuleSet *rules, const DecideInput *input, const Member *member, Arena *arena, WhyNot *ret);
 int decide_whynot_rule(RuleSet *rules, const DecideInput *input, const Rule *rule, Arena *arena, WhyNot *ret);
+
+/* ---- what would lift a lead (need.c) ---- */
+
+#define NEED_PARTS_MAX 4       /* facts and activities of one set */
+#define NEED_SETS_MAX 10       /* sets of one answer */
+#define NEED_LOOKS_MAX 16000   /* evaluations of one question; a rule function weighs as much as NEED_FUNCTION_LOOKS */
+#define NEED_FUNCTION_LOOKS 4  /* ... because it is slower than the table conditions of a whole lead */
+#define NEED_STEPS_MAX 3000000 /* combinations looked at of one question */
+#define NEED_MOMENTS_MAX 4     /* later instants that --within tries, besides the last */
+#define NEED_MOVES_MAX 4       /* moves of people on the way to a status */
+#define NEED_PLANS_MAX 8       /* ways to a status */
+
+typedef struct NeedStep {
+        const Move *move;
+        const Reason *reason;
+        const Status *from, *to;
+        const char *by;
+} NeedStep;
+
+/* One minimal set: the lead was judged with it and reached the target; with no proper part of it does it. */
+typedef struct NeedSet {
+        const Addition *parts[NEED_PARTS_MAX];
+        size_t n_parts;
+        bool changes;  /* one of them contradicts what is known */
+        int64_t at_us; /* judged at this instant; TIME_NONE = now */
+        const char *grade, *status;
+        int64_t fit_mp, engagement_mp;
+        NeedStep steps[NEED_MOVES_MAX]; /* what people then do */
+        size_t n_steps;
+} NeedSet;
+
+typedef struct NeedGoal {
+        const char *grade;    /* at least this; NULL: */
+        const Status *status; /* this one, if only in passing */
+        int64_t within_us;    /* 0 = now */
+} NeedGoal;
+
+typedef struct NeedAnswer {
+        bool is_so;
+        bool is_complete; /* everything within the limits was tried */
+        const char *text;
+        NeedSet *sets; /* pure additions first, the smaller first */
+        size_t n_sets;
+        const char *const *limits; /* what caps and bands make impossible, as sentences */
+        size_t n_limits;
+        const Rule *const *functions; /* cannot be searched */
+        size_t n_functions;
+        size_t n_looks;
+} NeedAnswer;
+
+enum {
+        DECIDE_E_NO_SUCH_GRADE = 1,
+};
+int decide_need(RuleSet *rules, const DecideInput *input, const NeedGoal *goal, Arena *arena, NeedAnswer *ret);
+/* The grades that can be given: "A1" .. "D4", in the arena. */
+int decide_grades(const RuleSet *rules, Arena *arena, const char *const **ret, size_t *ret_n);

@@ -524,6 +524,59 @@ int policy_misses(RuleSet *rules, const Condition *condition, bool wanted, Subje
  * the same look, with those that did not match. */
 int policy_score_misses(RuleSet *rules, const Score *score, Subject *subject, const Receipts *receipts, Arena *arena, Misses *ret);
 
+/* ---- what would make a condition hold (suggest.c) ---- */
+
+#define SUGGEST_PARTS_MAX 4   /* facts and activities of one suggestion */
+#define SUGGEST_CHOICES_MAX 8 /* values of one matcher that are offered */
+#define SUGGEST_REPEATS_MAX 5 /* activities of one kind that are offered for a score */
+#define SUGGEST_ADDITIONS_MAX 256
+#define SUGGEST_ITEMS_MAX 512
+#define SUGGEST_GOALS_MAX 16
+
+/* Something that might become known of a lead, or be done by it n times. */
+typedef struct Addition {
+        bool is_change;     /* the profile says something else now */
+        FieldId field;      /* FIELD_NONE: an activity */
+        const char *key;    /* of a MAP field */
+        Value value;        /* of the fact */
+        const char *type;   /* of the activity: "page_viewed" */
+        const Facts *facts; /* n of them */
+        uint32_t n;
+        uint32_t family, rank; /* of additions of one family a higher rank asks for more: where a lower one does, it need not be named */
+        const char *text;      /* "company.employees at least 200", "2 x page_viewed, url "/pricing"" */
+} Addition;
+typedef struct Suggestion {
+        uint32_t parts[SUGGEST_PARTS_MAX]; /* indexes of additions, ascending */
+        uint32_t n_parts;
+} Suggestion;
+/* Grows with each call. Its texts are in the arena. */
+typedef struct Suggestions {
+        Addition *additions;
+        size_t n_additions;
+        Suggestion *items;
+        size_t n_items;
+        const Rule **functions; /* rules that cannot be searched */
+        size_t n_functions, functions_capacity;
+        const char *grades[SUGGEST_GOALS_MAX]; /* one of these is asked for as well: points have to be found for it */
+        size_t n_grades;
+        struct {
+                uint32_t group; /* index in RuleSet.groups */
+                int64_t from_mp;
+        } points[SUGGEST_GOALS_MAX]; /* the same of points */
+        size_t n_points;
+        bool is_full; /* a limit was met: there may be more */
+} Suggestions;
+int suggestions_init(Suggestions *suggestions, Arena *arena);
+/* Adds what may make the condition hold (wanted) or not hold; nothing when it is as wanted. rule: whose condition it is. Candidates, not
+ * promises: judge the lead with them. 0 or -ENOMEM. */
+int policy_suggest(RuleSet *rules, const Rule *rule, const Condition *condition, bool wanted, Subject *subject, Arena *arena,
+        Suggestions *suggestions);
+/* Adds an activity that a condition over one activity alone (wake_on) matches, whatever was done before. */
+int policy_suggest_signal(
+        RuleSet *rules, const Rule *rule, const Condition *condition, Subject *subject, Arena *arena, Suggestions *suggestions);
+/* Adds what may make the score give more. */
+int policy_suggest_score(RuleSet *rules, const Score *score, Subject *subject, Arena *arena, Suggestions *suggestions);
+
 /* leadctl glossary: the language of leads as the rules really are, plain text. */
 int policy_glossary(const RuleSet *rules, Text *out);
 
