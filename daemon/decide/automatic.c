@@ -17,9 +17,7 @@
 /* ---- veto ---- */
 
 /* The first declared veto that matched in this judgement. */
-static Receipt *find_veto(const Deciding *deciding, const Score **ret) {
-        Receipts *receipts = &deciding->out->receipts;
-
+static Receipt *find_veto(Receipts *receipts, const Score **ret) {
         for (size_t i = 0; i < receipts->n_items; i++) {
                 Receipt *receipt = &receipts->items[i];
                 if (receipt->rule->kind != RULE_SCORE || !receipt->matched)
@@ -40,8 +38,8 @@ static int note_veto(Deciding *deciding, Receipt *receipt, const char *text) {
 }
 
 int moves_veto(Deciding *deciding) {
-        const Score *score = NULL;
-        Receipt *receipt = find_veto(deciding, &score);
+        Receipt *receipt = find_veto(&deciding->out->receipts, &deciding->veto);
+        const Score *score = deciding->veto;
         const Fence *fence;
         const char *text;
         int64_t opens_us;
@@ -72,6 +70,19 @@ int moves_veto(Deciding *deciding) {
                 r = moves_carry_out(deciding, score->rule.name, score->veto, false, NULL, "rules", NULL);
         }
         return r < 0 ? r : note_veto(deciding, receipt, text);
+}
+
+int moves_look_veto(Deciding *deciding, Receipts *receipts) {
+        Receipt *receipt = find_veto(receipts, &deciding->veto);
+
+        if (!receipt || !deciding->status)
+                return 0;
+        deciding->vetoed = deciding->status == deciding->veto->veto;
+        const char *text = deciding->vetoed ? "veto: keeps the lead here"
+                           : deciding->status->kind == STATUS_FINAL
+                                   ? "veto: nothing to do in a final status"
+                                   : arena_printf(deciding->arena, "veto: moves the lead to %s", deciding->veto->veto->rule.name);
+        return text ? note_veto(deciding, receipt, text) : -ENOMEM;
 }
 
 /* ---- moves ---- */

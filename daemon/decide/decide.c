@@ -15,15 +15,15 @@
 #include <stdio.h>
 
 int deciding_refuse(Deciding *deciding, const char *code, const char *format, ...) {
-        char text[1024];
+        Text text = { 0 };
         va_list args;
 
         va_start(args, format);
-        (void) vsnprintf(text, sizeof text, format, args);
+        text_vprintf(&text, format, args);
         va_end(args);
         deciding->out->refused = true;
         deciding->out->refusal_code = code;
-        deciding->out->refusal_text = arena_strdup(deciding->arena, text);
+        deciding->out->refusal_text = deciding_keep(deciding, &text);
         return deciding->out->refusal_text ? 0 : -ENOMEM;
 }
 
@@ -570,7 +570,8 @@ int deciding_look(Deciding *deciding, Receipts *receipts) {
                 r = receive_junk(deciding, receipts, true);
         if (r < 0)
                 return r;
-        return policy_judge(deciding->rules, &deciding->subject, deciding->arena, receipts);
+        r = policy_judge(deciding->rules, &deciding->subject, deciding->arena, receipts);
+        return r < 0 ? r : moves_look_veto(deciding, receipts);
 }
 
 int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret_subject, Receipts *receipts) {

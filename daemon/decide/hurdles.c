@@ -177,6 +177,9 @@ int hurdles_of_move(Deciding *deciding, const Move *move, const Reason *reason, 
 
         if (move->by == BY_RULES && leaves)
                 r = add_rest(deciding, hurdles);
+        if (r == 0 && move->by == BY_RULES && leaves && deciding->vetoed)
+                r = hurdles_printf(deciding, hurdles, "veto", &deciding->veto->rule, TIME_NONE, "the veto %s keeps the lead in %s",
+                        deciding->veto->rule.name, deciding->status->rule.name);
         if (r == 0 && move->by == BY_RULES)
                 r = hurdles_of_condition(deciding, hurdles, "when", &move->rule, move->when, true, "its condition does not hold: ");
         if (r == 0)

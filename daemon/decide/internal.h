@@ -31,7 +31,8 @@ typedef struct Deciding {
         bool owner_changed;
         bool reassigned;        /* by an SLA step that had a candidate: the timer restarts */
         const char *fired_sla;  /* the SLA whose step fired in this event */
-        bool vetoed;            /* the lead is where a veto that matched wants it */
+        const Score *veto;      /* the first that matched; NULL */
+        bool vetoed;            /* the lead is where it wants it */
         int64_t fence_opens_us; /* when a fence opens that alone keeps an automatic move from happening; TIME_NONE */
 } Deciding;
 
@@ -44,8 +45,9 @@ int deciding_summarise(Deciding *deciding, const char *format, ...) _printf_(2, 
 /* moves.c */
 int moves_by_person(Deciding *deciding);
 int moves_assign(Deciding *deciding);
-/* The move of an SLA step: exempt from `by` and a reason's needs, not from fences. */
-int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason);
+/* The move of an SLA step: exempt from `by` and a reason's needs, not from fences. *ret_again_us: when to try again because a fence was
+ * closed, else TIME_NONE. */
+int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason, int64_t *ret_again_us);
 /* The member who acts; NULL = no person, or nobody in the rules. */
 const Member *moves_actor(const Deciding *deciding);
 bool moves_leave(const Move *move, const Status *status);
@@ -57,6 +59,8 @@ int moves_carry_out(
 
 /* automatic.c */
 int moves_veto(Deciding *deciding);
+/* The same for a look: says in the receipt what the veto would do, and does nothing. */
+int moves_look_veto(Deciding *deciding, Receipts *receipts);
 int moves_automatic(Deciding *deciding);
 
 /* fences.c */

@@ -343,18 +343,21 @@ int moves_assign(Deciding *deciding) {
                                           .note = facts_text(&record->facts, FIELD_OUTCOME_NOTE) });
 }
 
-int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason) {
+int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason, int64_t *ret_again_us) {
         const Status *to = move->to ? move->to : reason ? reason->to : NULL;
         const Fence *fence;
         int64_t opens_us;
         int r;
 
+        *ret_again_us = TIME_NONE;
         if (!to || !moves_leave(move, deciding->status))
                 return deciding_summarise(
                         deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
         r = moves_find_fence(deciding, to, &fence, &opens_us, NULL);
         if (r < 0)
                 return r;
+        if (fence)
+                *ret_again_us = opens_us != TIME_NONE ? opens_us : deciding->input->now_us + DECIDE_LOOK_AGAIN_US;
         if (fence)
                 return deciding_summarise(
                         deciding, "%s: %s is kept out of %s by %s", sla->rule.name, move->rule.name, to->rule.name, fence->rule.name);

@@ -59,10 +59,13 @@ int64_t timers_step_due(const Sla *sla, const Calendar *calendar, const SlaState
         return timers_add(calendar, previous_us, sla->steps[sla->n_steps - 1].every);
 }
 
+/* Beyond the declared steps the last repeats; one that leaves the status does so while a fence holds it up (timers_fire). */
 static const SlaStep *step_of(const Sla *sla, uint32_t number) {
+        const SlaStep *last = sla->n_steps > 0 ? &sla->steps[sla->n_steps - 1] : NULL;
+
         if (number < sla->n_steps)
                 return &sla->steps[number];
-        return sla->n_steps > 0 && !is_zero(sla->steps[sla->n_steps - 1].every) ? &sla->steps[sla->n_steps - 1] : NULL;
+        return last && (last->move || !is_zero(last->every)) ? last : NULL;
 }
 
 static int start(Deciding *deciding, const Sla *sla) {
@@ -202,8 +205,15 @@ int timers_fire(Deciding *deciding) {
                 if (r < 0)
                         return r;
         }
-        if (step->move)
-                return moves_by_sla(deciding, sla, step->move, step->reason);
+        if (!step->move)
+                return 0;
+        int64_t again_us;
+        r = moves_by_sla(deciding, sla, step->move, step->reason, &again_us);
+        if (r < 0 || again_us == TIME_NONE || state->next_due_us != TIME_NONE)
+                return r;
+        /* A fence keeps the lead here, and this was the last step: it comes again under the next number,
+         * or there would be silence for ever. */
+        state->next_due_us = again_us;
         return 0;
 }
 

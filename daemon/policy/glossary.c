@@ -263,6 +263,10 @@ static void tell_fences(Text *out, Text *scratch, const RuleSet *rules) {
 
                 text_printf(out, "  %s, before ", fence->rule.name);
                 say_statuses(out, fence->blocks, fence->n_blocks, " and ");
+                if (fence->n_from > 0) {
+                        text_append(out, ", for leads from ");
+                        say_statuses(out, fence->from, fence->n_from, " or ");
+                }
                 text_append_char(out, '\n');
                 line_text(out, scratch, "", fence->rule.doc);
                 if (fence->when)

@@ -89,7 +89,15 @@ static int compile_by(Load *load, int index, const char *where, void *target) {
 
 /* Names and aliases are verbs of one language: each means one move. */
 static void check_move_names(Load *load, const Move *move) {
+        static const char *const taken[] = { "assign", "note", "snooze" }; /* outcomes that are no moves (decide.c) */
         const RuleSet *rules = load->loader.rules;
+        for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+                if (base_streq(move->rule.name, taken[i]))
+                        loader_error(&load->loader, "\"%s\" is leadd's own word: nobody could ask for this move", taken[i]);
+                for (size_t a = 0; a < move->n_aliases; a++)
+                        if (base_streq(move->aliases[a], taken[i]))
+                                loader_error(&load->loader, "its alias \"%s\" is leadd's own word: nobody could ask for it", taken[i]);
+        }
         for (size_t a = 0; a < move->n_aliases; a++) {
                 const Rule *other = load_find(load, RULE_MOVE, move->aliases[a]);
                 if (other)

@@ -112,6 +112,22 @@ def a_chain_that_goes_round_is_stopped_and_named_in_the_log():
         check("stopped: back would lead back to inquiry" in d.log_of("L-1")[-1]["summary"], True, d.log_of("L-1")[-1]["summary"])
 
 
+def a_last_step_before_a_closed_fence_comes_again():
+    with daemon('status "owed" { team = "desk", kind = "sla", meaning = "owed" }\n'
+                'move "owe" { from = "mql", to = "owed", by = "owner" }\n'
+                'move "expire" { from = "owed", to = "nurture", by = "desk" }\n'
+                'sla "OWED" { status = "owed", within = "1h", steps = { { at = "1h", move = "expire" } } }\n'
+                'fence "BUSY" { blocks = { "nurture" }, when = { age = lt("3d") } }\n') as d:
+        large(d)
+        d.ctl("owe", "L-1", "--as", "anna")
+        d.advance("60h")
+        check(status(d), "owed")
+        d.advance("24h")
+        check("nurture" in d.log_of("L-1")[-1]["summary"], True, d.log_of("L-1")[-1]["summary"])
+        tried = [e["id"] for e in d.log_of("L-1") if e["type"] == "timer.step"]
+        check((len(tried), len(set(tried))), (4, 4), "an hour after, then daily")
+
+
 def a_refusal_says_all_that_is_missing():
     with daemon('team "crew" { members = { mia = {} } }\n'
                 'move "drop" { from = { "nurture", "mql" }, to = "lost", by = "crew", needs = { "REACHABLE", { ["person.title"] = present } } }\n') as d:
@@ -123,4 +139,5 @@ def a_refusal_says_all_that_is_missing():
 
 
 main(a_lead_handed_back_as_no_fit_stays_out_for_30_days_and_then_moves_by_itself, it_comes_back_earlier_when_it_asks_for_a_demo,
-     a_rival_is_out_at_once_and_stays_out, a_chain_that_goes_round_is_stopped_and_named_in_the_log, a_refusal_says_all_that_is_missing)
+     a_rival_is_out_at_once_and_stays_out, a_chain_that_goes_round_is_stopped_and_named_in_the_log,
+     a_last_step_before_a_closed_fence_comes_again, a_refusal_says_all_that_is_missing)

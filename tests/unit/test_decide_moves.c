@@ -279,6 +279,57 @@ static void rest__signal_in_history__ends_it_once_and_for_good(void **state) {
         shut(book);
 }
 
+/* A robot that fills in forms asks for nothing. */
+static void rest__a_signal_that_is_junk__does_not_end_it(void **state) {
+        (void) state;
+        Book *book = open_fenced("junk \"ROBOT\" { when = { type = \"form_submitted\", url = has(\"robot\") } }\n");
+        uint64_t lead = large(book);
+        reject(book, lead, "wait");
+        book->now_us += US_PER_DAY;
+        Record *robot = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, robot, FIELD_ATTRIBUTION_FORM_NAME, "demo");
+        set(book, robot, FIELD_ACTIVITY_URL, "https://x.example/robot");
+        (void) judge(book, lead, robot, "integration:web");
+        assert_string_equal(book->leads[lead].status, "nurture");
+        assert_false(book->leads[lead].uses[0].woken);
+        form(book, lead, "demo", book->now_us);
+        assert_string_equal(book->leads[lead].status, "mql");
+        shut(book);
+}
+
+/* ---- SLA steps before a fence ---- */
+
+static void sla__last_step_before_a_closed_fence__comes_again_until_it_is_open(void **state) {
+        (void) state;
+        Book *book = open_fenced("status \"owed\" { team = \"desk\", kind = \"sla\", meaning = \"o\" }\n"
+                                 "move \"owe\" { from = \"mql\", to = \"owed\", by = \"owner\" }\n"
+                                 "move \"expire\" { from = \"owed\", to = \"nurture\", by = \"desk\" }\n"
+                                 "sla \"OWED\" { status = \"owed\", within = \"1h\", steps = { { at = \"1h\", move = \"expire\" } } }\n"
+                                 "fence \"BUSY\" { blocks = { \"nurture\" }, when = { [\"person.title\"] = \"owner\" } }\n");
+        uint64_t lead = large(book);
+        person(book, lead, "outcome.owe", "rep:a", NULL, NULL);
+        Record *owner = make_record(book, "lead.updated", FAMILY_LEAD);
+        set(book, owner, FIELD_PERSON_TITLE, "owner");
+        (void) judge(book, lead, owner, "integration:web");
+        for (int i = 0; i < 3; i++) {
+                book->now_us = book->leads[lead].sla.next_due_us;
+                look(book, lead);
+                assert_string_equal(book->decision.summary, "OWED: expire is kept out of nurture by BUSY");
+                assert_int_equal(book->leads[lead].sla.next_due_us, book->now_us + US_PER_DAY);
+                assert_int_equal(book->leads[lead].wake_us, book->now_us + US_PER_DAY);
+                assert_int_equal(book->leads[lead].sla.next_step, i + 1); /* the same firing would be the same event */
+        }
+        Record *gone = make_record(book, "lead.updated", FAMILY_LEAD);
+        set(book, gone, FIELD_PERSON_TITLE, "none");
+        (void) judge(book, lead, gone, "integration:web");
+        assert_string_equal(book->leads[lead].status, "owed");
+        book->now_us = book->leads[lead].sla.next_due_us;
+        look(book, lead);
+        assert_int_equal(book->decision.n_moves >= 1, 1);
+        assert_string_equal(book->decision.moves[0].to, "nurture");
+        shut(book);
+}
+
 /* ---- veto ---- */
 
 static const char rival[] = "group \"fit\" {}\n"
@@ -314,6 +365,26 @@ static void veto__a_match__moves_there_at_once_and_says_so(void **state) {
         look(book, lead);
         assert_string_equal(book->leads[lead].status, "lost");
         assert_int_equal(book->decision.n_moves, 0);
+        const DecideInput input = {
+                .event_id = book->next_event,
+                .lead_id = lead,
+                .before = &book->leads[lead],
+                .profile = &book->profiles[lead],
+                .history = book->history[lead],
+                .n_history = book->n_history[lead],
+                .now_us = book->now_us,
+                .desk = &(Desk){ 0 },
+        };
+        Explanation explanation;
+        assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
+        bool kept = false;
+        for (size_t i = 0; i < explanation.receipts.n_items; i++) {
+                const Receipt *again = &explanation.receipts.items[i];
+                if (base_streq(again->rule->name, "RIVAL"))
+                        assert_string_equal(again->note, "veto: keeps the lead here");
+                kept = kept || (base_streq(again->rule->name, "again") && strstr(again->note, "the veto RIVAL keeps the lead in lost"));
+        }
+        assert_true(kept);
         shut(book);
 }
 
@@ -442,6 +513,8 @@ int main(void) {
                 cmocka_unit_test(reasons_of_a_lead__more_than_are_remembered__the_one_used_longest_ago_is_forgotten),
                 cmocka_unit_test(rest__in_working_days__ends_by_itself_at_that_instant),
                 cmocka_unit_test(rest__signal_in_history__ends_it_once_and_for_good),
+                cmocka_unit_test(rest__a_signal_that_is_junk__does_not_end_it),
+                cmocka_unit_test(sla__last_step_before_a_closed_fence__comes_again_until_it_is_open),
                 cmocka_unit_test(veto__a_match__moves_there_at_once_and_says_so),
                 cmocka_unit_test(veto__against_a_persons_move__wins_in_the_same_event),
                 cmocka_unit_test(veto__before_a_closed_fence_or_in_a_final_status__moves_nothing),

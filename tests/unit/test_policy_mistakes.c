@@ -135,6 +135,8 @@ static const Mistake mistakes[] = {
         { "score 's' { group = 'fit', when = { country = 'DE' }, points = 1, veto = 'mqll' }", "did you mean \"mql\"" },
         { "score 's' { group = 'fit', points = 1, veto = 'mql' }", "would veto every lead: it needs when" },
         { "score 's' { group = 'fit', veto = 'mql' }", "needs exactly one way to give points" },
+        { "move 'snooze' { from = 'mql', to = 'mql', by = 'owner' }", "\"snooze\" is leadd's own word" },
+        { "move 'm' { from = 'mql', to = 'mql', by = 'owner', alias = { 'note' } }", "its alias \"note\" is leadd's own word" },
         { "fence 'F' { blocks = { 'mql' }, from = { 'mqll' }, when = { country = 'DE' } }",
                 "unknown status \"mqll\"; did you mean \"mql\"?" },
         { "score 's' { group = 'weighed', points = 1 } group 'weighed' { weights = true } score 'w' { group = 'weighed', weight = 100, "
