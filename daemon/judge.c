@@ -499,6 +499,8 @@ static void step(Judge *judge) {
                         } else
                                 judge_note_full(judge);
                 }
+                if (judge->n_absent > 0 && judge_deliver(judge) < 0)
+                        return;
                 (void) store_checkpoint(judge->store, true);
                 if (judge->spool_empty && judge->n_settled == 0 && notify_n_in_flight(judge->notify) == 0)
                         return; /* --once: this was the last there is to do */

@@ -29,6 +29,7 @@ typedef struct Line {
 
 #define FREED_TEAMS_MAX 32 /* teams remembered until their held leads are offered */
 #define FREED_NAME_MAX 128
+#define ABSENT_MAX 64 /* members remembered until their unaccepted leads are looked at */
 #define OFFERS_MAX 16 /* held leads offered in one transaction */
 
 typedef struct Judge {
@@ -54,6 +55,8 @@ typedef struct Judge {
         bool leaving; /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
         char freed[FREED_TEAMS_MAX][FREED_NAME_MAX]; /* teams whose members have room for another lead */
         size_t n_freed;
+        char absent[ABSENT_MAX][FREED_NAME_MAX]; /* members whose leads others should have */
+        size_t n_absent;
 } Judge;
 
 /* ---- judge.c: failing, and a full disk ---- */
@@ -69,6 +72,8 @@ bool judge_waits_for_room(const Judge *judge);
 
 /* Remembers that a team has room again. */
 void judge_add_freed(Judge *judge, const char *team);
+/* Remembers a member who is or will be away, until what has not been accepted is passed on. */
+void judge_add_absent(Judge *judge, const char *member);
 void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk);
 void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *event);
 void judge_add_file(Judge *judge, const Ticket *ticket);
@@ -79,6 +84,8 @@ void judge_forget(Judge *judge);
 
 /* ---- judge_timers.c ---- */
 
+/* Members who are away under the rules now in force: the daemon or the rules may be newer than their absence. */
+int judge_note_absences(Judge *judge);
 /* Judges a lead at now as due, inside a transaction; ret_held (may be NULL): is it held afterwards? */
 int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool *ret_held);
 /* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is

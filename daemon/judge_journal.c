@@ -35,12 +35,22 @@ void judge_add_freed(Judge *judge, const char *team) {
                 (void) snprintf(judge->freed[judge->n_freed++], FREED_NAME_MAX, "%s", team);
 }
 
+void judge_add_absent(Judge *judge, const char *member) {
+        for (size_t i = 0; i < judge->n_absent; i++)
+                if (base_streq(judge->absent[i], member))
+                        return;
+        if (judge->n_absent < ABSENT_MAX && strlen(member) < FREED_NAME_MAX)
+                (void) snprintf(judge->absent[judge->n_absent++], FREED_NAME_MAX, "%s", member);
+}
+
 void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
         const Decision *decision = outcome->decision;
         LogLevel level = bulk ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
         Arena *arena = judge->lines_arena;
         const char *hash = judge->leadd->rules->hash_text;
 
+        if (decision->absent)
+                judge_add_absent(judge, decision->absent);
         if (decision->freed_team)
                 judge_add_freed(judge, decision->freed_team);
         for (size_t i = 0; i < decision->receipts.n_items; i++) {

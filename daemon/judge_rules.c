@@ -85,7 +85,8 @@ int judge_activate(Judge *judge, RuleSet *rules) {
         judge->desk.rules = rules;
         if (before != rules)
                 policy_free(before);
-        return send_archive(leadd);
+        r = judge_note_absences(judge);
+        return r != 0 ? r : send_archive(leadd);
 }
 
 typedef struct HeldList {

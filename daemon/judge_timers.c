@@ -114,20 +114,84 @@ static int offer_held(Judge *judge) {
         return 0;
 }
 
-/* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is
- * broken. */
+/* Looks at what a member who is or will be away has not accepted: it goes to others now, or is armed for then. */
+static int pass_on(Judge *judge, const char *member) {
+        uint64_t leads[FOLLOWUP_BATCH_MAX], after = 0;
+        int64_t now_us = clock_now_us(judge->leadd->clock);
+        size_t n;
+
+        do {
+                int r = store_unaccepted_of(judge->store, member, after, FOLLOWUP_BATCH_MAX, leads, &n);
+                if (r != 0 || n == 0)
+                        return r;
+                r = store_begin(judge->store);
+                for (size_t i = 0; i < n && r == 0; i++)
+                        r = judge_fire_one(judge, leads[i], now_us, now_us, NULL);
+                if (r == 0)
+                        r = store_commit(judge->store);
+                else
+                        (void) store_rollback(judge->store);
+                if (r != 0) {
+                        judge_forget(judge);
+                        return r;
+                }
+                judge_tell(judge);
+                after = leads[n - 1];
+        } while (n == FOLLOWUP_BATCH_MAX);
+        return 0;
+}
+
+static int pass_on_all(Judge *judge) {
+        while (judge->n_absent > 0 && !atomic_load(&judge->leadd->stopping)) {
+                char member[FREED_NAME_MAX];
+                (void) snprintf(member, sizeof member, "%s", judge->absent[judge->n_absent - 1]);
+                int r = pass_on(judge, member);
+                if (r != 0)
+                        return r; /* the disk may be full: the member is still remembered */
+                judge->n_absent--;
+        }
+        return 0;
+}
+
+int judge_note_absences(Judge *judge) {
+        const RuleSet *rules = judge->leadd->rules;
+        int64_t now_us = clock_now_us(judge->leadd->clock), until_us;
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        Desk desk;
+
+        if (!arena)
+                return -ENOMEM;
+        int r = store_load_desk(judge->store, NULL, 0, rules, now_us, arena, &desk);
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < rules->n_members; i++) {
+                const Member *member = &rules->members[i];
+                bool away = policy_member_is_away(member, now_us, &until_us);
+                for (size_t s = 0; s < desk.n_seats && !away; s++)
+                        away = base_streq(desk.seats[s].member, member->rule.name) && desk.seats[s].away_from_us != TIME_NONE &&
+                               desk.seats[s].away_from_us <= now_us && now_us < desk.seats[s].away_until_us;
+                if (away && member->team->on_absence != ABSENCE_KEEP)
+                        judge_add_absent(judge, member->rule.name);
+        }
+        return 0;
+}
+
+/* What a commit makes possible: leads of who is away and held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again
+ * later), or < 0: the judge is broken. */
 int judge_deliver(Judge *judge) {
         size_t n;
 
         if (judge_waits_for_room(judge))
                 return STORE_E_FULL; /* what was delivered and could not be marked is told again with each attempt */
-        int offered = offer_held(judge);
+        int offered = pass_on_all(judge);
+        if (offered == 0)
+                offered = offer_held(judge);
         if (offered == STORE_E_FULL) {
                 judge_note_full(judge);
                 return offered;
         }
         if (offered != 0)
-                return judge_give_up(judge, offered, "offering held leads");
+                return judge_give_up(judge, offered, "offering leads to others");
         do {
                 int r = notify_run(judge->notify, judge->store, judge->leadd->rules, clock_now_us(judge->leadd->clock), &n);
                 if (r == STORE_E_FULL) {

@@ -394,6 +394,8 @@ static int decide_without_lead(Deciding *deciding) {
                 deciding->out->freed_team = member->team->rule.name;
                 return deciding_summarise(deciding, "%s is back", member->rule.name);
         }
+        if (member->team->on_absence != ABSENCE_KEEP)
+                deciding->out->absent = member->rule.name;
         char until[TIME_TEXT_SIZE];
         return deciding_summarise(deciding, "%s is away until %s", member->rule.name, time_format_rfc3339(seat->away_until_us, until));
 }
@@ -473,6 +475,10 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
         if (r < 0)
                 return r;
         r = moves_automatic(&deciding);
+        if (r < 0)
+                return r;
+
+        r = route_absence(&deciding);
         if (r < 0)
                 return r;
 

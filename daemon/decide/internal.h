@@ -29,7 +29,7 @@ typedef struct Deciding {
         bool entered;      /* a status was entered (or restarted) in this event */
         bool team_changed; /* ... of another team: a hand-off */
         bool owner_changed;
-        bool reassigned;        /* by an SLA step that had a candidate: the timer restarts */
+        bool reassigned;        /* by an SLA step that had a candidate, or by an absence: the timer restarts */
         const char *fired_sla;  /* the SLA whose step fired in this event */
         const Score *veto;      /* the first that matched; NULL */
         bool vetoed;            /* the lead is where it wants it */
@@ -81,6 +81,10 @@ int fences_find_signal(Deciding *deciding, const Reason *reason, uint64_t event,
 /* route.c */
 /* Finds an owner in the team of the present status. again: an SLA takes it from the one who has it. */
 int route_lead(Deciding *deciding, bool again);
+/* Whoever is away keeps what has been accepted; the rest goes to others as the team's on_absence says. */
+int route_absence(Deciding *deciding);
+/* When the owner's next absence begins that would take the lead away; TIME_NONE = none is known. */
+int64_t route_next_absence(const Deciding *deciding);
 /* The owner's turn is given back: the lead came by one and was not worth it. */
 int route_give_back(Deciding *deciding);
 void deciding_set_owner(Deciding *deciding, const Member *owner, const char *route, const char *text);

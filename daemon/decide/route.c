@@ -15,6 +15,10 @@
  *
  * An SLA offers the lead to others: to nobody who let it expire in this hand-off, and when
  * nobody else is left, to the head.
+ *
+ * What somebody has not accepted does not wait for the end of an absence where the team says
+ * so (on_absence): a deputy gets it without a turn, or it is routed anew. Who acts on a lead
+ * while away is there after all, and keeps it.
  */
 #include "internal.h"
 
@@ -121,8 +125,7 @@ static bool let_expire(const LeadState *state, const Member *member) {
         return false;
 }
 
-/* again: an SLA takes the lead from somebody. */
-static void judge_candidate(const Deciding *deciding, const Route *route, bool again, Candidate *candidate) {
+static void judge_candidate(const Deciding *deciding, const Route *route, Candidate *candidate) {
         const Member *member = candidate->member;
         const Seat *seat = candidate->seat;
         int64_t now_us = deciding->input->now_us, until_us;
@@ -130,7 +133,7 @@ static void judge_candidate(const Deciding *deciding, const Route *route, bool a
         candidate->free_us = TIME_NONE;
         if (member->left)
                 candidate->cause = "has left";
-        else if (again && let_expire(&deciding->out->after, member))
+        else if (let_expire(&deciding->out->after, member))
                 candidate->cause = "let it expire";
         else if (member->weight == 0)
                 candidate->cause = "gets leads only as head";
@@ -314,15 +317,18 @@ static int route_by_team(Deciding *deciding, const Route *route, bool again, boo
         for (size_t i = 0; i < team->n_members; i++) {
                 candidates[i] =
                         (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
-                judge_candidate(deciding, route, again, &candidates[i]);
+                judge_candidate(deciding, route, &candidates[i]);
         }
         Candidate *chosen = choose(deciding, team, candidates, team->n_members);
-        if (!chosen && !again)
-                return hold_for_nobody(deciding, route, candidates, team->n_members);
         if (!chosen) {
-                /* The lead stays with whoever has it when there is no head to turn to. */
-                if (!team->head || team->head->left || team->head == deciding->owner)
-                        return 0;
+                const Member *head = team->head;
+                int64_t until_us;
+                bool has_head =
+                        head && !head->left && head != deciding->owner &&
+                        (again || !is_away(head, find_seat(deciding->input->desk, head->rule.name), deciding->input->now_us, &until_us));
+                if (!has_head || (!again && deciding->out->after.n_expired == 0))
+                        /* The lead stays with whoever has it when there is no head to turn to. */
+                        return again ? 0 : hold_for_nobody(deciding, route, candidates, team->n_members);
                 text = why_this_one(deciding, "nobody else can take it: the head gets it", "", candidates, team->n_members);
                 if (!text)
                         return -ENOMEM;
@@ -338,9 +344,63 @@ static int route_by_team(Deciding *deciding, const Route *route, bool again, boo
                 return -ENOMEM;
         deciding_set_owner(deciding, chosen->member, route->rule.name, text);
         deciding->out->after.by_turn = true;
-        deciding->reassigned = again;
+        deciding->reassigned = deciding->reassigned || again;
         *ret_done = true;
         return 0;
+}
+
+/* ---- absences ---- */
+
+static bool may_lose_to_absence(const Deciding *deciding) {
+        const LeadState *after = &deciding->out->after;
+
+        return deciding->owner && after->unaccepted && !after->test && deciding->status->kind != STATUS_FINAL &&
+               deciding->owner->team == deciding->status->team && deciding->owner->team->on_absence != ABSENCE_KEEP;
+}
+
+int route_absence(Deciding *deciding) {
+        const Member *owner = deciding->owner;
+        const Member *deputy;
+        char until[TIME_TEXT_SIZE];
+        int64_t until_us;
+
+        /* Who got it in this very event was found, or sent for, in spite of everything. */
+        if (!may_lose_to_absence(deciding) || deciding->owner_changed ||
+                !is_away(owner, find_seat(deciding->input->desk, owner->rule.name), deciding->input->now_us, &until_us))
+                return 0;
+        deciding->reassigned = true; /* the timer starts anew, even where one of its steps fired just now */
+        deputy = owner->team->on_absence == ABSENCE_DEPUTY ? owner->deputy : NULL;
+        const char *text = arena_printf(deciding->arena, "%s is away until %s", owner->rule.name, time_format_rfc3339(until_us, until));
+        if (!text)
+                return -ENOMEM;
+        if (deputy && deputy != owner && !deputy->left && deputy->team == owner->team &&
+                !is_away(deputy, find_seat(deciding->input->desk, deputy->rule.name), deciding->input->now_us, &until_us)) {
+                text = arena_printf(deciding->arena, "the deputy of %s", text);
+                if (!text)
+                        return -ENOMEM;
+                deciding_set_owner(deciding, deputy, "deputy", text);
+                return deciding_summarise(deciding, "%s: handed to the deputy %s", text + strlen("the deputy of "), deputy->rule.name);
+        }
+        /* The phase after this one routes what nobody owns. */
+        deciding_set_owner(deciding, NULL, "absence", text);
+        deciding->out->after.unaccepted = false;
+        return deciding_summarise(deciding, "%s", text);
+}
+
+int64_t route_next_absence(const Deciding *deciding) {
+        int64_t now_us = deciding->input->now_us, next_us = TIME_NONE;
+
+        if (!may_lose_to_absence(deciding))
+                return TIME_NONE;
+        const Member *owner = deciding->owner;
+        const Seat *seat = find_seat(deciding->input->desk, owner->rule.name);
+        for (size_t i = 0; i < owner->n_absences; i++)
+                if (owner->absences[i].from_us > now_us && (next_us == TIME_NONE || owner->absences[i].from_us < next_us))
+                        next_us = owner->absences[i].from_us;
+        if (seat->away_from_us != TIME_NONE && seat->away_from_us > now_us && seat->away_until_us > seat->away_from_us &&
+                (next_us == TIME_NONE || seat->away_from_us < next_us))
+                next_us = seat->away_from_us;
+        return next_us;
 }
 
 /* Remembers that the owner let it expire. */
@@ -451,7 +511,7 @@ int route_explain_team(Deciding *deciding, const Route *route, Candidacy **ret, 
         for (size_t i = 0; i < team->n_members; i++) {
                 candidates[i] =
                         (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
-                judge_candidate(deciding, route, false, &candidates[i]);
+                judge_candidate(deciding, route, &candidates[i]);
         }
         const Candidate *chosen = choose(deciding, team, candidates, team->n_members);
         for (size_t i = 0; i < team->n_members; i++)

@@ -232,6 +232,7 @@ void timers_arm(Deciding *deciding) {
                 return;
         sooner(&after->wake_us, after->sla.next_due_us);
         sooner(&after->wake_us, after->held.next_look_us);
+        sooner(&after->wake_us, route_next_absence(deciding));
         if (after->recycle_us != RECYCLE_UNTIL_WOKEN)
                 sooner(&after->wake_us, after->recycle_us);
         if (deciding->status && deciding->status->kind != STATUS_FINAL)

@@ -74,6 +74,7 @@ typedef enum Sql {
         SQL_LEAD_LIST,
         SQL_LEAD_LIST_HELD,
         SQL_LEAD_OWNED,
+        SQL_LEAD_UNACCEPTED,
         SQL_PROFILE_SET,
         SQL_PROFILE_GET,
         SQL_PROFILE_SAID,

@@ -51,6 +51,20 @@ int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_le
         return r == STORE_E_NONE ? 0 : r;
 }
 
+int store_unaccepted_of(Store *store, const char *member, uint64_t after, size_t n_max, uint64_t *ret_leads, size_t *ret_n) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        uint64_t name = name_find(store, member);
+        uint32_t seat = name > 0 && name < store->names.n ? store->names.items[name].seat : 0;
+        int r;
+        *ret_n = 0;
+        if (seat == 0 || store->members.seats[seat].n_unaccepted == 0)
+                return 0;
+        for (r = sql_row(store, SQL_LEAD_UNACCEPTED, &row, ARG(name), ARG(after), ARG((uint64_t) n_max)); r == 0 && *ret_n < n_max;
+                r = sql_next(store, row))
+                ret_leads[(*ret_n)++] = column_u64(row, 0);
+        return r == STORE_E_NONE ? 0 : r;
+}
+
 /* ---- outbox ---- */
 
 /* OUTBOX_COLUMNS. */

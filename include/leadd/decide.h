@@ -159,6 +159,7 @@ typedef struct Decision {
         const char *reminded_roles; /* "owner, head" when an SLA step reminded, else NULL */
         Seat *absences;             /* owner.away|back: the seat with its new absence */
         size_t n_absences;
+        const char *absent; /* a member who is or will be away and whose unaccepted leads others should have: they may be looked at; NULL */
         const char *freed_team; /* a member of it can take another lead than before: its held leads may be offered; NULL */
         const char *summary;    /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
 } Decision;

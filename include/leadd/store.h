@@ -118,6 +118,9 @@ int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_lea
 /* Held leads whose status belongs to the team, the longest known first, at most n_max. */
 int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
 
+/* Leads the member has not accepted, with an id above `after`, ascending, at most n_max. Reads the whole book unless there is none. */
+int store_unaccepted_of(Store *store, const char *member, uint64_t after, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
+
 /* ---- the outbox ---- */
 typedef enum OutboxPart {
         OUTBOX_LOCAL,  /* the journal and drops */

@@ -375,6 +375,95 @@ static void reassign__never_to_who_let_it_expire__and_to_the_head_when_all_have(
         shut(book);
 }
 
+/* ---- absences ---- */
+
+static void go_away(Book *book, const char *member, int64_t from_us, int64_t until_us) {
+        Record *away = make_record(book, "owner.away", FAMILY_OWNER);
+        set(book, away, FIELD_OWNER_NAME, member);
+        assert_int_equal(facts_set(&away->facts, book->arena, FIELD_OWNER_FROM, NULL, value_integer(from_us), book->now_us), 0);
+        assert_int_equal(facts_set(&away->facts, book->arena, FIELD_OWNER_TO, NULL, value_integer(until_us), book->now_us), 0);
+        (void) judge(book, 0, away, "integration:hr");
+        assert_false(book->decision.refused);
+}
+
+static void absence__what_is_not_accepted__goes_to_others_and_the_rest_stays(void **state) {
+        (void) state;
+        static const struct {
+                const char *team;
+                const char *owner, *accepted, *route;
+        } cases[] = {
+                { "team \"desk\" { calendar = \"berlin\", head = \"a\", members = { a = {}, b = {}, c = {} } }\n", "a", "a", NULL },
+                { "team \"desk\" { calendar = \"berlin\", head = \"a\", on_absence = \"reassign_unaccepted\", members = { a = {}, b = {}, "
+                  "c = "
+                  "{} } }\n",
+                        "c", "a", "ALL" },
+                { "team \"desk\" { calendar = \"berlin\", head = \"a\", on_absence = \"deputy\", deputy = \"b\", members = { a = {}, b = { "
+                  "deputy = \"c\" }, c = {} } }\n",
+                        "b", "a", "deputy" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Book *book = open_team(cases[i].team, NULL);
+                uint64_t lead = hand_raise(book), accepted;
+                assert_string_equal(book->leads[lead].owner, "a");
+                (void) hand_raise(book); /* b; the next turn is c's, then a's */
+                Record *record = make_record(book, "outcome.assign", FAMILY_OUTCOME);
+                accepted = hand_raise(book);
+                set(book, record, FIELD_OUTCOME_OWNER, "a");
+                (void) judge(book, accepted, record, "rep:c");
+                person(book, accepted, "outcome.accept", "rep:a", NULL, NULL);
+                assert_false(book->decision.refused);
+                int64_t from_us = book->now_us + US_PER_DAY;
+                go_away(book, "a", from_us, from_us + 3 * US_PER_DAY);
+                assert_true((book->decision.absent != NULL) == (cases[i].route != NULL));
+                seat_of(book, "c")->turn += 2; /* so that turns of a, b and c can be told apart */
+                look(book, lead);
+                assert_string_equal(book->leads[lead].owner, "a");
+                assert_true(book->leads[lead].wake_us <= from_us);
+                book->now_us = from_us - 1;
+                look(book, lead);
+                assert_string_equal(book->leads[lead].owner, "a");
+                book->now_us = from_us;
+                look(book, lead);
+                look(book, accepted);
+                assert_string_equal(book->leads[lead].owner, cases[i].owner);
+                assert_true(book->leads[lead].unaccepted);
+                assert_string_equal(book->leads[accepted].owner, cases[i].accepted);
+                if (cases[i].route)
+                        assert_int_equal(book->leads[lead].sla.start_us, from_us); /* in the new owner's time */
+                shut(book);
+        }
+}
+
+static void absence__who_acts_while_away__is_there_after_all(void **state) {
+        (void) state;
+        Book *book = open_team("team \"desk\" { calendar = \"berlin\", head = \"a\", on_absence = \"reassign_unaccepted\", members = { a = "
+                               "{}, b = {} } }\n",
+                NULL);
+        uint64_t lead = hand_raise(book);
+        go_away(book, "a", book->now_us, book->now_us + US_PER_DAY);
+        person(book, lead, "outcome.accept", "rep:a", NULL, NULL);
+        assert_false(book->decision.refused);
+        assert_string_equal(book->leads[lead].owner, "a");
+        shut(book);
+}
+
+static void absence__nobody_else_there__is_held_until_somebody_is(void **state) {
+        (void) state;
+        Book *book = open_team(
+                "team \"desk\" { calendar = \"berlin\", head = \"a\", on_absence = \"reassign_unaccepted\", members = { a = {} } }\n",
+                NULL);
+        uint64_t lead = hand_raise(book);
+        go_away(book, "a", book->now_us, at("2026-03-09T00:00:00+01:00"));
+        look(book, lead);
+        assert_null(book->leads[lead].owner);
+        assert_non_null(strstr(book->leads[lead].held.text, "a is away until"));
+        assert_int_equal(book->leads[lead].wake_us, at("2026-03-09T09:00:00+01:00"));
+        book->now_us = book->leads[lead].wake_us;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].owner, "a");
+        shut(book);
+}
+
 /* ---- properties ---- */
 
 static uint64_t random_state = 20260305;
@@ -490,6 +579,9 @@ int main(void) {
                 cmocka_unit_test(credit__a_lead_that_was_not_one__is_as_if_it_had_never_been),
                 cmocka_unit_test(credit__by_hand_or_without_it__gives_nothing_back),
                 cmocka_unit_test(reassign__never_to_who_let_it_expire__and_to_the_head_when_all_have),
+                cmocka_unit_test(absence__what_is_not_accepted__goes_to_others_and_the_rest_stays),
+                cmocka_unit_test(absence__who_acts_while_away__is_there_after_all),
+                cmocka_unit_test(absence__nobody_else_there__is_held_until_somebody_is),
                 cmocka_unit_test(any_team__weights_are_respected_at_every_moment),
                 cmocka_unit_test(any_absences__nobody_away_is_chosen_and_nobody_is_flooded_on_return),
         };

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Somebody goes away: what has not been accepted is passed on at once or when the absence begins; what has been stays."""
+import pathlib, shutil, sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from harness import Daemon, check, lead, main, wait_for  # noqa: E402
+
+THURSDAY = "2026-03-05T10:00:00+01:00"
+RULES = """
+settings "site" { zone = "Europe/Berlin", ops = "ops@example.com", spool = { crm = { "owner" } } }
+calendar "berlin" { zone = "Europe/Berlin", open = { mon_fri = "09:00-17:00" } }
+team "marketing" { doc = "a queue" }
+team "desk" { calendar = "berlin", head = "petra", on_absence = "reassign_unaccepted",
+  members = { anna = {}, ben = {}, petra = { weight = 0 } } }
+status "inquiry" { team = "marketing", kind = "open", initial = true, meaning = "new" }
+status "mql" { team = "desk", kind = "sla", meaning = "offered" }
+status "sal" { team = "desk", kind = "open", meaning = "accepted" }
+status "lost" { team = "marketing", kind = "final", meaning = "never a fit" }
+move "raise" { from = "inquiry", to = "mql", by = "rules" }
+move "accept" { from = "mql", to = "sal", by = "owner" }
+move "drop" { from = { "mql", "sal" }, to = "lost", by = "owner" }
+route "ALL" { team = "desk" }
+sla "ANSWER" { status = "mql", within = "1wd", clock = "owner", steps = { { at = "1wd", every = "1wd", remind = { "owner", "head" } } } }
+"""
+
+
+def daemon():
+    d = Daemon(clock=THURSDAY)
+    shutil.rmtree(d.rules)
+    d.rules.mkdir()
+    (d.rules / "rules.lua").write_text(RULES)
+    return d
+
+
+def four(d):
+    for i in range(4):
+        d.drop("web", f"{i}.json", lead(f"p{i}@example.com", id=f"r{i}"))
+        d.settle()
+    check(owners(d), ["anna", "ben", "anna", "ben"])
+    d.ctl("accept", "L-3", "--as", "anna")
+
+
+def owners(d):
+    return [d.show(f"L-{i}")["owner"] for i in range(1, 5)]
+
+
+def away(d, name, start, end, id):
+    d.drop("crm", f"{id}.json", {"specversion": "1.0", "id": id, "type": "owner.away", "data": {"owner": {"name": name, "from": start, "to": end}}})
+    d.settle()
+
+
+def who_is_away_now_keeps_what_was_accepted():
+    with daemon() as d:
+        four(d)
+        away(d, "anna", "2026-03-05T08:00:00Z", "2026-03-10T08:00:00Z", "away1")
+        wait_for(lambda: owners(d) == ["ben", "ben", "anna", "ben"], "the lead to be passed on")
+        summary = d.log_of("L-1")[-1]["summary"]
+        check("anna is away until 2026-03-10T08:00:00Z" in summary, True, summary)
+        check(d.show("L-1")["due"], "2026-03-06T09:00:00Z")
+
+
+def an_absence_that_begins_later_passes_on_then():
+    with daemon() as d:
+        four(d)
+        away(d, "anna", "2026-03-06T08:00:00Z", "2026-03-10T08:00:00Z", "away1")
+        d.advance("21h")
+        check(owners(d), ["anna", "ben", "anna", "ben"])
+        d.kill()
+        d.clock = "2026-03-06T07:00:00+01:00"
+        d.start()
+        d.advance("2h")
+        check(owners(d), ["ben", "ben", "anna", "ben"])
+        away(d, "ben", "2026-03-06T08:00:00Z", "2026-03-09T08:00:00Z", "away2")
+        wait_for(lambda: owners(d) == [None, None, "anna", None], "nobody is there: they wait, visibly")
+        check(len(d.lines("list", "--held")), 3)
+        d.advance("3d")
+        check(owners(d), ["ben", "ben", "anna", "ben"])
+
+
+main(who_is_away_now_keeps_what_was_accepted, an_absence_that_begins_later_passes_on_then)
