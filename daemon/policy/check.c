@@ -5,7 +5,7 @@
  * lead can reach an end. Compiles nothing; skipped when a file did not run to its end, because what is missing may
  * stand there, and when only calendars are asked for.
  */
-#include "load.h"
+#include "check.h"
 
 #include <errno.h>
 
@@ -220,6 +220,46 @@ static void check_deputies(Load *load) {
         }
 }
 
+/* ---- what loads and is hardly meant ------------------------------------- */
+
+static int on_list_use(const Compared *compared, void *userdata) {
+        bool *used = userdata;
+        if (compared->matcher && compared->matcher->op == MATCH_LIST)
+                used[compared->matcher->list->rule.index] = true;
+        return 0;
+}
+
+static int on_list_place(const Place *place, void *userdata) { return walk_compared(place->condition, on_list_use, userdata); }
+
+/* A list that nothing looks into was probably meant to be. Criteria and segments are not asked about: they are words, too. */
+static int check_unused(Load *load) {
+        const RuleSet *rules = load->loader.rules;
+        bool *used = ARENA_ARRAY(load->scratch, bool, rules->n_rules + 1);
+        if (!used)
+                return load_exhausted(load);
+        (void) walk_conditions(rules, on_list_place, used);
+        for (size_t i = 0; i < rules->n_lists; i++) {
+                load->loader.rule = &rules->lists[i].rule;
+                if (!used[rules->lists[i].rule.index] && rules->lists[i].n_items > 0)
+                        loader_warning(&load->loader, "no condition asks for it: in_list \"%s\"", rules->lists[i].rule.name);
+        }
+        return 0;
+}
+
+static int check_meaning(Load *load) {
+        _cleanup_(solver_freep) Solver *solver = solver_new(load->loader.rules);
+        bool *never = ARENA_ARRAY(load->scratch, bool, load->loader.rules->n_rules + 1);
+        if (!solver || !never)
+                return load_exhausted(load);
+        int r = check_conditions(load, solver, never);
+        if (r == 0)
+                r = check_order(load, solver, never);
+        if (r < 0)
+                return r;
+        check_scores(load, solver);
+        return check_unused(load);
+}
+
 int check_whole(Load *load) {
         check_deputies(load);
         if (load->incomplete || load->calendars_suffice)
@@ -231,5 +271,8 @@ int check_whole(Load *load) {
         check_routes(load);
         check_moves(load);
         /* A move that did not compile leads nowhere only for now. */
-        return load->loader.report->n_errors == 0 ? check_paths(load) : 0;
+        if (load->loader.report->n_errors > 0)
+                return 0;
+        int r = check_paths(load);
+        return r == 0 && load->loader.report->n_errors == 0 ? check_meaning(load) : r;
 }

@@ -171,7 +171,7 @@ bool condition_compile_ref(Loader *loader, const char *where, const char *path, 
 /* The value at index (a tagged table or a plain value) against a path. */
 bool condition_compile_matcher(Loader *loader, const char *where, const Ref *ref, int index, const Matcher **ret);
 /* The argument of did{} or the value of `on`. counting: at_least, exactly and distinct may be used. */
-bool condition_compile_did(Loader *loader, const char *where, int index, ConditionPhase phase, bool counting, const Did **ret);
+bool condition_compile_did(Loader *loader, const char *where, int index, bool counting, const Did **ret);
 /* Pass 4: reports a grade that no lead can have. */
 void condition_check_grade(Loader *loader, const GradeUse *use);
 /* Gives it its numbers (condition_cache.c). False: out of memory. */

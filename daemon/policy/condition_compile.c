@@ -630,7 +630,7 @@ static bool read_distinct(Loader *loader, const char *where, const Ref **ret) {
 }
 
 /* One key of did{} whose value is on top of the stack. */
-static bool compile_did_key(Loader *loader, const char *where, const char *key, ConditionPhase phase, bool counting, Did *did) {
+static bool compile_did_key(Loader *loader, const char *where, const char *key, bool counting, Did *did) {
         lua_State *L = loader->L;
         bool is_count = base_streq(key, "at_least") || base_streq(key, "exactly") || base_streq(key, "distinct");
 
@@ -642,15 +642,8 @@ static bool compile_did_key(Loader *loader, const char *where, const char *key, 
                 return read_within(loader, where, &did->within_us);
         if (base_streq(key, "at_least"))
                 return read_count(loader, where, key, 1, &did->at_least);
-        if (base_streq(key, "exactly")) {
-                if (!read_count(loader, where, key, 0, &did->exactly))
-                        return false;
-                if (did->exactly > 0 && phase == PHASE_SCORE)
-                        loader_warning(loader,
-                                "%s: exactly = %lld: one more such activity makes the lead worth less; at_least is usually meant", where,
-                                (long long) did->exactly);
-                return true;
-        }
+        if (base_streq(key, "exactly"))
+                return read_count(loader, where, key, 0, &did->exactly);
         if (base_streq(key, "distinct"))
                 return read_distinct(loader, where, &did->distinct);
         if (base_streq(key, "since")) {
@@ -680,7 +673,7 @@ static bool compile_did_key(Loader *loader, const char *where, const char *key, 
         return true;
 }
 
-bool condition_compile_did(Loader *loader, const char *where, int index, ConditionPhase phase, bool counting, const Did **ret) {
+bool condition_compile_did(Loader *loader, const char *where, int index, bool counting, const Did **ret) {
         lua_State *L = loader->L;
         Entry *entries;
         size_t n;
@@ -707,7 +700,7 @@ bool condition_compile_did(Loader *loader, const char *where, int index, Conditi
                         break;
                 }
                 lua_getfield(L, index, entries[i].key);
-                good = compile_did_key(loader, where, entries[i].key, phase, counting, did) && good;
+                good = compile_did_key(loader, where, entries[i].key, counting, did) && good;
                 lua_pop(L, 1);
         }
         if (good && did->at_least > 0 && did->exactly >= 0) {
@@ -776,7 +769,7 @@ static bool compile_combinator(
                 good = false;
         } else if (kind == BUILD_DID) {
                 *ret = (Condition){ .type = NODE_DID };
-                good = condition_compile_did(loader, where, lua_gettop(L), phase, phase != PHASE_ACTIVITY, &ret->did);
+                good = condition_compile_did(loader, where, lua_gettop(L), phase != PHASE_ACTIVITY, &ret->did);
         } else {
                 good = compile_entries(loader, where, lua_gettop(L), phase, depth, types[kind], ret);
                 /* any{} of nothing would be false and none{} true: neither can be meant. */

@@ -539,8 +539,6 @@ static void on_compile(lua_State *L _unused_, void *userdata) {
                 r = condition_index_types(&load->loader);
         if (r >= 0)
                 r = function_prepare(&load->loader);
-        if (r >= 0)
-                r = check_whole(load);
         compiling->r = r;
 }
 
@@ -556,6 +554,8 @@ static int load_run(Load *load) {
         Compiling compiling = { .load = load };
         if (sandbox_run(sandbox, on_compile, &compiling, error, sizeof(error)) != 0)
                 load_problem(load, true, "", 0, "%s", error);
+        else if (compiling.r >= 0)
+                compiling.r = check_whole(load); /* reads no Lua: its time is not the rule files' */
         if (load->loader.out_of_memory || compiling.r < 0)
                 return compiling.r < 0 ? compiling.r : -ENOMEM;
         if (load->loader.report->n_errors > 0)

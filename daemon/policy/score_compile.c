@@ -196,7 +196,7 @@ static int compile_on(Load *load, int index, const char *where, void *target) {
                 lua_rawgeti(L, index, 1);
                 index = lua_gettop(L);
         }
-        (void) condition_compile_did(&load->loader, where, index, PHASE_SCORE, false, &score->on);
+        (void) condition_compile_did(&load->loader, where, index, false, &score->on);
         return load->loader.out_of_memory ? -ENOMEM : 0;
 }
 

@@ -68,6 +68,8 @@ static int visit_rule(const Walk *walk, const Rule *rule) {
                 r = visit(walk, rule, "wake_on", reason->wake_on, PHASE_ACTIVITY);
                 return r == 0 ? visit_needs(walk, rule, reason->needs, reason->n_needs) : r;
         }
+        case RULE_JUNK:
+                return visit(walk, rule, "when", ((const Junk *) body)->when, PHASE_ACTIVITY);
         case RULE_FENCE:
                 return visit(walk, rule, "when", ((const Fence *) body)->when, PHASE_DECISION);
         case RULE_ROUTE:

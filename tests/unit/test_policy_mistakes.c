@@ -150,8 +150,6 @@ static const Mistake mistakes[] = {
                 "\"best_of[1].when\" is missing" },
         { "score 's' { group = 'weighed', weight = 100, best_of = { { when = {}, percent = 101 } } } group 'weighed' { weights = true }",
                 "best_of[1].percent must be from 0 to 100" },
-        { "score 's' { group = 'fit', when = did{ type = 'x', exactly = 1 }, points = 1 }",
-                "warning: score \"s\": when: exactly = 1: one more such activity makes the lead worth less" },
         /* messages */
         { "channel 'c' { via = 'journal' } message 'm' { channel = 'c', subject = 'x', body = '${lead.person.nme}' }",
                 "unknown name in a message \"lead.person.nme\"; did you mean \"lead.person.name\"?" },

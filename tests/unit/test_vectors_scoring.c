@@ -179,7 +179,7 @@ static void V7__exactly_one__makes_two_clicks_score_less_than_one_and_the_checke
 
         char *problems = gate_problems(text);
         assert_non_null(strstr(problems, "warning: score \"CLICKS\": "));
-        assert_non_null(strstr(problems, "exactly = 1: one more such activity makes the lead worth less; at_least is usually meant"));
+        assert_non_null(strstr(problems, "exactly = 1: two such activities score less than one; at_least = 1 is usually meant"));
         free(problems);
 }
 

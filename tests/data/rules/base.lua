@@ -16,9 +16,9 @@ reason "bad" { to = "new" }
 route "all" { team = "desk" }
 sla "answer" { status = "work", within = "4h", steps = { { at = "4h", every = "1wd", remind = "owner" } } }
 list "eea" { "DE", "AT" }
-segment "big" { when = { ["company.employees"] = ge(1000) } }
+segment "big" { when = any{ { ["company.employees"] = ge(1000) }, { country = in_list "eea" } } }
 group "fit" { min = 0, max = 100 }
 group "engagement" { min = 0, max = 100 }
-score "SIZE" { group = "fit", when = { segment = "big" }, points = 10 }
+score "SIZE" { group = "fit", when = { segment = "big" }, points = 10 } score "CALL" { group = "engagement", on = { type = "call_made" }, each = 5 }
 channel "log" { via = "journal" }
 message "reminder" { channel = "log", subject = "s", body = "b" }
