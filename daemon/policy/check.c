@@ -105,6 +105,12 @@ static int check_paths(Load *load) {
 
 /* ---- limits -------------------------------------------------------------- */
 
+/* Does the step's move end the wait in this status? restart = true begins it anew, SLA and all. */
+static bool move_leaves_for_good(const Move *move, const Reason *reason, const Status *status) {
+        const Status *to = move->to ? move->to : reason ? reason->to : NULL;
+        return !to || to != status || move->restart;
+}
+
 static void check_slas(Load *load) {
         const RuleSet *rules = load->loader.rules;
         for (size_t s = 0; s < rules->n_statuses; s++) {
@@ -132,6 +138,12 @@ static void check_slas(Load *load) {
                 if (last && !last->move && last->every.us == 0 && last->every.workdays == 0)
                         loader_error(&load->loader,
                                 "its last step neither moves the lead nor repeats (\"every\"): after it there would be silence");
+                if (last && last->move && !move_leaves_for_good(last->move, last->reason, sla->status) && last->every.us == 0 &&
+                        last->every.workdays == 0)
+                        loader_error(&load->loader,
+                                "its last step's move \"%s\" leads back to \"%s\" and does not repeat (\"every\"): after it there would be "
+                                "silence",
+                                last->move->rule.name, sla->status->rule.name);
                 for (size_t j = 0; j < i && sla->status; j++)
                         if (rules->slas[j].status == sla->status && condition_is_always(rules->slas[j].when)) {
                                 loader_warning(&load->loader, "never applies: \"%s\" (%s:%d) comes first and applies to every lead",
@@ -193,7 +205,20 @@ static void check_moves(Load *load) {
                                         move->from[i]->rule.name);
                 }
         }
+        for (size_t m = 0; m < rules->n_moves; m++)
+                for (size_t i = 0; i < rules->moves[m].n_from && rules->moves[m].by == BY_RULES; i++)
+                        if (rules->moves[m].from[i] && rules->moves[m].from[i]->kind == STATUS_FINAL) {
+                                load->loader.rule = &rules->moves[m].rule;
+                                loader_warning(&load->loader, "never leaves \"%s\": no rule moves a lead out of a final status",
+                                        rules->moves[m].from[i]->rule.name);
+                        }
         for (size_t i = 0; i < rules->n_reasons; i++) {
+                const Reason *reason = &rules->reasons[i];
+                load->loader.rule = &reason->rule;
+                if (reason->to && reason->to->kind == STATUS_FINAL &&
+                        (reason->recycle_after.us != 0 || reason->recycle_after.workdays != 0 || reason->wake_on))
+                        loader_warning(&load->loader, "%s brings nobody back: \"%s\" is final",
+                                reason->wake_on ? "wake_on" : "recycle_after", reason->to->rule.name);
                 bool used = false;
                 for (size_t m = 0; m < rules->n_moves && !used; m++)
                         for (size_t k = 0; k < rules->moves[m].n_reasons; k++)
@@ -202,6 +227,38 @@ static void check_moves(Load *load) {
                 if (!used)
                         loader_warning(&load->loader, "no move has this reason");
         }
+}
+
+/* Who leads a team or stands in for somebody must be able to own its leads: be in it, and still be there. */
+static void check_stand_in(Load *load, const char *what, const Member *member, const Team *team) {
+        if (member && member->team != team)
+                loader_error(&load->loader,
+                        "its %s \"%s\" is in the team \"%s\"; only a member can own its leads (weight = 0: gets no turns)", what,
+                        member->rule.name, member->team->rule.name);
+        else if (member && member->left)
+                loader_error(&load->loader, "its %s \"%s\" has left", what, member->rule.name);
+}
+
+static void check_people(Load *load) {
+        const RuleSet *rules = load->loader.rules;
+        for (size_t t = 0; t < rules->n_teams; t++) {
+                load->loader.rule = &rules->teams[t].rule;
+                check_stand_in(load, "head", rules->teams[t].head, &rules->teams[t]);
+                check_stand_in(load, "deputy", rules->teams[t].deputy, &rules->teams[t]);
+        }
+        for (size_t m = 0; m < rules->n_members; m++) {
+                load->loader.rule = &rules->members[m].rule;
+                if (rules->members[m].deputy != rules->members[m].team->deputy)
+                        check_stand_in(load, "deputy", rules->members[m].deputy, rules->members[m].team);
+        }
+        for (size_t i = 0; i < rules->n_slas; i++)
+                for (size_t k = 0; k < rules->slas[i].n_steps; k++)
+                        for (size_t j = 0; j < rules->slas[i].steps[k].n_remind; j++) {
+                                const Member *member = policy_member(rules, rules->slas[i].steps[k].remind[j]);
+                                load->loader.rule = &rules->slas[i].rule;
+                                if (member && member->left)
+                                        loader_warning(&load->loader, "steps[%zu] reminds \"%s\", who has left", k + 1, member->rule.name);
+                        }
 }
 
 static void check_deputies(Load *load) {
@@ -270,6 +327,8 @@ int check_whole(Load *load) {
         check_slas(load);
         check_routes(load);
         check_moves(load);
+        if (load->loader.report->n_errors == 0)
+                check_people(load);
         /* A move that did not compile leads nowhere only for now. */
         if (load->loader.report->n_errors > 0)
                 return 0;

@@ -41,7 +41,8 @@ static bool value_fits_matcher(Solver *solver, const Ref *ref, const Matcher *ma
 static bool literal_wants_match(const Literal *literal) { return literal->matcher->negate == literal->negated; }
 
 static bool literal_allows(Solver *solver, const Literal *literal, const Value *value) {
-        solver->n_steps += 1 + literal->matcher->n_words / 8;
+        /* Long lists and long texts take as many steps as they take time. */
+        solver->n_steps += 1 + (literal->matcher->n_words + 1) * ((value && value->type == VALUE_TEXT ? value->size : 0) / 64 + 1) / 8;
         if (!value)
                 return eval_matches(&solver->eval, literal->ref, literal->matcher, NULL, EVAL_NO_SLOT) != literal->negated;
         return value_fits_matcher(solver, literal->ref, literal->matcher, value) == literal_wants_match(literal);
@@ -375,7 +376,8 @@ static bool shape_survives(Solver *solver, const Shape *shape, const Literal *co
                 if (!is_pattern(matcher))
                         continue;
                 for (size_t k = 0; k < matcher->n_words && meets != wants_match; k++) {
-                        if (++solver->n_steps > SOLVER_STEPS_MAX)
+                        solver->n_steps += 1 + (shape->n_inside + matcher->words[k].size) / 64;
+                        if (solver->n_steps > SOLVER_STEPS_MAX)
                                 return true;
                         if (wants_match) {
                                 const Shape other = shape_of(matcher->op, &matcher->words[k]);

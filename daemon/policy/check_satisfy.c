@@ -355,8 +355,9 @@ static void begin(Solver *solver, const Status *const *statuses, size_t n_status
         eval_init(&solver->eval, (RuleSet *) solver->rules, &solver->nobody, solver->arena, PHASE_DECISION);
         solver->statuses = statuses;
         solver->n_statuses = n_statuses;
+        solver->n_total += solver->n_steps + 1;
         solver->n_steps = solver->n_literals = 0;
-        solver->gave_up = false;
+        solver->gave_up = solver->n_total > SOLVER_TOTAL_MAX;
         solver->why = NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "check.h"
 
 #define SOLVER_STEPS_MAX 20000    /* literals put to values, of one question; beyond: "it can" */
+#define SOLVER_TOTAL_MAX 20000000 /* of all questions about one rule set; beyond: "it can" */
 #define SOLVER_LITERALS_MAX 256   /* of one choice; beyond: "it can" */
 #define SOLVER_DEPTH_MAX 200      /* choices within choices; beyond: "it can" */
 #define SOLVER_CHOICES_MAX 1000   /* listed words that are tried one by one */
@@ -28,7 +29,7 @@ struct Solver {
         /* of one question: */
         const Status *const *statuses;
         size_t n_statuses;
-        size_t n_steps;
+        size_t n_steps, n_total;
         bool gave_up;
         Literal literals[SOLVER_LITERALS_MAX];
         size_t n_literals;

@@ -5,6 +5,7 @@
  * And the proof that a warning is never wrong: what "can never match" matches no lead at all.
  */
 #include "test_policy_directory.h"
+#include <time.h>
 
 /* A snippet in a.lua before base.lua; warnings without "a.lua:1: warning: ". Empty: none. */
 typedef struct Snippet {
@@ -266,6 +267,15 @@ static const Snippet order[] = {
           "'rules', when = { idle = ge('5d') } }",
                 "" },
         { "move 'a' { from = 'work', to = 'done', by = 'owner' } move 'b' { from = 'work', to = 'done', by = 'team' }", "" },
+        /* out of what is final, and back from it */
+        { "move 'a' { from = { 'done', 'new' }, to = 'work', by = 'rules', needs = 'REACHABLE', when = { country = 'DE' } }",
+                "move \"a\": never leaves \"done\": no rule moves a lead out of a final status" },
+        { "move 'a' { from = 'work', by = 'owner', reasons = 'r' } reason 'r' { to = 'done', recycle_after = '30d' }",
+                "reason \"r\": recycle_after brings nobody back: \"done\" is final" },
+        { "move 'a' { from = 'work', by = 'owner', reasons = 'r' } reason 'r' { to = 'new', recycle_after = '30d' }", "" },
+        { "team 'x' { members = { carl = { left = true } } } sla 'a' { status = 'work', when = { country = 'DE' }, within = '1h', steps = "
+          "{ { at = '1h', every = '1h', remind = 'carl' } } }",
+                "sla \"a\": steps[1] reminds \"carl\", who has left" },
         /* circles */
         { "move 'a' { from = 'work', to = 'new', by = 'rules', when = { ['person.email'] = has('@') } }",
                 "move \"a\": goes round in circles: whenever it applies, \"take\" (zz-base.lua:12) leads back to \"work\" at a next "
@@ -375,11 +385,90 @@ static void policy_load__points_that_nobody_reaches_or_that_cost_points__are_tol
         check_snippets(points, ARRAY_SIZE(points));
 }
 
+/* ---- how long it takes --------------------------------------------------- */
+
+static double cpu_seconds(void) {
+        struct timespec t;
+        assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+        return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+static void check_in_time(const char *what, const Text *rules, double seconds_max) {
+        Directory directory;
+        RuleSet *loaded = NULL;
+        directory_open(&directory);
+        directory_write(&directory, "a.lua", rules->data, rules->size);
+        double start = cpu_seconds();
+        _cleanup_(base_freep) char *report = directory_load(&directory, 0, &loaded);
+        double took = cpu_seconds() - start;
+        directory_close(&directory);
+        if (!loaded)
+                fail_msg("%s: does not load: %.500s", what, report);
+        print_message("%s: %zu declarations in %.2f s\n", what, loaded->n_rules, took);
+        assert_true(took < seconds_max);
+        policy_free(loaded);
+}
+
+/* As many declarations as there may be, each compared with those before it: seconds, under sanitizers and on a busy machine, too. */
+static void policy_load__the_largest_rule_set__is_checked_in_seconds(void **state _unused_) {
+        _cleanup_(base_freep) char *base = file_content(DATA "base.lua", NULL);
+        _cleanup_(text_free) Text rules = { 0 };
+        for (int i = 0; i < 1000; i++)
+                text_printf(&rules,
+                        "route 'r%d' { team = 'desk', when = { country = one_of{ 'C%d', 'D%d' }, ['company.employees'] = ge(%d), any{ { "
+                        "idle = ge('%dd') }, "
+                        "{ ['person.title'] = word{ 't%d', 'u%d' } } } } }\n",
+                        i, i, i, i, i % 50, i, i);
+        for (int i = 0; i < 900; i++)
+                text_printf(&rules,
+                        "score 's%d' { group = 'fit', when = { ['person.title'] = has('x%d'), country = is_not 'C%d', any{ { idle = "
+                        "ge('%dd') }, "
+                        "{ ['company.employees'] = le(%d) } } }, points = %d }\n",
+                        i, i, i, i % 50, i, i % 9);
+        for (int i = 0; i < 200; i++)
+                text_printf(&rules,
+                        "segment 'g%d' { when = any{ { country = 'C%d' }, { ['company.employees'] = ge(%d) }, did{ type = 't%d', url = "
+                        "has('/p%d'), "
+                        "at_least = 2 } } }\n",
+                        i, i, i, i, i);
+        for (int i = 0; i < 900; i++)
+                text_printf(&rules,
+                        "sla 'a%d' { status = 'work', when = { country = 'Z%d', none{ { segment = 'g%d' }, { fit = ge(%d) } } }, within = "
+                        "'4h', steps = { "
+                        "{ at = '4h', every = '1h', remind = 'owner' } } }\n",
+                        i, i, i % 200, 1 + i % 50);
+        for (int i = 0; i < 900; i++)
+                text_printf(&rules,
+                        "move 'm%d' { from = 'new', to = 'work', by = 'rules', needs = 'REACHABLE', when = { country = 'C%d', engagement = "
+                        "ge(%d), any{ { "
+                        "segment = 'g%d' }, { idle = ge('%dd') } } } }\n",
+                        i, i, i % 90, i % 200, i % 30);
+        text_append(&rules, base);
+        check_in_time("many rules", &rules, 10);
+}
+
+/* And conditions that have no end of choices: the search gives up, and says nothing. */
+static void policy_load__conditions_made_to_be_hard__are_given_up_in_seconds(void **state _unused_) {
+        _cleanup_(base_freep) char *base = file_content(DATA "base.lua", NULL);
+        _cleanup_(text_free) Text rules = { 0 };
+        text_append(&rules,
+                "local choices = {}\nfor i = 1, 60 do choices[i] = any{ { ['answers.a' .. i] = 'x' }, { ['answers.b' .. i] = 'x' } } end\n"
+                "for i = 1, 60 do choices[60 + i] = none{ { ['answers.a' .. i] = 'x' }, { ['answers.b' .. (i % 60 + 1)] = 'x' } } end\n"
+                "local long = {}\nfor i = 1, 900 do long[i] = ('w'):rep(200) .. i end\n"
+                "for i = 1, 100 do\n  route('hard' .. i) { team = 'desk', when = all{ all(choices), { ['person.title'] = has(long) }, "
+                "none{ { "
+                "['person.title'] = starts(long) } } } }\nend\n");
+        text_append(&rules, base);
+        check_in_time("hard rules", &rules, 30);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(policy_load__a_rule_that_can_never_match__is_told_what_excludes_what),
                 cmocka_unit_test(policy_load__a_rule_behind_one_that_always_wins__is_told_both_places),
                 cmocka_unit_test(policy_load__points_that_nobody_reaches_or_that_cost_points__are_told),
+                cmocka_unit_test(policy_load__the_largest_rule_set__is_checked_in_seconds),
+                cmocka_unit_test(policy_load__conditions_made_to_be_hard__are_given_up_in_seconds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
