@@ -137,6 +137,25 @@ static int rolls(Deciding *deciding, const Sla *sla, bool *ret) {
         return 0;
 }
 
+/* `retime`: what is still to come of a running timer follows the rules as they are now, from the same start. */
+static void retime(Deciding *deciding, const Sla *sla) {
+        SlaState *state = &deciding->out->after.sla;
+        int64_t now_us = deciding->input->now_us, next_us;
+        const Calendar *calendar;
+
+        if (!timers_find_calendar(deciding, sla, &calendar))
+                return;
+        if (state->due_us == TIME_NONE || state->due_us > now_us)
+                state->due_us = is_zero(sla->within)
+                                        ? TIME_NONE
+                                        : timers_later(calendar, timers_add(calendar, state->start_us, sla->within), state->paused_us);
+        if (state->next_step >= sla->n_steps || (state->next_due_us != TIME_NONE && state->next_due_us <= now_us))
+                return; /* a repeat counts from the one before; what is due is due */
+        next_us = timers_step_due(sla, calendar, state, state->next_step, TIME_NONE);
+        if (next_us == TIME_NONE || state->snoozed_until_us <= now_us || next_us >= state->snoozed_until_us)
+                state->next_due_us = next_us;
+}
+
 int timers_update(Deciding *deciding) {
         LeadState *after = &deciding->out->after;
         const Sla *sla = after->sla.rule ? policy_sla(deciding->rules, after->sla.rule) : NULL;
@@ -163,7 +182,11 @@ int timers_update(Deciding *deciding) {
                 r = rolls(deciding, sla, &rolled);
                 if (r < 0)
                         return r;
-                return rolled ? start(deciding, sla) : 0;
+                if (rolled)
+                        return start(deciding, sla);
+                if (sla->retime)
+                        retime(deciding, sla);
+                return 0;
         }
         if (!restart) {
                 /* Nothing runs: only an SLA that waits for its start_on may begin now. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of snooze: who may, how long, and that the working time which was left is left when it is over. Berlin, Mon-Fri
- * 09:00-17:00; the lead comes on Thursday 2026-03-05 at 10:00.
+ * Tests of what changes a running SLA timer: a reload with `retime`, and snooze: who may, how long, and that the working time which was
+ * left is left when it is over. Berlin, Mon-Fri 09:00-17:00; the lead comes on Thursday 2026-03-05 at 10:00.
  */
 #include "test_decide_book.h"
 
@@ -246,6 +246,37 @@ static void snooze__by_the_head__and_gone_with_another_owner(void **state) {
         shut(book);
 }
 
+/* A reload changes a running timer only where the rule says so. */
+static void reload__shorter_sla__holds_for_running_timers_with_retime_alone(void **state) {
+        (void) state;
+        static const char shorter[] =
+                "sla \"ANSWER\" { status = \"mql\", within = \"4h\", clock = \"owner\", max_snooze = \"16h\", retime = %s,\n"
+                "  steps = { { at = \"2h\", remind = { \"owner\" } }, { at = \"1wd\", every = \"1wd\", remind = { \"owner\", \"head\" } } "
+                "} }\n";
+        for (int with = 0; with < 2; with++) {
+                uint64_t lead;
+                Book *book = open_snooze(sla_hours, &lead), *other = malloc(sizeof *other);
+                char text[512];
+                (void) snprintf(text, sizeof text, shorter, with ? "true" : "false");
+                open_rules(other, rules, text, NULL);
+                LeadState *state_now = &book->leads[lead];
+                state_now->status = arena_strdup(book->arena, state_now->status);
+                state_now->owner = arena_strdup(book->arena, state_now->owner);
+                state_now->sla.rule = arena_strdup(book->arena, state_now->sla.rule);
+                for (size_t i = 0; i < book->n_seats; i++)
+                        book->seats[i].member = arena_strdup(book->arena, book->seats[i].member);
+                policy_free(book->rules);
+                book->rules = TAKE(other->rules);
+                shut(other);
+                book->now_us += US_PER_HOUR;
+                look(book, lead);
+                same_instant(book->leads[lead].sla.start_us, "2026-03-05T10:00:00+01:00");
+                same_instant(book->leads[lead].sla.due_us, with ? "2026-03-05T14:00:00+01:00" : "2026-03-06T10:00:00+01:00");
+                fire(book, lead, with ? "2026-03-05T12:00:00+01:00" : "2026-03-05T14:00:00+01:00", "owner");
+                shut(book);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(snooze__hours__what_was_left_is_left_afterwards),
@@ -257,6 +288,7 @@ int main(void) {
                 cmocka_unit_test(snooze__until_saturday__reminds_on_monday_not_at_closing_time_on_friday),
                 cmocka_unit_test(snooze__each_check__refuses_with_its_code_and_changes_nothing),
                 cmocka_unit_test(snooze__by_the_head__and_gone_with_another_owner),
+                cmocka_unit_test(reload__shorter_sla__holds_for_running_timers_with_retime_alone),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
