@@ -40,15 +40,35 @@ int kind_compile_junk(Load *load, int index, void *head) {
         return 0;
 }
 
+/* The one type an activity must have, where the condition says so plainly: most activities are of another, and asked no further. */
+static const char *plain_type(const Condition *condition) {
+        const char *type = NULL;
+
+        if (condition->type == NODE_DID)
+                return condition->did->type;
+        if (condition->type == NODE_MATCH && condition->ref.kind == REF_ACTIVITY_TYPE) {
+                const Matcher *matcher = condition->matcher;
+                return matcher->op == MATCH_EQUALS && !matcher->negate && matcher->n_words == 1 ? matcher->words[0].text : NULL;
+        }
+        for (uint32_t i = 0; condition->type == NODE_ALL && i < condition->n_children && !type; i++)
+                type = plain_type(&condition->children[i]);
+        return type;
+}
+
 int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena *arena) {
         Subject nobody = { 0 }; /* of which an activity's condition reads nothing */
         Eval eval;
 
         if (rules->n_junks > 0)
                 eval_init(&eval, rules, &nobody, arena, PHASE_ACTIVITY);
-        for (size_t i = 0; i < n_history; i++) {
+        for (size_t i = 0; i < n_history; i++)
                 history[i].junk = NULL;
-                for (size_t j = 0; j < rules->n_junks && !history[i].junk; j++) {
+        for (size_t j = 0; j < rules->n_junks; j++) {
+                const char *type = plain_type(rules->junks[j].when);
+
+                for (size_t i = 0; i < n_history; i++) {
+                        if (history[i].junk || (type && !base_streq(type, history[i].type)))
+                                continue;
                         eval.activity = &history[i];
                         if (eval_condition(&eval, rules->junks[j].when))
                                 history[i].junk = &rules->junks[j];

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RULE_SETS 24
+#define RULE_SETS 12
 #define HOURS (14 * 24)
 #define LOOKS_MAX 20000 /* of one lead: more is spinning */
 #define N_SEGMENTS 5

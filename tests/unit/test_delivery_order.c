@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS 40
-#define ORDERS 6
+#define ROUNDS 25
+#define ORDERS 5
 #define EVENTS_MAX 14
 
 static const char rules_text[] = GATE_BASE_RULES

@@ -374,6 +374,32 @@ static void change__of_points_of_both_signs__is_reached_in_few_looks(void **stat
         policy_free(rules);
 }
 
+/* N stands back for K and so does not count: its points must not be seen to hold up those of P. */
+static void change__beside_points_that_stand_back__is_not_foretold_too_late(void **state _unused_) {
+        RuleSet *rules =
+                rules_load("group 'fit' {} group 'mixed' { half_life = '10d', min = -500, max = 500 }\n"
+                           "score 'K' { group = 'fit', on = { type = 'b' }, each = 1 }\n"
+                           "score 'P' { group = 'mixed', on = { type = 'a' }, each = 200 }\n"
+                           "score 'N' { group = 'mixed', on = { type = 'b' }, each = -110, unless = 'K' }\n"
+                           "score 'W' { group = 'mixed', on = { type = 'b' }, each = -50, when = { ['person.title'] = present } }\n"
+                           "criterion 'warm' { when = { ['score.mixed'] = ge(100) } }\n");
+        Lead lead;
+        bool holds;
+
+        lead_begin(&lead);
+        lead_did(&lead, "a", 0);
+        lead_did(&lead, "b", 0);
+        lead_judge(&lead, rules, NULL);
+        assert_int_equal(lead.subject.group_mp[1], 200000);
+        assert_int_equal(policy_holds(rules, rules->criteria[0].when, &lead.subject, lead.arena, &holds, NULL, NULL), 0);
+        assert_true(holds);
+        assert_in_range(lead.subject.next_change_us, NOW_US + 1, NOW_US + 10 * US_PER_DAY + 10 * US_PER_SECOND);
+        /* Nothing else falls: at 10 days they are 100.000 still, seven seconds later rounded to less. */
+        assert_true(lead.subject.next_change_us > NOW_US + 10 * US_PER_DAY);
+        lead_end(&lead);
+        policy_free(rules);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(grade__between_its_bounds__is_letter_then_number),
@@ -386,6 +412,7 @@ int main(void) {
                 cmocka_unit_test(change__of_durations_and_windows__is_foretold_to_the_microsecond),
                 cmocka_unit_test(change__whatever_the_lead__nothing_changes_before_it),
                 cmocka_unit_test(change__of_points_of_both_signs__is_reached_in_few_looks),
+                cmocka_unit_test(change__beside_points_that_stand_back__is_not_foretold_too_late),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
