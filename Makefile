@@ -50,7 +50,7 @@ programs = $(BUILD)/leadd $(BUILD)/leadctl $(BUILD)/leadd-notify
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs tests demo check check-long check-gigabyte bench lint install uninstall clean help unit
+.PHONY: all programs tests demo check check-long check-gigabyte bench docs lint install uninstall clean help unit
 
 all: programs ## build the daemon and the client
 programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl) $(BUILD)/leadd-notify
@@ -127,6 +127,9 @@ bench: ## decisions per second beside a floor that does the same writes
 	@$(MAKE) --no-print-directory -s -j2 tests
 	@tests/bench/run
 
+docs: ## write the parts of the rule reference that the code knows (leadd-rules.5, rules/README.md, contrib/editor)
+	@contrib/generate-reference
+
 lint: ## formatting, static checks, the order of rooms
 	@$(DEPENDENCIES) build test
 	@tests/run --part lint
@@ -148,13 +151,15 @@ install: programs ## install below DESTDIR and PREFIX
 	install -D -m 0644 contrib/man/leadctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/leadctl.1
 	install -D -m 0644 contrib/man/leadd.8 $(DESTDIR)$(PREFIX)/share/man/man8/leadd.8
 	install -D -m 0644 contrib/man/leadd-notify.8 $(DESTDIR)$(PREFIX)/share/man/man8/leadd-notify.8
+	install -D -m 0644 contrib/man/leadd-rules.5 $(DESTDIR)$(PREFIX)/share/man/man5/leadd-rules.5
+	for f in leadd.lua .luarc.json .luacheckrc README.md; do install -D -m 0644 contrib/editor/$$f $(DESTDIR)$(PREFIX)/share/leadd/editor/$$f || exit 1; done
 
 uninstall: ## remove what install put there; spool, database and /etc/leadd stay
 	rm -f $(DESTDIR)$(PREFIX)/sbin/leadd $(DESTDIR)$(PREFIX)/sbin/leadd-notify $(DESTDIR)$(PREFIX)/bin/leadctl $(DESTDIR)$(PREFIX)/bin/leadd-drop
 	rm -rf $(DESTDIR)$(PREFIX)/share/leadd
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify@.service
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/leadd-notify.8
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/leadd-notify.8 $(DESTDIR)$(PREFIX)/share/man/man5/leadd-rules.5
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/leadd.catalog $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leadctl
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/leadctl.1 $(DESTDIR)$(PREFIX)/share/man/man8/leadd.8
 

@@ -104,8 +104,8 @@ static void remove_folder(const char *path) {
         assert_int_equal(rmdir(path), 0);
 }
 
-/* Each ```lua block of a document, alone beside the shipped rules. */
-static size_t check_blocks(const char *document, const char *as_file) {
+/* Each block of a document that begins so, alone beside the shipped rules. */
+static size_t check_blocks(const char *document, const char *opening, const char *as_file) {
         _cleanup_(text_free) Text text = { 0 }, folder = { 0 }, file = { 0 };
         char directory[] = "/tmp/leadd-rules-XXXXXX";
         assert_non_null(mkdtemp(directory));
@@ -114,7 +114,6 @@ static size_t check_blocks(const char *document, const char *as_file) {
         copy_folder("rules", folder.data);
         read_file(document, &text);
         size_t n_blocks = 0;
-        static const char opening[] = "\n```lua\n";
         for (const char *at = text.data; (at = strstr(at, opening));) {
                 const char *start = at + strlen(opening), *end = strstr(start, "\n```");
                 assert_non_null(end);
@@ -129,8 +128,9 @@ static size_t check_blocks(const char *document, const char *as_file) {
 
 static void ladder__each_step__loads_beside_the_shipped_rules(void **state) {
         (void) state;
-        assert_true(check_blocks("rules/README.md", "05-step.lua") >= 10);
-        assert_true(check_blocks("rules/adapters/README.md", "adapters/00-step.lua") >= 1);
+        assert_true(check_blocks("rules/README.md", "\n```lua\n", "05-step.lua") >= 11);
+        assert_true(check_blocks("rules/README.md", "\n```lua test\n", "05-step_test.lua") >= 2);
+        assert_true(check_blocks("rules/adapters/README.md", "\n```lua\n", "adapters/00-step.lua") >= 1);
 }
 
 /* The table of fields for rule writers is the field table: nothing new is missing, nothing is left that went. */
