@@ -87,7 +87,7 @@ $(BUILD)/leadd-notify: $(call objects,$(notifier_SOURCES)) $(BUILD)/libleadd.a
 
 # A test that lets allocations of our own code fail.
 test_WRAP =
-$(BUILD)/tests/unit/test_policy_exhaustion: test_WRAP = $(patsubst %,-Wl$(,)--wrap=%,malloc calloc realloc reallocarray strdup strndup free)
+$(BUILD)/tests/unit/test_policy_exhaustion: test_WRAP = $(patsubst %,-Wl$(,)--wrap=%,arena_alloc arena_strndup arena_strdup arena_printf malloc calloc realloc reallocarray strdup strndup free)
 , := ,
 test_link = @mkdir -p $(@D); $(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';) $(CC) $(LDFLAGS) $(test_WRAP) -o $@ $^ $(LDLIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(support_SOURCES)) $(BUILD)/libleadd.a

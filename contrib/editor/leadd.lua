@@ -474,7 +474,7 @@ function starts(what) end
 ---@return table
 function ends(what) end
 
----like("*/pricing*"): * is any text, ? any character
+---like("*/pricing*"): * stands for any text
 ---@param what any
 ---@return table
 function like(what) end

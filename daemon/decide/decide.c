@@ -520,6 +520,18 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
 
 /* ---- explain ---- */
 
+/* Takes the text. */
+static int keep_trace(Deciding *deciding, Text *trace, Receipt *receipt) {
+        int r = trace->error;
+
+        if (r == 0 && trace->size > 0) {
+                receipt->trace = arena_strndup(deciding->arena, trace->data, trace->size);
+                r = receipt->trace ? 0 : -ENOMEM;
+        }
+        text_free(trace);
+        return r;
+}
+
 static int explain_condition(Deciding *deciding, Receipts *receipts, const Rule *rule, const Condition *condition, bool negate) {
         Text trace = { 0 };
         bool holds;
@@ -532,9 +544,9 @@ static int explain_condition(Deciding *deciding, Receipts *receipts, const Rule 
                 return r;
         }
         Receipt receipt = { .rule = rule, .matched = holds != negate, .failed = r == POLICY_E_FAILED, .note = note };
-        if (trace.size > 0)
-                receipt.trace = arena_strndup(deciding->arena, trace.data, trace.size);
-        text_free(&trace);
+        r = keep_trace(deciding, &trace, &receipt);
+        if (r < 0)
+                return r;
         if (!receipt.matched && !receipt.failed && !receipts->all)
                 return 0;
         return receipts_add(receipts, deciding->arena, receipt);
@@ -548,9 +560,9 @@ static int explain_fence(Deciding *deciding, Receipts *receipts, const Fence *fe
         int r = fence_is_closed(deciding, fence, &closed, &opens_us, receipts->trace ? &trace : NULL);
 
         Receipt receipt = { .rule = &fence->rule, .matched = closed, .failed = r == POLICY_E_FAILED };
-        if (r >= 0 && trace.size > 0)
-                receipt.trace = arena_strndup(deciding->arena, trace.data, trace.size);
-        text_free(&trace);
+        int kept = keep_trace(deciding, &trace, &receipt);
+        if (r >= 0 && kept < 0)
+                r = kept;
         if (r < 0 || (!receipt.matched && !receipt.failed && !receipts->all))
                 return r < 0 ? r : 0;
         if (closed && opens_us != TIME_NONE &&

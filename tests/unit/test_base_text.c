@@ -133,7 +133,7 @@ static void utf8_casefold__all_of_unicode__is_as_glib_does_it(void **state) {
                 const char *got = utf8_casefold(arena, s, (size_t) n, &size);
                 if (!got || size != strlen(want) || memcmp(got, want, size) != 0)
                         fail_msg("U+%04X: got %s, want %s", c, got, want);
-                n_changed += memcmp(got + 1, s + 1, (size_t) n - 1) != 0;
+                n_changed += size != (size_t) n || memcmp(got + 1, s + 1, size - 2) != 0;
                 g_free(want);
                 if (c % 1024 == 0)
                         arena_reset(arena);

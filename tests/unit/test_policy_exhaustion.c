@@ -21,11 +21,20 @@
 /* ---- the allocator ---- */
 
 static struct {
-        bool armed, onwards;
-        size_t fail_at, n; /* the n-th allocation since it was armed */
+        bool armed, arenas, onwards; /* arenas: what is taken from arenas is refused, else what is asked of the heap */
+        size_t fail_at, n;           /* the n-th allocation since it was armed */
         size_t n_refused;
         int64_t live;
 } heap;
+
+/* Arenas ask the heap but rarely: what is taken from them is refused by itself. */
+void *__real_arena_alloc(Arena *arena, size_t size);
+char *__real_arena_strndup(Arena *arena, const char *s, size_t size);
+char *__real_arena_strdup(Arena *arena, const char *s);
+void *__wrap_arena_alloc(Arena *arena, size_t size);
+char *__wrap_arena_strndup(Arena *arena, const char *s, size_t size);
+char *__wrap_arena_strdup(Arena *arena, const char *s);
+char *__wrap_arena_printf(Arena *arena, const char *format, ...) _printf_(2, 3);
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -42,8 +51,8 @@ char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t size);
 void __wrap_free(void *at);
 
-static bool refuses(void) {
-        if (!heap.armed)
+static bool refuses(bool of_arena) {
+        if (!heap.armed || of_arena != heap.arenas)
                 return false;
         heap.n++;
         bool refused = heap.onwards ? heap.n >= heap.fail_at : heap.n == heap.fail_at;
@@ -58,19 +67,19 @@ static void *count(void *at) {
         return at;
 }
 
-void *__wrap_malloc(size_t size) { return refuses() ? NULL : count(__real_malloc(size)); }
-void *__wrap_calloc(size_t n, size_t size) { return refuses() ? NULL : count(__real_calloc(n, size)); }
-char *__wrap_strdup(const char *s) { return refuses() ? NULL : count(__real_strdup(s)); }
-char *__wrap_strndup(const char *s, size_t size) { return refuses() ? NULL : count(__real_strndup(s, size)); }
+void *__wrap_malloc(size_t size) { return refuses(false) ? NULL : count(__real_malloc(size)); }
+void *__wrap_calloc(size_t n, size_t size) { return refuses(false) ? NULL : count(__real_calloc(n, size)); }
+char *__wrap_strdup(const char *s) { return refuses(false) ? NULL : count(__real_strdup(s)); }
+char *__wrap_strndup(const char *s, size_t size) { return refuses(false) ? NULL : count(__real_strndup(s, size)); }
 
 void *__wrap_realloc(void *at, size_t size) {
-        if (refuses())
+        if (refuses(false))
                 return NULL;
         return at ? __real_realloc(at, size) : count(__real_realloc(NULL, size));
 }
 
 void *__wrap_reallocarray(void *at, size_t n, size_t size) {
-        if (refuses())
+        if (refuses(false))
                 return NULL;
         return at ? __real_reallocarray(at, n, size) : count(__real_reallocarray(NULL, n, size));
 }
@@ -80,8 +89,24 @@ void __wrap_free(void *at) {
         __real_free(at);
 }
 
-static void heap_arm(size_t fail_at, bool onwards) {
+void *__wrap_arena_alloc(Arena *arena, size_t size) { return refuses(true) ? NULL : __real_arena_alloc(arena, size); }
+char *__wrap_arena_strdup(Arena *arena, const char *s) { return refuses(true) ? NULL : __real_arena_strdup(arena, s); }
+char *__wrap_arena_strndup(Arena *arena, const char *s, size_t size) { return refuses(true) ? NULL : __real_arena_strndup(arena, s, size); }
+
+char *__wrap_arena_printf(Arena *arena, const char *format, ...) {
+        Text text = { 0 };
+        va_list args;
+        va_start(args, format);
+        text_vprintf(&text, format, args);
+        va_end(args);
+        char *copy = refuses(true) || text.error < 0 ? NULL : __real_arena_strndup(arena, text.data, text.size);
+        text_free(&text);
+        return copy;
+}
+
+static void heap_arm(size_t fail_at, bool onwards, bool arenas) {
         heap.armed = true;
+        heap.arenas = arenas;
         heap.onwards = onwards;
         heap.fail_at = fail_at;
         heap.n = heap.n_refused = 0;
@@ -266,18 +291,25 @@ static int evaluate_event(RuleSet *rules, Arena *arena, Text *out) {
         return 0;
 }
 
-static int evaluate_look(RuleSet *rules, Arena *arena, Text *out) {
+/* The lead a day later, accepted by nobody yet. */
+static DecideInput known_input(LeadState *before) {
         DecideInput input = lead_input();
-        Subject subject;
-        Receipts receipts = { .all = true, .trace = true };
-        LeadState before = *input.before;
-        before.id = 1;
-        before.status = "mql";
-        before.owner = "anna";
-        before.created_us = before.entered_us = NOW_US - US_PER_DAY;
-        input.before = &before;
+        *before = *input.before;
+        before->id = 1;
+        before->status = "mql";
+        before->owner = "anna";
+        before->created_us = before->entered_us = NOW_US - US_PER_DAY;
+        input.before = before;
         input.profile = &lead.record.facts;
         input.record = NULL;
+        return input;
+}
+
+static int evaluate_look(RuleSet *rules, Arena *arena, Text *out) {
+        LeadState before;
+        const DecideInput input = known_input(&before);
+        Subject subject;
+        Receipts receipts = { .all = true, .trace = true };
         int r = decide_look(rules, &input, arena, &subject, &receipts);
         if (r < 0)
                 return r;
@@ -285,6 +317,22 @@ static int evaluate_look(RuleSet *rules, Arena *arena, Text *out) {
         heap_disarm();
         verdict_describe_subject(rules, &subject, out);
         verdict_describe_receipts(&receipts, NULL, out);
+        heap.armed = was_armed;
+        return 0;
+}
+
+static int evaluate_explanation(RuleSet *rules, Arena *arena, Text *out) {
+        LeadState before;
+        const DecideInput input = known_input(&before);
+        Explanation explanation;
+        int r = decide_explain(rules, &input, arena, &explanation);
+        if (r < 0)
+                return r;
+        bool was_armed = heap.armed;
+        heap_disarm();
+        verdict_describe_subject(rules, &explanation.subject, out);
+        verdict_describe_receipts(&explanation.receipts, NULL, out);
+        text_printf(out, "%zu candidates\n", explanation.n_candidates);
         heap.armed = was_armed;
         return 0;
 }
@@ -313,6 +361,7 @@ static const struct {
 } evaluations[] = {
         { "an event", evaluate_event },
         { "a look", evaluate_look },
+        { "an explanation", evaluate_explanation },
         { "texts", evaluate_texts },
 };
 
@@ -342,7 +391,7 @@ static void evaluation__whichever_allocation_fails__answers_and_leaks_nothing(vo
                                 rules = load_rules();
                                 int64_t live = heap.live;
                                 Text got = { 0 };
-                                heap_arm(k, onwards);
+                                heap_arm(k, onwards, false);
                                 Arena *arena = arena_new(0);
                                 int r = arena ? evaluations[which].evaluate(rules, arena, &got) : -ENOMEM;
                                 heap_disarm();
@@ -374,6 +423,47 @@ static void evaluation__whichever_allocation_fails__answers_and_leaks_nothing(vo
                                 onwards ? "from then on" : "once");
                 }
         assert_true(n_failures > 20);
+}
+
+/* Most of what is allocated is taken from arenas, which ask the heap but rarely. */
+static void evaluation__whatever_an_arena_refuses__answers_and_changes_nothing(void **state) {
+        (void) state;
+        for (size_t which = 0; which < ARRAY_SIZE(evaluations); which++)
+                for (int onwards = 0; onwards < 2; onwards++) {
+                        _cleanup_(text_free) Text want = { 0 };
+                        RuleSet *rules = load_rules();
+                        evaluate_well(which, rules, &want);
+                        int64_t live = heap.live;
+                        size_t k = 0, n_refused = 1;
+                        while (n_refused > 0) {
+                                Text got = { 0 };
+                                Arena *arena = arena_new(0);
+                                assert_non_null(arena);
+                                heap_arm(++k, onwards, true);
+                                int r = evaluations[which].evaluate(rules, arena, &got);
+                                heap_disarm();
+                                n_refused = heap.n_refused;
+                                arena_free(arena);
+                                if (r != 0 && r != -ENOMEM)
+                                        fail_msg("%s, allocation %zu: %d", evaluations[which].name, k, r);
+                                if (r == 0 && !base_streq(got.data, want.data))
+                                        fail_msg("%s, allocation %zu: judged otherwise:\n got %s\nwant %s", evaluations[which].name, k,
+                                                got.data, want.data);
+                                text_free(&got);
+                                if (k % 16 == 0) {
+                                        evaluate_well(which, rules, &got);
+                                        if (!base_streq(got.data, want.data))
+                                                fail_msg("%s, after allocation %zu failed:\n got %s\nwant %s", evaluations[which].name, k,
+                                                        got.data, want.data);
+                                        text_free(&got);
+                                }
+                        }
+                        if (heap.live != live)
+                                fail_msg("%s: %lld blocks are left", evaluations[which].name, (long long) (heap.live - live));
+                        print_message("%s: %zu pieces of an arena, each refused %s\n", evaluations[which].name, k - 1,
+                                onwards ? "from then on" : "once");
+                        policy_free(rules);
+                }
 }
 
 /* The block of the functions ends everywhere in turn: a function fails, by name, and nothing else changes. */
@@ -421,6 +511,7 @@ static void functions__wherever_their_memory_ends__fail_alone(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(evaluation__whichever_allocation_fails__answers_and_leaks_nothing, lead_make, lead_drop),
+                cmocka_unit_test_setup_teardown(evaluation__whatever_an_arena_refuses__answers_and_changes_nothing, lead_make, lead_drop),
                 cmocka_unit_test_setup_teardown(functions__wherever_their_memory_ends__fail_alone, lead_make, lead_drop),
         };
         return cmocka_run_group_tests_name("memory that runs out", tests, NULL, NULL);
