@@ -208,9 +208,7 @@ static void set(Facts *facts, const char *path, Value value) {
 }
 
 static int lead_make(void **state) {
-        static const char *const urls[] = { "/PREISE/\xc3\x9c"
-                                            "BERSICHT",
-                "/blog/\xc3\xa4", "/", "/karriere" };
+        static const char *const urls[] = { "/PREISE/\303\234BERSICHT", "/blog/\xc3\xa4", "/", "/karriere" };
         (void) state;
         memset(&lead, 0, sizeof(lead));
         lead.arena = arena_new(0);

@@ -380,8 +380,8 @@ static void function__that_looks_closely__cannot_tell_that_keys_are_made_when_as
                 "person segments source test touched'",
                 "lead.company = nil for key in pairs(lead) do if key == 'company' then return false end end return true",
                 "lead.own = 1 local seen for key in pairs(lead) do seen = seen or key == 'own' end return seen and lead.own == 1",
-                "return lead[1] == nil and lead[true] == nil and lead.nothing == nil and #lead == 0 and lead.status == nil and lead.score "
-                "== nil",
+                ("return lead[1] == nil and lead[true] == nil and lead.nothing == nil and #lead == 0 and lead.status == nil and lead.score "
+                 "== nil"),
                 "local key = 'activ' .. 'ities' return #lead[key] == 2 and lead[key][1].type == 'page_viewed'",
                 "for key, value in pairs(lead) do lead[key] = nil end for key in pairs(lead) do return false end return lead.person == nil",
                 "local ok = pcall(function() lead.person.title = nil error('x') end) return not ok and lead.person.title == nil",

@@ -469,7 +469,6 @@ static void hostile_function__wherever_it_stands__ends_changes_nothing_and_names
 static void hostile_rules__all_at_once__leave_the_lead_to_the_others(void **state) {
         (void) state;
         _cleanup_(text_free) Text text = { 0 }, problems = { 0 };
-        _cleanup_(base_freep) char *normal = normal_verdict();
         Case it;
         size_t n_failed = 0, n_should = 0;
 
