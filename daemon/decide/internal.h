@@ -45,8 +45,8 @@ int deciding_summarise(Deciding *deciding, const char *format, ...) _printf_(2, 
 /* moves.c */
 int moves_by_person(Deciding *deciding);
 int moves_assign(Deciding *deciding);
-/* The move of an SLA step: exempt from `by` and a reason's needs, not from fences. *ret_again_us: when to try again because a fence was
- * closed, else TIME_NONE. */
+/* The move of an SLA step: exempt from `by` and a reason's needs, not from its own nor from fences. *ret_again_us: when to try again
+ * because one of them was closed, else TIME_NONE. */
 int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason, int64_t *ret_again_us);
 /* The member who acts; NULL = no person, or nobody in the rules. */
 const Member *moves_actor(const Deciding *deciding);

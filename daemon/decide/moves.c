@@ -345,6 +345,7 @@ int moves_assign(Deciding *deciding) {
 
 int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason, int64_t *ret_again_us) {
         const Status *to = move->to ? move->to : reason ? reason->to : NULL;
+        const char *missing = NULL;
         const Fence *fence;
         int64_t opens_us;
         int r;
@@ -353,6 +354,13 @@ int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Rea
         if (!to || !moves_leave(move, deciding->status))
                 return deciding_summarise(
                         deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
+        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing);
+        if (r < 0)
+                return r;
+        if (missing) {
+                *ret_again_us = deciding->input->now_us + DECIDE_LOOK_AGAIN_US;
+                return deciding_summarise(deciding, "%s: %s is missing what it needs", sla->rule.name, move->rule.name);
+        }
         r = moves_find_fence(deciding, to, &fence, &opens_us, NULL);
         if (r < 0)
                 return r;

@@ -59,7 +59,7 @@ int64_t timers_step_due(const Sla *sla, const Calendar *calendar, const SlaState
         return timers_add(calendar, previous_us, sla->steps[sla->n_steps - 1].every);
 }
 
-/* Beyond the declared steps the last repeats; one that leaves the status does so while a fence holds it up (timers_fire). */
+/* Beyond the declared steps the last repeats; one that leaves the status does so while a fence or a need holds it up (timers_fire). */
 static const SlaStep *step_of(const Sla *sla, uint32_t number) {
         const SlaStep *last = sla->n_steps > 0 ? &sla->steps[sla->n_steps - 1] : NULL;
 
@@ -234,7 +234,7 @@ int timers_fire(Deciding *deciding) {
         r = moves_by_sla(deciding, sla, step->move, step->reason, &again_us);
         if (r < 0 || again_us == TIME_NONE || state->next_due_us != TIME_NONE)
                 return r;
-        /* A fence keeps the lead here, and this was the last step: it comes again under the next number,
+        /* A fence or a need keeps the lead here, and this was the last step: it comes again under the next number,
          * or there would be silence for ever. */
         state->next_due_us = again_us;
         return 0;

@@ -330,6 +330,31 @@ static void sla__last_step_before_a_closed_fence__comes_again_until_it_is_open(v
         shut(book);
 }
 
+static void sla__move_whose_needs_are_not_met__waits_and_a_reasons_needs_do_not_count(void **state) {
+        (void) state;
+        Book *book = open_fenced("status \"owed\" { team = \"desk\", kind = \"sla\", meaning = \"o\" }\n"
+                                 "move \"owe\" { from = \"mql\", to = \"owed\", by = \"owner\" }\n"
+                                 "move \"expire\" { from = \"owed\", by = \"owner\", reasons = { \"silent\" }, needs = { { "
+                                 "[\"person.title\"] = present } } }\n"
+                                 "reason \"silent\" { to = \"lost\", needs = did{ type = \"call_made\" } }\n"
+                                 "sla \"OWED\" { status = \"owed\", within = \"1h\", steps = { { at = \"1h\", move = \"expire\", reason = "
+                                 "\"silent\" } } }\n");
+        uint64_t lead = large(book);
+        person(book, lead, "outcome.owe", "rep:a", NULL, NULL);
+        book->now_us = book->leads[lead].sla.next_due_us;
+        look(book, lead);
+        assert_string_equal(book->decision.summary, "OWED: expire is missing what it needs");
+        assert_string_equal(book->leads[lead].status, "owed");
+        Record *titled = make_record(book, "lead.updated", FAMILY_LEAD);
+        set(book, titled, FIELD_PERSON_TITLE, "director");
+        (void) judge(book, lead, titled, "integration:web");
+        book->now_us = book->leads[lead].sla.next_due_us;
+        look(book, lead);
+        assert_string_equal(book->decision.moves[0].to, "lost");
+        assert_string_equal(book->decision.moves[0].by, "sla:OWED");
+        shut(book);
+}
+
 /* ---- veto ---- */
 
 static const char rival[] = "group \"fit\" {}\n"
@@ -515,6 +540,7 @@ int main(void) {
                 cmocka_unit_test(rest__signal_in_history__ends_it_once_and_for_good),
                 cmocka_unit_test(rest__a_signal_that_is_junk__does_not_end_it),
                 cmocka_unit_test(sla__last_step_before_a_closed_fence__comes_again_until_it_is_open),
+                cmocka_unit_test(sla__move_whose_needs_are_not_met__waits_and_a_reasons_needs_do_not_count),
                 cmocka_unit_test(veto__a_match__moves_there_at_once_and_says_so),
                 cmocka_unit_test(veto__against_a_persons_move__wins_in_the_same_event),
                 cmocka_unit_test(veto__before_a_closed_fence_or_in_a_final_status__moves_nothing),
