@@ -353,6 +353,16 @@ int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Expla
         return 0;
 }
 
+int decide_next(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
+        DecideInput next = *input;
+        const Record nothing = {
+                .arena = arena, .id = "look", .type = "lead.updated", .event = "updated", .family = FAMILY_LEAD, .time_us = input->now_us
+        };
+
+        next.record = &nothing;
+        return decide_event(rules, &next, arena, ret);
+}
+
 /* ---- what an assignment said ---- */
 
 /* route.c writes "the turn of anna; ben is away until ...; petra gets leads only as head". */

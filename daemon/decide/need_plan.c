@@ -9,8 +9,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define AUTOMATIC_SETS 6 /* of NEED_SETS_MAX, when there are ways of people as well */
-#define GRADE_SETS 6     /* for each grade that a move's condition names */
+#define PLAN_VISITS_MAX 50000 /* moves looked at for the ways to a status */
+#define AUTOMATIC_SETS 6      /* of NEED_SETS_MAX, when there are ways of people as well */
+#define GRADE_SETS 6          /* for each grade that a move's condition names */
 
 /* ---- the pool ---- */
 
@@ -180,6 +181,7 @@ typedef struct Plans {
         size_t n;
         Plan by_itself[NEED_PLANS_MAX]; /* ways without people */
         size_t n_by_itself;
+        size_t n_visited;
 } Plans;
 
 static bool same_by_people(const Plan *a, const Plan *b) {
@@ -212,9 +214,10 @@ static void keep_plan(Plans *plans, const Plan *plan) {
 
 /* All ways of exactly `length` moves that enter no status twice, in the order of the rules. */
 static void find_plans(const RuleSet *rules, const Status *from, const Status *to, size_t length, Plan *plan, Plans *plans) {
-        for (size_t i = 0; i < rules->n_moves; i++) {
+        for (size_t i = 0; i < rules->n_moves && plans->n_visited < PLAN_VISITS_MAX; i++) {
                 const Move *move = &rules->moves[i];
                 size_t n = move->to ? 1 : move->n_reasons;
+                plans->n_visited++;
                 if (!moves_leave(move, from))
                         continue;
                 for (size_t k = 0; k < n; k++) {
@@ -404,8 +407,8 @@ static int need_status(Needing *needing, const NeedGoal *goal, const Status *her
                 plans->n_by_itself = longer->n_by_itself;
         }
         if (plans->n + plans->n_by_itself == 0) {
-                answer->text = arena_printf(
-                        needing->arena, "no way of %d moves leads from %s to %s", NEED_MOVES_MAX, here->rule.name, goal->status->rule.name);
+                answer->text = arena_printf(needing->arena, "no way of up to %d moves leads from %s to %s", NEED_MOVES_MAX, here->rule.name,
+                        goal->status->rule.name);
                 return answer->text ? 0 : -ENOMEM;
         }
         r = find_moments(needing, goal->within_us, moments, &n_moments);

@@ -24,6 +24,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_submit,
         &verb_spool,
         &verb_check,
+        &verb_rehearse,
         &verb_reload,
         &verb_rules,
         &verb_glossary,

@@ -19,13 +19,15 @@ static void heading(Text *out, const Output *output, const char *title) {
 }
 
 /* "  label  sentence", wrapped behind the label. The scratch text is cleared. */
-static void sentence(Text *out, size_t indent, Text *scratch) {
+static void sentence_at(Text *out, size_t column, size_t indent, Text *scratch) {
         Text local = { 0 };
         text_append_sentence(&local, scratch->data);
-        text_append_wrapped(out, indent, indent, local.data ? local.data : "");
+        text_append_wrapped(out, column, indent, local.data ? local.data : "");
         text_free(&local);
         text_clear(scratch);
 }
+
+static void sentence(Text *out, size_t indent, Text *scratch) { sentence_at(out, indent, indent, scratch); }
 
 /* ---- explain ---- */
 
@@ -255,8 +257,9 @@ static void format_whynot(Text *out, const Output *output, const json_t *reply) 
                 text_printf(&text, "%s -> %s, by %s%s [%s]", text_at(way, "from") ? text_at(way, "from") : "-",
                         text_at(way, "to") ? text_at(way, "to") : "-", text_at(way, "by") ? text_at(way, "by") : "-", open ? ": open" : "",
                         text_at(way, "at") ? text_at(way, "at") : "");
-                text_append_char(out, ' ');
-                sentence(out, 4, &text);
+                /* The blank between is the wrapping's. */
+                size_t shown = text_at(way, "move") ? text_columns(text_at(way, "move"), strlen(text_at(way, "move"))) : 1;
+                sentence_at(out, 2 + shown > 4 ? 2 + shown : 5, 4, &text);
                 add_hurdles(out, json_object_get(way, "hurdles"), 4);
         }
         add_hurdles(out, json_object_get(reply, "hurdles"), 2);

@@ -193,6 +193,8 @@ typedef struct Explanation {
 /* As decide_look, with whole receipts: a move's says what is missing and who makes it, a fence's until when it is closed, a route's why
  * it missed or which one came before it. */
 int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Explanation *ret);
+/* What an event that brings nothing new would decide now: the automatic moves that wait. Nobody is told and nothing is kept. */
+int decide_next(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret);
 /* What the text of an assignment (Assignment.text) says of those who did not get the lead. */
 int decide_others_of(const char *text, Arena *arena, Candidacy **ret, size_t *ret_n);
 
@@ -242,7 +244,7 @@ int decide_whynot_rule(RuleSet *rules, const DecideInput *input, const Rule *rul
 #define NEED_FUNCTION_LOOKS 4  /* ... because it is slower than the table conditions of a whole lead */
 #define NEED_STEPS_MAX 3000000 /* combinations looked at of one question */
 #define NEED_MOMENTS_MAX 4     /* later instants that --within tries, besides the last */
-#define NEED_MOVES_MAX 4       /* moves of people on the way to a status */
+#define NEED_MOVES_MAX 6       /* moves of people on the way to a status */
 #define NEED_PLANS_MAX 8       /* ways to a status */
 
 typedef struct NeedStep {
