@@ -64,6 +64,7 @@ typedef struct Ref {
 typedef struct Word {
         const char *text; /* case-folded */
         size_t size;
+        size_t rare;         /* of a rule: the place of its rarest character */
         const char *written; /* of a rule: as it stands in the file, for texts */
 } Word;
 
@@ -264,6 +265,12 @@ const Value *eval_field(Eval *eval, FieldId field, const char *key, uint32_t *re
 const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret_slot);
 /* The text case-folded; NULL with eval->error on exhaustion. Valid until the next call unless it has a slot. */
 const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size);
+/* The same, kept at that place. */
+const char *eval_fold_kept(Eval *eval, const Value *value, Word *kept);
+/* Does the matcher look at a text's words (condition_text_matches)? */
+static inline bool condition_reads_text(const Matcher *matcher) {
+        return (matcher->op >= MATCH_EQUALS && matcher->op <= MATCH_LIKE) || matcher->op == MATCH_LIST;
+}
 /* value NULL = absent. kept: where its folded form is kept; NULL where it is not. */
 bool eval_matches_kept(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, Word *kept);
 bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Value *value, uint32_t slot);

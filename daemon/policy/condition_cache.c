@@ -169,10 +169,11 @@ int condition_index_types(Loader *loader) {
 
 /* One text or number of one activity, as every pattern reads it. */
 typedef struct Cell {
-        bool known;
-        const Value *value; /* NULL = absent */
-        Word folded;
+        const Value *value; /* NULL: not read yet */
+        const char *folded; /* of a text */
+        size_t size;
 } Cell;
+static const Value absent;
 
 struct LeadCache {
         Arena *arena;
@@ -272,28 +273,50 @@ static int find_types(const RuleSetBody *body, LeadCache *cache) {
         return 0;
 }
 
-static bool cell_matches(Eval *eval, LeadCache *cache, const Condition *node, size_t i) {
-        const Activity *activity = &cache->history[i];
-        Cell **column = &cache->columns[node->ref.column];
-        Value storage;
+static Cell *find_column(Eval *eval, LeadCache *cache, uint32_t number) {
+        Cell **column = &cache->columns[number];
 
-        if (node->ref.column == 0) {
-                storage = value_text(activity->type);
-                return eval_matches_kept(eval, &node->ref, node->matcher, &storage, NULL);
-        }
         if (!*column) {
                 *column = ARENA_ARRAY(cache->arena, Cell, cache->n_history);
-                if (!*column) {
+                if (!*column)
                         eval->error = -ENOMEM;
-                        return false;
-                }
         }
-        Cell *cell = &(*column)[i];
-        if (!cell->known) {
-                cell->value = eval_read_activity(activity, &node->ref, NULL);
-                cell->known = true;
+        return *column;
+}
+
+static void read_cell(Eval *eval, const Ref *ref, const Activity *activity, Cell *cell) {
+        const Value *value = eval_read_activity(activity, ref, NULL);
+        Word folded = { 0 };
+
+        if (value && value->type == VALUE_TEXT)
+                (void) eval_fold_kept(eval, value, &folded);
+        *cell = (Cell){ .value = value ? value : &absent, .folded = folded.text, .size = folded.size };
+}
+
+/* Does the activity at place i fit the matcher? */
+static inline bool cell_matches(Eval *eval, LeadCache *cache, const Condition *node, Cell *column, size_t i) {
+        Value storage;
+
+        if (!column) {
+                storage = value_text(cache->history[i].type);
+                return eval_matches_kept(eval, &node->ref, node->matcher, &storage, NULL);
         }
-        return eval_matches_kept(eval, &node->ref, node->matcher, cell->value, &cell->folded);
+        Cell *cell = &column[i];
+        if (!cell->value)
+                read_cell(eval, &node->ref, &cache->history[i], cell);
+        if (cell->folded && condition_reads_text(node->matcher))
+                return condition_text_matches(node->matcher, cell->folded, cell->size) != node->matcher->negate;
+        return eval_matches_kept(eval, &node->ref, node->matcher, cell->value == &absent ? NULL : cell->value, NULL);
+}
+
+/* Takes from found those that do not fit the matcher. */
+static void keep_fitting(Eval *eval, LeadCache *cache, const Condition *node, uint64_t *found) {
+        Cell *column = node->ref.column > 0 ? find_column(eval, cache, node->ref.column) : NULL;
+
+        for (size_t word = 0; word < cache->n_words && eval->error == 0; word++)
+                for (uint64_t bits = found[word]; bits != 0; bits &= bits - 1)
+                        if (!cell_matches(eval, cache, node, column, word * 64 + (size_t) __builtin_ctzll(bits)))
+                                found[word] &= ~(bits & -bits);
 }
 
 static uint64_t *find_matches(Eval *eval, LeadCache *cache, const Did *did) {
@@ -316,19 +339,13 @@ static uint64_t *find_matches(Eval *eval, LeadCache *cache, const Did *did) {
         }
         for (size_t word = 0; word < cache->n_words; word++) {
                 size_t rest = cache->n_history - word * 64;
-                uint64_t bits = of_type ? of_type[word] : rest >= 64 ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
 
-                for (; bits != 0; bits &= bits - 1) {
-                        size_t i = word * 64 + (size_t) __builtin_ctzll(bits), k = 0;
-
-                        while (k < did->n_matchers && cell_matches(eval, cache, &did->matchers[k], i))
-                                k++;
-                        if (k == did->n_matchers)
-                                found[word] |= UINT64_C(1) << (i % 64);
-                        if (eval->error < 0)
-                                return NULL;
-                }
+                found[word] = of_type ? of_type[word] : rest >= 64 ? UINT64_MAX : (UINT64_C(1) << rest) - 1;
         }
+        for (size_t i = 0; i < did->n_matchers && eval->error == 0; i++)
+                keep_fitting(eval, cache, &did->matchers[i], found);
+        if (eval->error < 0)
+                return NULL;
         return found;
 }
 

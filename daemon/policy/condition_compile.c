@@ -71,11 +71,28 @@ bool condition_entries(Loader *loader, const char *where, int index, Entry **ret
 
 /* ---- values ---- */
 
+/* The place of the character that is met least in names and addresses. */
+static size_t rarest(const char *text, size_t size) {
+        static const char common[] = "/.e-a tionrslcdmhupgw:_0fb1yv2k=3?&x";
+        size_t best = 0, best_rank = 0;
+
+        for (size_t i = 0; i < size; i++) {
+                const char *at = memchr(common, text[i], sizeof(common) - 1);
+                size_t rank = at ? (size_t) (at - common) : sizeof(common);
+                if (i == 0 || rank > best_rank) {
+                        best = i;
+                        best_rank = rank;
+                }
+        }
+        return best;
+}
+
 bool condition_fold(Loader *loader, const char *text, size_t size, Word *ret) {
         char *folded = utf8_casefold(loader->arena, text, size, &ret->size);
 
         ret->text = folded;
         ret->written = arena_strndup(loader->arena, text, size);
+        ret->rare = folded ? rarest(folded, ret->size) : 0;
         return folded && ret->written ? true : out_of_memory(loader);
 }
 

@@ -17,18 +17,25 @@
 
 typedef enum Shape { SHAPE_FOLDED, SHAPE_ASCII, SHAPE_OTHER } Shape;
 
+/* Eight characters at a time: most texts of a lead are asked for once, and need no folding. */
 static Shape text_shape(const char *text, size_t size) {
-        Shape shape = SHAPE_FOLDED;
+        const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+        uint64_t upper = 0, other = 0;
 
-        for (size_t i = 0; i < size; i++) {
-                unsigned char c = (unsigned char) text[i];
+        for (size_t i = 0; i < size; i += 8) {
+                uint64_t c = 0;
 
-                if (c >= 0x80)
-                        return SHAPE_OTHER;
-                if (c >= 'A' && c <= 'Z')
-                        shape = SHAPE_ASCII;
+                if (size >= 8) /* the last ones may be looked at twice */
+                        memcpy(&c, text + (size - i >= 8 ? i : size - 8), 8);
+                else
+                        for (size_t k = i; k < size; k++)
+                                c = c << 8 | (unsigned char) text[k];
+                other |= c & tops;
+                /* The top bit of a byte is set where it is at least 'A', and where it is above 'Z'. */
+                uint64_t low = c & ~tops;
+                upper |= (low + (128 - 'A') * ones) & ~(low + (128 - 'Z' - 1) * ones) & tops;
         }
-        return shape;
+        return other ? SHAPE_OTHER : upper ? SHAPE_ASCII : SHAPE_FOLDED;
 }
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c; }
@@ -81,6 +88,12 @@ static const char *fold(Eval *eval, const Value *value, Word *kept, size_t *ret_
         return folded;
 }
 
+const char *eval_fold_kept(Eval *eval, const Value *value, Word *kept) {
+        size_t size;
+
+        return fold(eval, value, kept, &size);
+}
+
 const char *eval_fold(Eval *eval, const Value *value, uint32_t slot, size_t *ret_size) {
         return fold(eval, value, fold_place(eval, value, slot), ret_size);
 }
@@ -124,18 +137,20 @@ static bool list_contains(const List *list, const char *text) {
         return false;
 }
 
-/* memmem prepares a table for each call, which costs more than looking through a short text; on a long one it keeps the cost linear. */
+/* memmem prepares a table for each call, which costs more than looking through a short text; on a long one it keeps the cost linear.
+ * What is looked for is the word's rarest character: each "/" of an address would be a false start. */
 static const char *find_text(const char *text, size_t size, const Word *word) {
-        const char *end;
+        const char *end, *from;
 
         if (size > SHORT_TEXT_MAX)
                 return memmem(text, size, word->text, word->size);
         if (word->size > size)
                 return NULL;
-        end = text + size - word->size + 1;
-        for (const char *at = text; (at = memchr(at, word->text[0], (size_t) (end - at))); at++)
-                if (memcmp(at, word->text, word->size) == 0)
-                        return at;
+        from = text + word->rare;
+        end = from + size - word->size + 1;
+        for (const char *at = from; (at = memchr(at, word->text[word->rare], (size_t) (end - at))); at++)
+                if (memcmp(at - word->rare, word->text, word->size) == 0)
+                        return at - word->rare;
         return NULL;
 }
 
@@ -193,6 +208,8 @@ bool condition_text_matches(const Matcher *matcher, const char *text, size_t siz
                 return eval_words_contain(matcher->words, matcher->n_words, text, size);
         if (matcher->op == MATCH_LIST)
                 return list_contains(matcher->list, text);
+        if (matcher->op == MATCH_HAS && matcher->n_words == 1)
+                return find_text(text, size, matcher->words) != NULL;
         for (size_t i = 0; i < matcher->n_words; i++) {
                 const Word *word = &matcher->words[i];
                 bool found = false;
@@ -304,7 +321,8 @@ bool eval_matches(Eval *eval, const Ref *ref, const Matcher *matcher, const Valu
 /* ---- values met before ---- */
 
 static size_t met_hash(const Value *value) {
-        /* FNV-1a; the set lives for one rule and one lead, so nobody can collect collisions for long: history is bounded. */
+        /* FNV-1a, in larger steps while there are; the set lives for one rule and one lead, so nobody can collect collisions for long:
+         * history is bounded. */
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
         const uint8_t *at;
         size_t size;
@@ -317,6 +335,12 @@ static size_t met_hash(const Value *value) {
         } else {
                 at = (const uint8_t *) &value->integer;
                 size = value->type == VALUE_BOOL ? sizeof(value->boolean) : sizeof(value->integer);
+        }
+        for (; size >= 8; at += 8, size -= 8) {
+                uint64_t part;
+                memcpy(&part, at, sizeof(part));
+                hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
+                hash ^= hash >> 29;
         }
         for (size_t i = 0; i < size; i++)
                 hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);

@@ -48,12 +48,13 @@ static void time_rule(Judging *judging, const Rule *rule) {
                 stopwatch_lap(&judging->watch, policy_body(judging->rules), rule->index);
 }
 
-static bool wants_receipt(const Judging *judging, const Receipt *receipt) {
-        return judging->receipts && (receipt->matched || receipt->failed || judging->receipts->all);
+/* Most rules do not match: nothing is put together for them. */
+static inline bool wants_receipt(const Judging *judging, bool matched, bool failed) {
+        return judging->receipts && (matched || failed || judging->receipts->all);
 }
 
 static int add_receipt(Judging *judging, Receipt receipt) {
-        if (!wants_receipt(judging, &receipt))
+        if (!wants_receipt(judging, receipt.matched, receipt.failed))
                 return 0;
         if (judging->eval.trace) {
                 if (judging->trace.error < 0)
@@ -87,10 +88,12 @@ static int judge_segments(Judging *judging) {
                         return eval->error;
                 if (inside)
                         judging->subject->segments[i / 64] |= UINT64_C(1) << (i % 64);
-                int r = add_receipt(
-                        judging, (Receipt){ .rule = &segment->rule, .matched = inside, .failed = eval->failed, .note = eval->note });
-                if (r < 0)
-                        return r;
+                if (wants_receipt(judging, inside, eval->failed)) {
+                        int r = add_receipt(judging,
+                                (Receipt){ .rule = &segment->rule, .matched = inside, .failed = eval->failed, .note = eval->note });
+                        if (r < 0)
+                                return r;
+                }
                 time_rule(judging, &segment->rule);
         }
         return 0;
@@ -117,7 +120,7 @@ static int judge_score(Judging *judging, const ScoreBody *score) {
 
         begin_rule(judging);
         if (score->unless && judging->matched[score->unless->place / 64] >> (score->unless->place % 64) & 1) {
-                result = (ScoreResult){ 0 };
+                score_clear(&result);
                 if (judging->eval.trace)
                         text_printf(&judging->trace, "not beside %s", score->unless->public.rule.name);
         } else {
@@ -136,6 +139,8 @@ static int judge_score(Judging *judging, const ScoreBody *score) {
                 if (r < 0)
                         return r;
         }
+        if (!wants_receipt(judging, result.matched, result.failed))
+                return 0;
         return add_receipt(judging, (Receipt){ .rule = &score->public.rule,
                                             .matched = result.matched,
                                             .failed = result.failed,

@@ -158,9 +158,16 @@ static int award_all(Eval *eval, const ScoreBody *score, Award *award) {
 }
 
 static int evaluate_on(Eval *eval, const ScoreBody *score, bool collect, ScoreResult *ret) {
-        Award award = { .now_s = eval_whole_seconds(eval->subject->now_us), .on = score->on, .decay = decay_of(score) };
+        Award award; /* field by field, for the reason of score_clear */
         int r;
 
+        award.newest = NULL;
+        award.before = award.after = 0;
+        award.now_s = eval_whole_seconds(eval->subject->now_us);
+        award.on = score->on;
+        award.decay = decay_of(score);
+        award.events = NULL;
+        award.n_events = award.capacity = 0;
         award.collect = collect && falls(score, &award.decay);
         r = score->per != PER_EVENT ? award_per(eval, score, &award) : award_all(eval, score, &award);
         if (r == 0)
@@ -260,7 +267,7 @@ static void evaluate_best(Eval *eval, const ScoreBody *score, ScoreResult *ret) 
 int score_evaluate(Eval *eval, const ScoreBody *score, bool collect, ScoreResult *ret) {
         int r = 0;
 
-        *ret = (ScoreResult){ 0 };
+        score_clear(ret);
         eval->failed = false;
         eval->note = NULL;
         if (score->kind == SCORE_INERT)
@@ -287,8 +294,10 @@ int score_evaluate(Eval *eval, const ScoreBody *score, bool collect, ScoreResult
                         evaluate_best(eval, score, ret);
                         break;
                 }
-        if (eval->failed)
-                *ret = (ScoreResult){ .failed = true };
+        if (eval->failed) {
+                score_clear(ret);
+                ret->failed = true;
+        }
         ret->note = eval->note;
         return r < 0 ? r : eval->error;
 }

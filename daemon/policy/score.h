@@ -74,6 +74,14 @@ typedef struct ScoreResult {
         DecayScore falling; /* n_events 0: does not change with age, or was not asked for */
 } ScoreResult;
 
+/* Nothing yet. Only what is looked at is cleared: clearing all of it for each rule cost more than most rules do. */
+static inline void score_clear(ScoreResult *ret) {
+        ret->matched = ret->failed = false;
+        ret->before_mp = ret->after_mp = 0;
+        ret->event = 0;
+        ret->note = NULL;
+        ret->falling.n_events = 0;
+}
 /* collect: fill falling (in the arena). 0 or -ENOMEM. */
 int score_evaluate(Eval *eval, const ScoreBody *score, bool collect, ScoreResult *ret);
 /* Is anything known of the lead that the score looks at? */

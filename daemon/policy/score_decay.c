@@ -361,7 +361,7 @@ static Guess guess_crossing(const Crossing *crossing) {
 }
 
 /* From the guess a few steps along the slope: each of them is nearer, and is one side of the crossing. after_s 0: not found yet. */
-static int64_t approach(const Crossing *crossing, const Guess *guess, int64_t *before_s, int64_t *after_s) {
+static int64_t approach(const Crossing *crossing, const Guess *guess, int64_t *before_s, int64_t *before_mp, int64_t *after_s) {
         int64_t at_s = crossing->now_s + guess->seconds;
 
         for (int turn = 0; turn < 3 && guess->rate > 0; turn++) {
@@ -372,35 +372,103 @@ static int64_t approach(const Crossing *crossing, const Guess *guess, int64_t *b
 
                 if (across)
                         *after_s = at_s;
-                else
+                else {
                         *before_s = at_s;
+                        *before_mp = value_mp;
+                }
                 if (!(step < (double) DECAY_HORIZON_S))
                         break;
                 next_s = across ? at_s - (int64_t) step : at_s + (int64_t) step + 1;
-                if (next_s <= *before_s || (*after_s > 0 && next_s >= *after_s) || step < 1)
+                /* From a few milli-points before it, walking is sooner there. */
+                if (next_s <= *before_s || (*after_s > 0 && next_s >= *after_s) || step < 1 || (!across && step * guess->rate < 4))
                         break;
                 at_s = next_s;
         }
         return at_s;
 }
 
+/* The second in which the next of these points falls by one milli-point, as far as doubles can tell; 0: none will. */
+static int64_t next_step(const Crossing *crossing, int64_t at_s) {
+        const DecayGroup *group = crossing->group;
+        double first = INFINITY;
+
+        for (size_t i = 0; i < group->n_scores; i++) {
+                const DecayScore *score = &group->scores[i];
+                double shrink, ratio = INFINITY;
+                int64_t sum = 0;
+
+                if (!has_sign(score, crossing->signs) || !is_halving(score))
+                        continue;
+                shrink = shrink_over(at_s - crossing->now_s, score->decay.half_life_s);
+                for (size_t j = 0; j < score->n_events; j++) {
+                        double points = fabs(score->events[j].points) * shrink;
+
+                        if (!(points >= 0.5) || score->events[j].leaves_us <= at_s * US_PER_SECOND)
+                                continue;
+                        int64_t whole = (int64_t) (points + 0.5);
+                        sum += whole;
+                        ratio = fmin(ratio, points / ((double) whole - 0.5));
+                }
+                if (ratio < INFINITY && !(score->cap_mp > 0 && sum > score->cap_mp))
+                        first = fmin(first, log2(ratio) * (double) score->decay.half_life_s);
+        }
+        return first < (double) DECAY_HORIZON_S ? at_s + (int64_t) first + 1 : 0;
+}
+
+/* A few milli-points before the crossing: from one that falls to the next. */
+static void walk(const Crossing *crossing, int64_t *before_s, int64_t before_mp, int64_t *after_s) {
+        for (int turn = 0; turn < 6 && crossing->signs != SIGNS_BOTH; turn++) {
+                int64_t needed_mp = crossing->falling ? before_mp - crossing->bound_mp + 1 : crossing->bound_mp - before_mp, next_s;
+
+                next_s = needed_mp > 6 ? 0 : next_step(crossing, *before_s);
+                if (next_s <= *before_s || (*after_s > 0 && next_s >= *after_s))
+                        return;
+                before_mp = value_at(crossing, next_s);
+                if (!is_across(crossing, before_mp)) {
+                        *before_s = next_s;
+                        continue;
+                }
+                *after_s = next_s;
+                if (next_s - 1 > *before_s) {
+                        if (has_crossed(crossing, next_s - 1))
+                                *after_s = next_s - 1;
+                        else
+                                *before_s = next_s - 1;
+                }
+                return;
+        }
+}
+
 /* The first second after now at which it has crossed; INT64_MAX = never. The value moves one way. */
 static int64_t find_crossing(const Crossing *crossing) {
         int64_t now_s = crossing->now_s, before_s = now_s, after_s = 0, at_s, step_s = 1;
+        int64_t before_mp = clamp_group(crossing->group, crossing->group->total_mp);
 
         if (!is_across(crossing, group_at_last(crossing->group, crossing->signs)))
                 return INT64_MAX;
         Guess guess = guess_crossing(crossing);
-        at_s = approach(crossing, &guess, &before_s, &after_s);
+        at_s = approach(crossing, &guess, &before_s, &before_mp, &after_s);
         if (guess.rate > 0 && guess.rate < 1)
                 step_s = (int64_t) (1 / guess.rate) + 1;
-        /* By doubling steps, onwards or back, until the crossing lies between two instants; then by halves. */
-        if (after_s == 0 || (at_s > before_s && at_s < after_s)) {
-                if (has_crossed(crossing, at_s))
+        if (after_s > 0 && after_s - before_s > 4 * step_s) {
+                int64_t value_mp = value_at(crossing, after_s - 2 * step_s);
+
+                if (is_across(crossing, value_mp))
+                        after_s -= 2 * step_s;
+                else {
+                        before_s = after_s - 2 * step_s;
+                        before_mp = value_mp;
+                }
+        } else if (after_s == 0 && at_s > before_s) {
+                before_mp = value_at(crossing, at_s);
+                if (is_across(crossing, before_mp))
                         after_s = at_s;
                 else
                         before_s = at_s;
         }
+        if (!is_across(crossing, before_mp))
+                walk(crossing, &before_s, before_mp, &after_s);
+        /* By doubling steps, onwards or back, until the crossing lies between two instants; then by halves. */
         if (after_s == 0)
                 for (int64_t step = step_s; after_s == 0; step *= 2) {
                         if (before_s - now_s > DECAY_HORIZON_S)
