@@ -189,6 +189,26 @@ static void check_routes(Load *load) {
         }
 }
 
+/* A fence where nobody comes by. Scores that veto go anywhere, from anywhere. */
+static void check_fence(Load *load, const Fence *fence) {
+        const RuleSet *rules = load->loader.rules;
+        load->loader.rule = &fence->rule;
+        for (size_t i = 0; i < fence->n_blocks; i++) {
+                bool comes_by = false;
+                for (size_t s = 0; s < rules->n_scores; s++)
+                        comes_by = comes_by || rules->scores[s]->veto == fence->blocks[i];
+                for (size_t m = 0; m < rules->n_moves && !comes_by; m++) {
+                        bool starts = fence->n_from == 0;
+                        for (size_t k = 0; k < fence->n_from; k++)
+                                starts = starts || move_starts_at(&rules->moves[m], fence->from[k]);
+                        comes_by = starts && fence->blocks[i] && move_leads_to(&rules->moves[m], fence->blocks[i]);
+                }
+                if (!comes_by && fence->blocks[i])
+                        loader_warning(&load->loader, "stands where nobody comes by: no move leads to \"%s\"%s",
+                                fence->blocks[i]->rule.name, fence->n_from > 0 ? " from where it says" : "");
+        }
+}
+
 /* A move that nobody could ever ask for. */
 static void check_moves(Load *load) {
         const RuleSet *rules = load->loader.rules;
@@ -205,6 +225,8 @@ static void check_moves(Load *load) {
                                         move->from[i]->rule.name);
                 }
         }
+        for (size_t f = 0; f < rules->n_fences; f++)
+                check_fence(load, &rules->fences[f]);
         for (size_t m = 0; m < rules->n_moves; m++)
                 for (size_t i = 0; i < rules->moves[m].n_from && rules->moves[m].by == BY_RULES; i++)
                         if (rules->moves[m].from[i] && rules->moves[m].from[i]->kind == STATUS_FINAL) {

@@ -132,6 +132,13 @@ static int on_place(const Place *place, void *userdata) {
 
 /* ---- moves: when, needs and fences together ------------------------------ */
 
+static bool names_status(const Status *const *statuses, size_t n, const Status *status) {
+        for (size_t i = 0; i < n; i++)
+                if (statuses[i] == status)
+                        return true;
+        return false;
+}
+
 static void check_move(Checking *checking, const Move *move) {
         const RuleSet *rules = checking->load->loader.rules;
         size_t n = 0;
@@ -154,11 +161,13 @@ static void check_move(Checking *checking, const Move *move) {
         }
         for (size_t f = 0; f < rules->n_fences; f++) {
                 const Fence *fence = &rules->fences[f];
-                bool blocks = false;
+                bool blocks = false, everywhere = true;
 
                 for (size_t i = 0; i < fence->n_blocks; i++)
                         blocks = blocks || (move->to && fence->blocks[i] == move->to);
-                if (!blocks || !fence->when || checking->never[fence->rule.index])
+                for (size_t i = 0; i < move->n_from && fence->n_from > 0; i++)
+                        everywhere = everywhere && names_status(fence->from, fence->n_from, move->from[i]);
+                if (!blocks || !everywhere || !fence->when || checking->never[fence->rule.index])
                         continue;
                 parts[n] = (Part){ .condition = fence->when, .negated = true };
                 if (!can_hold(checking, parts, n + 1))

@@ -47,7 +47,6 @@ static void check_snippets(const Snippet *snippets, size_t n) {
 #define SEGMENT(when) "segment 'x' { when = " when " }"
 #define NEVER "segment \"x\": when: can never match: "
 
-/* clang-format off: one snippet, one answer */
 static const Snippet never[] = {
         /* numbers */
         { SEGMENT("{ ['company.employees'] = ge(10), all{ { ['company.employees'] = lt(5) } } }"),
@@ -169,6 +168,17 @@ static const Snippet never[] = {
                 "move \"x\": never gets through: whenever it applies, the fence \"f\" (a.lua:1) is closed" },
         { "fence 'f' { blocks = 'work', when = { country = in_list 'eea' } } move 'x' { from = 'new', to = 'work', by = 'rules', when = { "
           "country = 'US' } }",
+                "" },
+        { "fence 'f' { blocks = 'done', from = 'work', when = { country = in_list 'eea' } } move 'x' { from = { 'new', 'work' }, to = "
+          "'done', by = 'rules', when = { country = 'DE' } }",
+                "" },
+        { "fence 'f' { blocks = 'done', from = { 'work', 'new' }, when = { country = in_list 'eea' } } move 'x' { from = { 'new', 'work' "
+          "}, to = 'done', by = 'rules', when = { country = 'DE' } }",
+                "move \"x\": never gets through: whenever it applies, the fence \"f\" (a.lua:1) is closed" },
+        { "fence 'f' { blocks = 'work', from = 'done', when = { country = 'DE' } }",
+                "fence \"f\": stands where nobody comes by: no move leads to \"work\" from where it says" },
+        { "status 'far' { team = 'queue' } move 'a' { from = 'far', to = 'done', by = 'desk' } score 's' { group = 'fit', when = { country "
+          "= 'DE' }, points = 1, veto = 'far' } fence 'f' { blocks = 'far', when = { country = 'FR' } }",
                 "" },
         /* activities */
         { SEGMENT("did{ type = 'page_viewed', url = starts('/a'), name = 'x' }"), "" },
@@ -371,7 +381,6 @@ static const Snippet points[] = {
           "name = in_list 'l' } } } }",
                 "" },
 };
-/* clang-format on */
 
 static void policy_load__a_rule_that_can_never_match__is_told_what_excludes_what(void **state _unused_) {
         check_snippets(never, ARRAY_SIZE(never));
