@@ -88,14 +88,19 @@ static int make_activity(Deciding *deciding, Activity *ret, bool *ret_is_one) {
         return 0;
 }
 
+static int compare_activities(const void *a, const void *b) {
+        const Activity *x = a, *y = b;
+        return policy_is_newer(x, y) ? 1 : policy_is_newer(y, x) ? -1 : 0;
+}
+
+/* Mostly the record is the newest of all and nothing is out of order. */
 static void sort_history(Activity *history, size_t n_history) {
-        for (size_t i = 1; i < n_history; i++) {
-                Activity moving = history[i];
-                size_t at = i;
-                for (; at > 0 && history[at - 1].time_us >= moving.time_us && policy_is_newer(&history[at - 1], &moving); at--)
-                        history[at] = history[at - 1];
-                history[at] = moving;
-        }
+        size_t i = 1;
+
+        while (i < n_history && compare_activities(&history[i - 1], &history[i]) < 0)
+                i++;
+        if (i < n_history)
+                qsort(history, n_history, sizeof(*history), compare_activities);
 }
 
 /* Moves what is junk behind what counts. Both stay in order. */
