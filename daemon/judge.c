@@ -280,8 +280,8 @@ static void finish_work(Judge *judge, Work *work) {
 }
 
 static bool is_call(const Work *work) {
-        return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_EMPTY ||
-               work->kind == WORK_TOLD;
+        return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_RELOADED ||
+               work->kind == WORK_EMPTY || work->kind == WORK_TOLD;
 }
 
 static int judge_works(Judge *judge, Work **works, size_t n_works, bool bulk) {
@@ -474,7 +474,9 @@ static int start(Judge *judge) {
                 .retry = judge_on_retry,
                 .outbox = judge_on_outbox,
         };
-        r = judge_activate(judge, leadd->rules);
+        r = judge_activate(judge, leadd->rules, false);
+        if (r == 0)
+                r = judge_start_pass(judge);
         return r > 0 ? -ENOSPC : r;
 }
 
@@ -485,6 +487,10 @@ static void step(Judge *judge) {
         judge_arm(judge);
         atomic_store(&leadd->judge_busy, 0);
         work = queue_pop(leadd->to_judge, 0);
+        if (!work && judge_pass_runs(judge)) {
+                judge_pass_slice(judge);
+                return;
+        }
         if (!work) {
                 /* Nothing waits: the moment to mark settled files and to bring the log into the database. */
                 if (judge->n_settled > 0) {
@@ -524,12 +530,15 @@ static void step(Judge *judge) {
                 if (!judge->broken)
                         (void) judge_deliver(judge);
         }
-        if (!judge->broken)
+        /* However much is to be done, the new rules reach the leads as well. */
+        if (!judge->broken && !judge->leaving && judge_pass_runs(judge))
+                judge_pass_slice(judge);
+        else if (!judge->broken)
                 (void) store_checkpoint(judge->store, false);
 }
 
 void *judge_run(void *userdata) {
-        Judge judge = { .leadd = userdata };
+        Judge judge = { .leadd = userdata, .slice_leads = PASS_LEADS_FIRST, .n_tests = SIZE_MAX };
         Leadd *leadd = userdata;
         int r = start(&judge);
 
@@ -540,10 +549,12 @@ void *judge_run(void *userdata) {
                 leadd_tell(leadd, NEWS_DONE, NULL, NULL, 0);
                 /* A virtual clock has no timer that would bring the rest. */
                 (void) judge_fire_due(&judge, clock_is_virtual(leadd->clock), NULL);
+                if (!leadd->options.once)
+                        judge_try_running(&judge);
         }
         while (!judge.broken) {
                 step(&judge);
-                if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0) {
+                if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0 && !judge_pass_runs(&judge)) {
                         (void) judge_fire_due(&judge, true, NULL);
                         if (notify_n_in_flight(judge.notify) == 0)
                                 break;
@@ -554,6 +565,7 @@ void *judge_run(void *userdata) {
         atomic_store(&leadd->judge_busy, 0);
         /* Nobody takes from it any more: a reader that waits for room would wait for ever, and the end waits for the reader. */
         queue_close(leadd->to_judge);
+        judge_end_reloads(&judge);
         if (!judge.broken && judge.n_settled > 0)
                 (void) judge_works(&judge, NULL, 0, false);
         leadd_tell(leadd, NEWS_FAILED, NULL, NULL, judge.broken ? -EIO : 0);

@@ -2,10 +2,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The judge, inside: what its files share. judge.c is the thread and the spool's transactions, judge_journal.c
- * what is told after a commit, judge_timers.c what falls due, judge_rules.c the rule set, judge_calls.c people's calls.
+ * what is told after a commit, judge_timers.c what falls due, judge_rules.c the rule set, judge_reload.c how it changes, judge_pass.c how
+ * leads follow, judge_calls.c people's calls.
  */
 #include "leadd.h"
 #include <jansson.h>
+#include <pthread.h>
 
 /* Which record is being judged, in a small mapped file beside the database: survives the death of the process, so that what killed the
  * daemon three times is set aside. Never synced: after a power cut nobody is to blame. */
@@ -32,6 +34,27 @@ typedef struct Line {
 #define ABSENT_MAX 64 /* members remembered until their unaccepted leads are looked at */
 #define OFFERS_MAX 16 /* held leads offered in one transaction */
 
+#define RELOADS_WAITING_MAX 16               /* reloads that wait for the one that runs */
+#define RELOAD_TESTS_US (60 * US_PER_SECOND) /* the tests of a rule set take at most so long */
+#define PASS_LEADS_FIRST 100                 /* leads of the first slice of a pass; later ones follow from the time it took */
+#define PASS_LEADS_MAX 500
+#define PASS_SLICE_US (25 * 1000) /* a slice is to take so long */
+
+/* One wish for a reload, on its way from whoever wishes it to the worker and back. */
+typedef struct Reload {
+        Leadd *leadd;
+        ControlCall *call; /* NULL: a signal, or the start */
+        ControlReload wanted;
+        bool at_start;
+        /* what the worker found */
+        pthread_t thread;
+        int error;
+        RuleSet *rules; /* NULL: they do not load */
+        PolicyReport report;
+        size_t n_tests, n_failed;
+        bool stopped;
+} Reload;
+
 typedef struct Judge {
         Leadd *leadd;
         Store *store;
@@ -52,7 +75,14 @@ typedef struct Judge {
         int64_t full_until_us; /* monotonic: the disk was full, timers and outbox wait before they try again */
         uint64_t n_rejected_rules;
         bool disk_full, spool_empty, broken;
-        bool leaving; /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
+        bool leaving;   /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
+        Reload *reload; /* with the worker */
+        Reload *reloads[RELOADS_WAITING_MAX];
+        size_t n_reloads;
+        Reload *passing; /* its reply waits for the pass */
+        RulesPass pass;
+        size_t slice_leads;
+        size_t n_tests, n_tests_failed;              /* of the running rules; n_tests SIZE_MAX: not run yet */
         char freed[FREED_TEAMS_MAX][FREED_NAME_MAX]; /* teams whose members have room for another lead */
         size_t n_freed;
         char absent[ABSENT_MAX][FREED_NAME_MAX]; /* members whose leads others should have */
@@ -75,6 +105,7 @@ void judge_add_freed(Judge *judge, const char *team);
 /* Remembers a member who is or will be away, until what has not been accepted is passed on. */
 void judge_add_absent(Judge *judge, const char *member);
 void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk);
+void judge_add_suspended(Judge *judge, const Rule *const *rules, size_t n_rules);
 void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *event);
 void judge_add_file(Judge *judge, const Ticket *ticket);
 void judge_add_watch_item(Judge *judge, const Record *record, const GateOutcome *outcome, int64_t now_us);
@@ -86,8 +117,8 @@ void judge_forget(Judge *judge);
 
 /* Members who are away under the rules now in force: the daemon or the rules may be newer than their absence. */
 int judge_note_absences(Judge *judge);
-/* Judges a lead at now as due, inside a transaction; ret_held (may be NULL): is it held afterwards? */
-int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool *ret_held);
+/* Judges a lead at now as due, inside a transaction; by_pass: because of new rules; ret_held (may be NULL): is it held afterwards? */
+int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool by_pass, bool *ret_held);
 /* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is
  * broken. */
 int judge_deliver(Judge *judge);
@@ -101,8 +132,33 @@ void judge_arm(Judge *judge);
 /* ---- judge_rules.c ---- */
 
 /* Makes a loaded rule set the running one, between two events. */
-int judge_activate(Judge *judge, RuleSet *rules);
-int judge_on_reload(void *userdata, bool check_only, json_t **ret);
+int judge_activate(Judge *judge, RuleSet *rules, bool apply);
+/* One line of the journal a problem; running: the hash of the rules that stay, NULL at the start. */
+void judge_say_problem(const PolicyProblem *problem, const char *running);
+/* Why the rules on disk are not the running ones; NULL = they are. */
+void judge_set_problem(Leadd *leadd, const PolicyReport *report);
+
+/* ---- judge_reload.c ---- */
+
+int judge_on_reload(void *userdata, ControlCall *call, const ControlReload *wanted);
+/* The tests of the rules that run, at the start: nothing is refused for them. */
+void judge_try_running(Judge *judge);
+void judge_reload_by_signal(Judge *judge);
+/* The worker is done. */
+void judge_take_reloaded(Judge *judge, Reload *reload);
+/* Sets the reply of whoever wished the reload, and takes it. pass: what became of the leads, NULL = not known or not asked. */
+void judge_answer_reload(Judge *judge, Reload *reload, bool loaded, const RulesPass *pass, bool superseded);
+/* Before the end: waits for the worker and answers who waits. */
+void judge_end_reloads(Judge *judge);
+int judge_status_of_reload(Judge *judge, json_t *rules);
+
+/* ---- judge_pass.c ---- */
+
+/* Takes up the pass where the last run left it. */
+int judge_start_pass(Judge *judge);
+bool judge_pass_runs(const Judge *judge);
+/* One slice of it, in a transaction of its own. */
+void judge_pass_slice(Judge *judge);
 
 /* ---- judge_calls.c: the desk that control executes methods on ---- */
 

@@ -80,12 +80,11 @@ int judge_on_status(void *userdata, json_t *into) {
                 into, "next_timer", next_us == TIME_NONE ? json_null() : json_string(time_format_rfc3339(next_us, next)));
         (void) json_object_set_new(into, "disk_full", json_boolean(judge->disk_full));
         (void) json_object_set_new(into, "rule_failures", json_integer((json_int_t) judge->n_rejected_rules));
-        return json_object_set_new(into, "rules",
-                       json_pack("{s:s, s:s, s:b, s:I, s:s?}", "hash", leadd->rules->hash_text, "directory", leadd->options.rules,
-                               "example", leadd->options.is_example, "n", (json_int_t) leadd->rules->n_rules, "problem",
-                               leadd->rules_problem)) == 0
-                       ? 0
-                       : -ENOMEM;
+        json_t *rules = json_pack("{s:s, s:s, s:b, s:I, s:s?}", "hash", leadd->rules->hash_text, "directory", leadd->options.rules,
+                "example", leadd->options.is_example, "n", (json_int_t) leadd->rules->n_rules, "problem", leadd->rules_problem);
+        if (json_object_set_new(into, "rules", rules) < 0)
+                return -ENOMEM;
+        return judge_status_of_reload(judge, rules);
 }
 
 int judge_on_retry(void *userdata, const char *name, json_t **ret) {
@@ -130,12 +129,14 @@ void judge_take_call(Judge *judge, Work *work) {
         atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
         switch (work->kind) {
         case WORK_CALL:
-                control_execute(&judge->desk, work->call);
-                leadd_tell(judge->leadd, NEWS_REPLY, work->call, NULL, 0);
+                if (control_execute(&judge->desk, work->call))
+                        leadd_tell(judge->leadd, NEWS_REPLY, work->call, NULL, 0);
                 break;
         case WORK_RELOAD:
-                (void) judge_on_reload(judge, false, NULL);
-                leadd_tell(judge->leadd, NEWS_DONE, NULL, NULL, 0);
+                judge_reload_by_signal(judge);
+                break;
+        case WORK_RELOADED:
+                judge_take_reloaded(judge, work->reload);
                 break;
         case WORK_EMPTY:
                 judge->spool_empty = true;

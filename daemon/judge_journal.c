@@ -49,6 +49,7 @@ void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
         Arena *arena = judge->lines_arena;
         const char *hash = judge->leadd->rules->hash_text;
 
+        judge_add_suspended(judge, outcome->suspended, outcome->n_suspended);
         if (decision->absent)
                 judge_add_absent(judge, decision->absent);
         if (decision->freed_team)
@@ -106,11 +107,24 @@ void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
         }
 }
 
+void judge_add_suspended(Judge *judge, const Rule *const *rules, size_t n_rules) {
+        for (size_t i = 0; i < n_rules; i++) {
+                Line line = { .level = LOG_LEVEL_ERROR, .message_id = MESSAGE_RULE_SUSPENDED, .n_fields = 2 };
+                line.fields[0] = (LogField){ "LEAD_RULE", arena_strdup(judge->lines_arena, rules[i]->name) };
+                line.fields[1] = (LogField){ "LEAD_RULESET", arena_strdup(judge->lines_arena, judge->leadd->rules->hash_text) };
+                line.text = arena_printf(judge->lines_arena,
+                        "the rule %s (%s:%d) is suspended until the next reload: it overran its budget %d times within a minute",
+                        rules[i]->name, rules[i]->file, rules[i]->line, GATE_OVERRUNS_MAX);
+                add_line(judge, line);
+        }
+}
+
 void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *event) {
-        Line line = { .level = LOG_LEVEL_NOTICE, .message_id = MESSAGE_REFUSED, .n_fields = 2 };
+        Line line = { .level = LOG_LEVEL_NOTICE, .message_id = MESSAGE_REFUSED, .n_fields = 3 };
 
         line.fields[0] = (LogField){ "LEAD_ID", outcome->lead ? lead_text(judge, outcome->lead) : NULL };
         line.fields[1] = (LogField){ "LEAD_REASON", arena_strdup(judge->lines_arena, outcome->decision->refusal_code) };
+        line.fields[2] = (LogField){ "LEAD_RULESET", arena_strdup(judge->lines_arena, judge->leadd->rules->hash_text) };
         line.text = arena_printf(judge->lines_arena, "%s%s\"%s\" was refused: %s", outcome->lead ? lead_text(judge, outcome->lead) : "",
                 outcome->lead ? ": " : "", event, outcome->decision->refusal_code);
         add_line(judge, line);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The running rule set: booting, reloading, and what follows from a new one. Rules that do not load never replace
- * those that run; the last good set is found in the database when those on disk are broken at the start.
+ * The running rule set: booting, and becoming another one. The last good set is found in the database when those on disk
+ * are broken at the start, or would leave leads behind. Tests are not asked then: a start must be quick, the set that ran last
+ * was tested when it was loaded, and a failing test says that two texts of the same people disagree, which is no reason to
+ * leave leads unjudged. They run right after the start, and status says what they came to.
  */
 #include "judge.h"
 #include "leadd/messages.h"
@@ -11,7 +13,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-static void set_problem(Leadd *leadd, const PolicyReport *report) {
+void judge_set_problem(Leadd *leadd, const PolicyReport *report) {
         Text text = { 0 };
 
         free(leadd->rules_problem);
@@ -49,10 +51,9 @@ static int send_archive(Leadd *leadd) {
         return 0;
 }
 
-/* Makes a loaded rule set the running one, between two events. */
-int judge_activate(Judge *judge, RuleSet *rules) {
+int judge_activate(Judge *judge, RuleSet *rules, bool apply) {
         Leadd *leadd = judge->leadd;
-        bool same = leadd->rules && rules != leadd->rules && base_streq(leadd->rules->hash_text, rules->hash_text);
+        bool same = false;
         int64_t now_us = clock_now_us(leadd->clock);
         const void *last;
         size_t last_size;
@@ -72,7 +73,7 @@ int judge_activate(Judge *judge, RuleSet *rules) {
         RuleSet *before = leadd->rules;
         leadd->rules = rules;
         if (r == 0 && !same)
-                r = gate_log_rules(judge->gate, now_us);
+                r = gate_log_activation(judge->gate, now_us, apply);
         if (r == 0)
                 r = store_commit(judge->store);
         else
@@ -89,119 +90,15 @@ int judge_activate(Judge *judge, RuleSet *rules) {
         return r != 0 ? r : send_archive(leadd);
 }
 
-typedef struct HeldList {
-        uint64_t *leads;
-        size_t n, capacity;
-} HeldList;
+void judge_say_problem(const PolicyProblem *problem, const char *running) {
+        const LogField fields[] = { { "LEAD_RULESET", running } };
+        const char *said = running ? "rules refused, the running ones stay: " : "rules refused: ";
 
-static int on_held(const ListRow *row, void *userdata) {
-        HeldList *list = userdata;
-
-        if (list->n == list->capacity) {
-                size_t capacity = list->capacity ? list->capacity * 2 : 64;
-                uint64_t *grown = realloc(list->leads, capacity * sizeof *grown);
-                if (!grown)
-                        return 1;
-                list->leads = grown;
-                list->capacity = capacity;
-        }
-        list->leads[list->n++] = row->state.id;
-        return 0;
-}
-
-#define HELD_LOOKED_AT_MAX 100000 /* held leads judged again after a reload */
-
-/* Held leads are judged again: their cause may have gone with the old rules. */
-static int look_at_held(Judge *judge) {
-        _cleanup_(base_freep) uint64_t *leads = NULL;
-        HeldList list = { 0 };
-        const ListFilter filter = { .held = true, .limit = HELD_LOOKED_AT_MAX };
-        int64_t now_us = clock_now_us(judge->leadd->clock);
-        int r = store_list(judge->store, &filter, on_held, &list);
-
-        leads = list.leads;
-        for (size_t i = 0; i < list.n && r == 0;) {
-                r = store_begin(judge->store);
-                for (size_t n = 0; n < FOLLOWUP_BATCH_MAX && i < list.n && r == 0; n++, i++)
-                        r = judge_fire_one(judge, list.leads[i], now_us, now_us, NULL);
-                if (r == 0)
-                        r = store_commit(judge->store);
-                else
-                        (void) store_rollback(judge->store);
-                if (r == 0)
-                        judge_tell(judge);
-                atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
-        }
-        judge_forget(judge);
-        if (r == STORE_E_FULL)
-                judge_note_full(judge);
-        return r == STORE_E_FULL ? 0 : r;
-}
-
-static json_t *problems_json(const PolicyReport *report) {
-        json_t *problems = json_array();
-
-        for (size_t i = 0; i < report->n_problems; i++) {
-                const PolicyProblem *problem = &report->problems[i];
-                (void) json_array_append_new(
-                        problems, json_pack("{s:s, s:s, s:i, s:s}", "severity", problem->is_error ? "error" : "warning", "file",
-                                          problem->file, "line", problem->line, "text", problem->text));
-        }
-        return problems;
-}
-
-int judge_on_reload(void *userdata, bool check_only, json_t **ret) {
-        Judge *judge = userdata;
-        Leadd *leadd = judge->leadd;
-        RuleSet *rules = NULL;
-        PolicyReport report = { 0 };
-        int r = policy_load(leadd->options.rules, 0, &rules, &report);
-
-        if (r < 0) {
-                policy_report_done(&report);
-                return r;
-        }
-        if (ret)
-                *ret = json_pack("{s:b, s:s, s:o}", "loaded", r == 0, "hash", r == 0 ? rules->hash_text : leadd->rules->hash_text,
-                        "problems", problems_json(&report));
-        if (check_only) {
-                policy_free(rules);
-                policy_report_done(&report);
-                return 0;
-        }
-        if (r != 0) {
-                set_problem(leadd, &report);
-                const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
-                for (size_t i = 0; i < report.n_problems; i++)
-                        if (report.problems[i].is_error)
-                                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, fields, 1,
-                                        "rules refused, the running ones stay: %s:%d: %s", report.problems[i].file, report.problems[i].line,
-                                        report.problems[i].text);
-                policy_report_done(&report);
-                return 0;
-        }
-        policy_report_done(&report);
-        char before[2 * DIGEST_SIZE + 1];
-        (void) snprintf(before, sizeof before, "%s", leadd->rules->hash_text);
-        r = judge_activate(judge, rules);
-        if (r != 0) {
-                policy_free(rules);
-                if (r == STORE_E_FULL) {
-                        if (ret) {
-                                json_decref(*ret);
-                                *ret = json_pack("{s:b, s:s, s:[{s:s, s:s, s:i, s:s}]}", "loaded", 0, "hash", before, "problems",
-                                        "severity", "error", "file", "", "line", 0, "text", "the disk is full: the running rules stay");
-                        }
-                        return 0;
-                }
-                return judge_give_up(judge, r, "activating the rules");
-        }
-        set_problem(leadd, NULL);
-        const LogField fields[] = { { "LEAD_RULESET", rules->hash_text } };
-        log_event(LOG_LEVEL_NOTICE, MESSAGE_RULES_LOADED, fields, 1, "rules loaded: %zu rules, %.12s (before: %.12s)", rules->n_rules,
-                rules->hash_text, before);
-        r = look_at_held(judge);
-        return r == 0 ? 0 : judge_give_up(judge, r, "looking at held leads");
+        if (*problem->file)
+                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, fields, 1, "%s%s:%d: %s", said, problem->file, problem->line,
+                        problem->text);
+        else
+                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, fields, 1, "%s%s", said, problem->text);
 }
 
 int judge_boot_rules(Leadd *leadd) {
@@ -212,19 +109,25 @@ int judge_boot_rules(Leadd *leadd) {
         int r = policy_load(leadd->options.rules, 0, &leadd->rules, &report);
 
         if (r == 0) {
+                r = gate_check_stranded(leadd->store, leadd->rules, NULL, &report);
+                if (r == 0 && report.n_errors > 0) {
+                        leadd->rules = policy_free(leadd->rules);
+                        r = POLICY_E_RULES;
+                }
+        }
+        if (r == 0) {
                 policy_report_done(&report);
                 return 0;
         }
         if (r < 0) {
                 log_error("%s: %s", leadd->options.rules, strerror(-r));
                 (void) policy_report_format(&report, &text);
-                set_problem(leadd, &report);
+                judge_set_problem(leadd, &report);
         } else {
-                set_problem(leadd, &report);
+                judge_set_problem(leadd, &report);
                 for (size_t i = 0; i < report.n_problems; i++)
                         if (report.problems[i].is_error)
-                                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, NULL, 0, "%s:%d: %s", report.problems[i].file,
-                                        report.problems[i].line, report.problems[i].text);
+                                judge_say_problem(&report.problems[i], NULL);
         }
         text_free(&text);
         policy_report_done(&report);

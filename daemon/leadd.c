@@ -116,8 +116,8 @@ static void on_call(ControlCall *call, ControlWhere where, void *userdata) {
 
         switch (where) {
         case CONTROL_ON_READER:
-                control_execute(&loop->desk, call);
-                control_finish(call);
+                if (control_execute(&loop->desk, call))
+                        control_finish(call);
                 return;
         case CONTROL_BY_OWNER:
                 if (strstr(control_call_method(call), ".Watch")) {

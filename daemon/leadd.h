@@ -56,13 +56,14 @@ typedef struct Ticket {
 } Ticket;
 
 typedef enum WorkKind {
-        WORK_BATCH,   /* ticket, batch (NULL when a finished file is found again), last */
-        WORK_SETTLED, /* ledger, aside */
-        WORK_CALL,    /* call */
-        WORK_TICK,    /* the timer or the clock: look what is due */
-        WORK_RELOAD,  /* SIGHUP */
-        WORK_EMPTY,   /* --once: the spool holds nothing more */
-        WORK_TOLD,    /* told: leadd-notify is done with a row of the outbox */
+        WORK_BATCH,    /* ticket, batch (NULL when a finished file is found again), last */
+        WORK_SETTLED,  /* ledger, aside */
+        WORK_CALL,     /* call */
+        WORK_TICK,     /* the timer or the clock: look what is due */
+        WORK_RELOAD,   /* SIGHUP */
+        WORK_RELOADED, /* reload: the worker is done */
+        WORK_EMPTY,    /* --once: the spool holds nothing more */
+        WORK_TOLD,     /* told: leadd-notify is done with a row of the outbox */
 } WorkKind;
 typedef struct Work {
         WorkKind kind;
@@ -73,6 +74,7 @@ typedef struct Work {
         bool aside;
         ControlCall *call;
         Told told;
+        struct Reload *reload;
 } Work;
 
 typedef enum OrderKind {

@@ -8,14 +8,15 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define RULES_SINCE_US (30 * US_PER_DAY)
-
-void control_execute(const ControlDesk *desk, ControlCall *call) {
+bool control_execute(const ControlDesk *desk, ControlCall *call) {
         int r = call->method->execute ? call->method->execute(desk, call) : -ENOSYS;
+        if (r == EXECUTE_LATER)
+                return false;
         if (r < 0) {
                 log_warning("%s failed: %s", call->name, strerror(-r));
                 call_fail(call, "Failed", json_pack("{s:s}", "text", strerror(-r)));
         }
+        return true;
 }
 
 int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret) {
@@ -89,26 +90,16 @@ int execute_status(const ControlDesk *desk, ControlCall *call) {
 
 /* ---- rules ---- */
 
-typedef struct RuleUse {
-        uint64_t n_hits, n_failed;
-        int64_t last_us;
-} RuleUse;
-
 typedef struct RuleUses {
         const RuleSet *rules;
-        RuleUse *uses;
+        RuleHits *uses; /* by rule index */
 } RuleUses;
 
-static int on_rule_hits(const char *name, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata) {
+static int on_rule_hits(const RuleHits *hits, void *userdata) {
         RuleUses *all = userdata;
-        for (size_t i = 0; i < all->rules->n_rules; i++)
-                if (base_streq(all->rules->rules[i]->name, name)) {
-                        RuleUse *use = &all->uses[i];
-                        use->n_hits += n_hits;
-                        use->n_failed += n_failed;
-                        if (last_us > use->last_us)
-                                use->last_us = last_us;
-                }
+        const Rule *rule = policy_rule(all->rules, hits->kind, hits->rule);
+        if (rule)
+                all->uses[rule->index] = *hits;
         return 0;
 }
 
@@ -117,10 +108,8 @@ static bool kind_leaves_traces(RuleKind kind) {
         switch (kind) {
         case RULE_MOVE:
         case RULE_REASON:
-        case RULE_FENCE:
         case RULE_SEGMENT:
         case RULE_SCORE:
-        case RULE_JUNK:
         case RULE_ROUTE:
         case RULE_SLA:
                 return true;
@@ -129,16 +118,23 @@ static bool kind_leaves_traces(RuleKind kind) {
         }
 }
 
-static json_t *rule_json(const Rule *rule, const RuleUse *use) {
+static json_t *rule_json(const RuleSet *rules, const Rule *rule, const RuleHits *use) {
+        uint64_t n_timed, cost_ns;
+        policy_cost(rules, rule->index, &n_timed, &cost_ns);
         json_t *json = json_object();
         bool failed = !json;
         put(json, "rule", json_text(rule->name), &failed);
         put(json, "kind", json_text(rule_kind_name(rule->kind)), &failed);
         put(json, "at", json_place(rule), &failed);
         put(json, "doc", json_text(rule->doc), &failed);
-        put_count(json, "hits", use->n_hits, &failed);
-        put_count(json, "failed", use->n_failed, &failed);
+        put_count(json, "hits_1d", use->n_1d, &failed);
+        put_count(json, "hits_7d", use->n_7d, &failed);
+        put_count(json, "hits", use->n_ever, &failed);
         put(json, "last", json_time(use->last_us), &failed);
+        put_count(json, "errors_7d", use->n_failed_7d, &failed);
+        put_count(json, "errors", use->n_failed, &failed);
+        put(json, "cost_us", n_timed > 0 ? json_real((double) cost_ns / (double) n_timed / 1000.0) : json_null(), &failed);
+        put(json, "suspended", json_boolean(policy_is_suspended(rules, rule)), &failed);
         if (failed) {
                 json_decref(json);
                 return NULL;
@@ -146,47 +142,30 @@ static json_t *rule_json(const Rule *rule, const RuleUse *use) {
         return json;
 }
 
-/* "30d" back from now, or an instant. */
-static bool read_since(const char *text, int64_t now_us, int64_t *ret_us) {
-        Duration duration;
-        if (time_parse_rfc3339(text, strlen(text), ret_us) == 0)
-                return true;
-        if (duration_parse(text, &duration) != 0 || duration.workdays != 0)
-                return false;
-        *ret_us = duration.us < now_us ? now_us - duration.us : 0;
-        return true;
-}
-
 int execute_rules(const ControlDesk *desk, ControlCall *call) {
         const RuleSet *rules = desk->rules;
-        int64_t now_us = clock_now_us(desk->clock), since_us = now_us > RULES_SINCE_US ? now_us - RULES_SINCE_US : 0;
-        const char *since = call_text(call, "since");
-        if (since && !read_since(since, now_us, &since_us)) {
-                call_bad_value(call, "since", "a duration such as 90d, or an instant in RFC 3339");
-                return 0;
-        }
-        _cleanup_(base_freep) RuleUse *uses = calloc(rules->n_rules + 1, sizeof(RuleUse));
+        _cleanup_(base_freep) RuleHits *uses = calloc(rules->n_rules + 1, sizeof(RuleHits));
         if (!uses)
                 return -ENOMEM;
         for (size_t i = 0; i < rules->n_rules; i++)
                 uses[i].last_us = TIME_NONE;
         RuleUses all = { .rules = rules, .uses = uses };
-        int r = store_rule_hits(desk->store, since_us, on_rule_hits, &all);
+        int r = store_rule_hits(desk->store, clock_now_us(desk->clock), on_rule_hits, &all);
         if (r < 0)
                 return r;
         _cleanup_(json_decrefp) json_t *list = json_array();
         bool dead = call_bool(call, "dead");
         for (size_t i = 0; i < rules->n_rules; i++) {
-                if (dead && (uses[i].n_hits > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
+                if (dead && (uses[i].n_7d > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
                         continue;
-                if (json_array_append_new(list, rule_json(rules->rules[i], &uses[i])) < 0)
+                if (json_array_append_new(list, rule_json(rules, rules->rules[i], &uses[i])) < 0)
                         return -ENOMEM;
         }
         json_t *reply = json_object();
         bool failed = !reply;
         put(reply, "hash", json_text(rules->hash_text), &failed);
         put(reply, "directory", json_text(rules->directory ? rules->directory : ""), &failed);
-        put(reply, "since", json_time(since_us), &failed);
+        put(reply, "counted_since", json_time(store_hits_since(desk->store)), &failed);
         put(reply, "rules", json_incref(list), &failed);
         control_set_reply(call, reply);
         return failed ? -ENOMEM : 0;
@@ -205,12 +184,19 @@ int execute_glossary(const ControlDesk *desk, ControlCall *call) {
 }
 
 int execute_reload(const ControlDesk *desk, ControlCall *call) {
-        json_t *reply = NULL;
-        int r = desk->reload(desk->userdata, call_bool(call, "check"), &reply);
-        if (r < 0)
-                return r;
-        control_set_reply(call, reply);
-        return 0;
+        const ControlReload wanted = {
+                .check = call_bool(call, "check"), .apply = call_bool(call, "apply"), .no_wait = call_bool(call, "no_wait")
+        };
+        if (wanted.check && (wanted.apply || wanted.no_wait)) {
+                call_bad_value(call, wanted.apply ? "apply" : "no_wait", "nothing beside check, which changes nothing");
+                return 0;
+        }
+        int r = desk->reload(desk->userdata, call, &wanted);
+        if (r == -EBUSY) {
+                call_fail(call, "Failed", json_pack("{s:s}", "text", "too many reloads wait already"));
+                return 0;
+        }
+        return r < 0 ? r : EXECUTE_LATER;
 }
 
 /* ---- clock ---- */

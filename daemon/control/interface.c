@@ -70,10 +70,10 @@ static const Method methods_control[] = {
                 .role = ROLE_GROUP,
                 .execute = execute_status },
         { .name = "Rules",
-                .doc = "The running rules in the order of their declaration, with how often each applied since an\n"
-                       "instant (default: 30 days ago). dead: only those that could have applied and did not.",
-                .inputs = { FLAG("dead"), NAMED("since") },
-                .output = "(hash: string, directory: string, since: string, rules: []RuleUse)",
+                .doc = "The running rules in the order of their declaration, with how often each applied in the last day and week.\n"
+                       "dead: only those that could have applied in the last week and did not. Counted since the given instant.",
+                .inputs = { FLAG("dead") },
+                .output = "(hash: string, directory: string, counted_since: ?string, rules: []RuleUse)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_rules },
@@ -84,9 +84,14 @@ static const Method methods_control[] = {
                 .role = ROLE_GROUP,
                 .execute = execute_glossary },
         { .name = "Reload",
-                .doc = "Loads the rules again. check: only says whether they would load. When they do not, the running rules stay.",
-                .inputs = { FLAG("check"), REQUEST_ID },
-                .output = "(loaded: bool, hash: ?string, problems: []Problem)",
+                .doc = "Loads the rules again, runs their tests, and decides by them when nothing speaks against it; else the running\n"
+                       "rules stay. Answers when all leads are re-derived: n_leads of them, n_changed in points, grade or segments,\n"
+                       "n_regraded in grade; n_would_move wait for their next event or armed moment; n_moved did move at once, because\n"
+                       "of apply or since their owner has left. no_wait: answers as soon as the rules decide. check: changes nothing,\n"
+                       "loaded only says whether they would decide. superseded: another reload began before all leads were gone through.",
+                .inputs = { FLAG("check"), FLAG("apply"), FLAG("no_wait"), REQUEST_ID },
+                .output = "(loaded: bool, hash: ?string, problems: []Problem, tests: ?int, tests_failed: ?int, n_leads: ?int,\n"
+                          "  n_changed: ?int, n_regraded: ?int, n_would_move: ?int, n_moved: ?int, superseded: ?bool)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .changes = true,
@@ -160,8 +165,10 @@ const Interface interface_control = {
         .name = "org.leadd.Control",
         .doc = "The daemon itself: its state, its rules, its spool, its clock.\n"
                "Times are RFC 3339 in UTC. A repeated request_id gets the first answer and changes nothing again.",
-        .types = "# One declaration of the running rules. at is file:line; hits and failed count since the instant asked for.\n"
-                 "type RuleUse (rule: string, kind: string, at: string, doc: ?string, hits: int, failed: int, last: ?string)\n"
+        .types = "# One declaration of the running rules. at is file:line; hits, last and errors (it broke or overran its budget) are\n"
+                 "# since counting began; cost_us is the mean of one evaluation; suspended: not run, it overran too often.\n"
+                 "type RuleUse (rule: string, kind: string, at: string, doc: ?string, hits_1d: int, hits_7d: int, hits: int,\n"
+                 "  last: ?string, errors_7d: int, errors: int, cost_us: ?float, suspended: bool)\n"
                  "\n"
                  "# What is wrong with a rules directory. severity is error or warning.\n"
                  "type Problem (severity: string, file: string, line: int, text: string)\n"

@@ -163,6 +163,7 @@ int control_look_refresh(const RuleSet *rules, Arena *arena, const Subject *subj
 
 /* ---- methods (in the table) ---- */
 
+#define EXECUTE_LATER 1 /* the desk has taken the call */
 int execute_status(const ControlDesk *desk, ControlCall *call);
 int execute_rules(const ControlDesk *desk, ControlCall *call);
 int execute_glossary(const ControlDesk *desk, ControlCall *call);

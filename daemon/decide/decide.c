@@ -367,6 +367,9 @@ static int summarise_scores(Deciding *deciding) {
 static int decide_without_lead(Deciding *deciding) {
         const Record *record = deciding->input->record;
 
+        if (base_streq(record->event, "suspended") && record->family == FAMILY_RULES)
+                return deciding_summarise(deciding, "%s \"%s\" is suspended: it overran its budget too often",
+                        facts_text(&record->facts, FIELD_RULES_KIND), facts_text(&record->facts, FIELD_RULES_NAME));
         if (record->family == FAMILY_RULES)
                 return deciding_summarise(deciding, "rules activated");
 
@@ -428,6 +431,7 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
 
         *ret = (Decision){ .after = { .grade = "", .recycle_us = TIME_NONE, .wake_us = TIME_NONE, .sla = SLA_STATE_NONE } };
         ret->after.held.next_look_us = TIME_NONE;
+        ret->look_us = TIME_NONE;
 
         if (has_no_lead(record))
                 return decide_without_lead(&deciding);

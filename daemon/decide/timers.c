@@ -263,7 +263,8 @@ void timers_arm(Deciding *deciding) {
         /* What changes by itself lies ahead: an instant that has come was judged just now, and looking again at once would spin. */
         if (look_us != TIME_NONE && look_us <= now_us)
                 look_us = now_us + US_PER_SECOND;
-        sooner(&after->wake_us, look_us);
         /* A fence stands in front of the way out of a final status, too. */
-        sooner(&after->wake_us, deciding->fence_opens_us);
+        sooner(&look_us, deciding->fence_opens_us);
+        sooner(&after->wake_us, look_us);
+        deciding->out->look_us = look_us;
 }

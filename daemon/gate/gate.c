@@ -10,11 +10,23 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* When a rule overran, as far back as it matters: the times before the one that suspends it. */
+typedef struct Ring {
+        const Rule *rule;
+        uint64_t n;
+        int64_t at_us[GATE_OVERRUNS_MAX - 1];
+} Ring;
+
 struct Gate {
         Store *store;
         RuleSet *rules;
         Arena *arena;
         Decision decision;
+        uint64_t suspended_serial; /* of the store, that the rule set is in step with */
+        Ring *rings;               /* of the rules that ever overran since the set was given */
+        size_t n_rings;
+        uint64_t *looks; /* of the last slice */
+        size_t n_looks, looks_capacity;
 };
 
 int gate_new(Store *store, Gate **ret) {
@@ -33,6 +45,8 @@ int gate_new(Store *store, Gate **ret) {
 Gate *gate_free(Gate *gate) {
         if (gate) {
                 arena_free(gate->arena);
+                free(gate->rings);
+                free(gate->looks);
                 free(gate);
         }
         return NULL;
@@ -40,7 +54,11 @@ Gate *gate_free(Gate *gate) {
 
 void gate_freep(Gate **gate) { *gate = gate_free(*gate); }
 
-void gate_set_rules(Gate *gate, RuleSet *rules) { gate->rules = rules; }
+void gate_set_rules(Gate *gate, RuleSet *rules) {
+        gate->rules = rules;
+        gate->suspended_serial = UINT64_MAX;
+        gate->n_rings = 0;
+}
 
 static bool concerns_lead(const Record *record) { return record->family != FAMILY_RULES && record->family != FAMILY_OWNER; }
 
@@ -50,53 +68,104 @@ static int refuse_unknown(Gate *gate, GateOutcome *ret) {
         return 0;
 }
 
-/* Everything after the lead is known: one path for live events and for replay. */
-static int judge_lead(Gate *gate, const GateInput *input, uint64_t lead, GateOutcome *ret) {
-        LeadState before = { .grade = "", .wake_us = TIME_NONE };
-        Facts profile = { 0 };
-        Activity *history = NULL;
-        size_t n_history = 0;
-        Desk desk = { 0 };
-        int r;
+/* Suspended rules are a fact of the store, which goes back with a rollback: the rule set follows it. */
+static int sync_one(RuleKind kind, const char *name, int64_t since_us _unused_, void *userdata) {
+        RuleSet *rules = userdata;
+        const Rule *rule = policy_rule(rules, kind, name);
 
-        if (concerns_lead(input->record)) {
-                r = store_load_lead(gate->store, lead, gate->arena, &before, &profile, &history, &n_history);
-                if (r == STORE_E_NONE)
-                        return refuse_unknown(gate, ret);
-                if (r != 0)
-                        return r;
-                const char *domain = facts_text(&input->record->facts, FIELD_COMPANY_DOMAIN);
-                if (!domain)
-                        domain = facts_text(&profile, FIELD_COMPANY_DOMAIN);
-                r = store_load_desk(gate->store, domain, lead, gate->rules, input->now_us, gate->arena, &desk);
-                if (r != 0)
-                        return r;
-        }
+        return rule ? policy_suspend(rules, rule) : 0;
+}
+
+static int sync_suspended(Gate *gate) {
+        if (gate->suspended_serial == store_suspended_serial(gate->store))
+                return 0;
+        policy_resume_all(gate->rules);
+        int r = store_suspended(gate->store, sync_one, gate->rules);
+        if (r == 0)
+                gate->suspended_serial = store_suspended_serial(gate->store);
+        return r;
+}
+
+/* The calls that the CPU backstop cut, for a replay to repeat. */
+static int keep_cuts(Gate *gate, Decision *decision) {
+        size_t n, n_cuts = 0;
+        const PolicyOverrun *overruns = policy_overruns(gate->rules, &n);
+
+        for (size_t i = 0; i < n; i++)
+                n_cuts += overruns[i].by_cpu;
+        if (n_cuts == 0)
+                return 0;
+        uint32_t *cuts = ARENA_ARRAY(gate->arena, uint32_t, n_cuts);
+        if (!cuts)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                if (overruns[i].by_cpu)
+                        cuts[decision->n_cuts++] = overruns[i].call;
+        decision->cuts = cuts;
+        return 0;
+}
+
+/* What a lead is judged by. */
+typedef struct Loaded {
+        LeadState before;
+        Facts profile;
+        Activity *history;
+        size_t n_history;
+        Desk desk;
+} Loaded;
+
+static int load(Gate *gate, const Record *record, uint64_t lead, int64_t now_us, Loaded *ret) {
+        int r = store_load_lead(gate->store, lead, gate->arena, &ret->before, &ret->profile, &ret->history, &ret->n_history);
+
+        if (r != 0)
+                return r;
+        const char *domain = facts_text(&record->facts, FIELD_COMPANY_DOMAIN);
+        if (!domain)
+                domain = facts_text(&ret->profile, FIELD_COMPANY_DOMAIN);
+        return store_load_desk(gate->store, domain, lead, gate->rules, now_us, gate->arena, &ret->desk);
+}
+
+/* Everything after the lead is known: one path for live events and for replay. */
+static int judge_lead(
+        Gate *gate, const GateInput *input, uint64_t lead, const StoredEvent *replayed, Decision *decision, GateOutcome *ret) {
+        Loaded loaded = { .before = { .grade = "", .wake_us = TIME_NONE } };
+        int r = sync_suspended(gate);
+
+        if (r == 0 && concerns_lead(input->record))
+                r = load(gate, input->record, lead, input->now_us, &loaded);
+        if (r == STORE_E_NONE)
+                return refuse_unknown(gate, ret);
+        if (r != 0)
+                return r;
         const DecideInput decide = {
                 .event_id = store_next_event(gate->store),
                 .lead_id = !concerns_lead(input->record) ? 0
                            : lead                        ? lead
                                                          : store_next_lead(gate->store),
-                .before = &before,
-                .profile = &profile,
-                .history = history,
-                .n_history = n_history,
+                .before = &loaded.before,
+                .profile = &loaded.profile,
+                .history = loaded.history,
+                .n_history = loaded.n_history,
                 .record = input->record,
                 .actor = input->actor,
                 .actor_is_operator = input->actor_is_operator,
                 .now_us = input->now_us,
-                .desk = &desk,
+                .desk = &loaded.desk,
         };
-        r = decide_event(gate->rules, &decide, gate->arena, &gate->decision);
+        policy_begin_event(gate->rules, replayed != NULL, replayed ? replayed->cuts : NULL, replayed ? replayed->n_cuts : 0);
+        r = decide_event(gate->rules, &decide, gate->arena, decision);
+        if (r >= 0)
+                r = keep_cuts(gate, decision);
+        policy_end_event(gate->rules);
         if (r < 0)
                 return r;
-        ret->decision = &gate->decision;
+        ret->decision = decision;
         ret->lead = decide.lead_id;
-        if (gate->decision.refused)
+        if (decision->refused)
                 return 0;
         const StoreEntry entry = {
                 .record = input->record,
-                .decision = &gate->decision,
+                .decision = decision,
                 .event_id = decide.event_id,
                 .lead_id = decide.lead_id,
                 .actor = input->actor,
@@ -106,6 +175,98 @@ static int judge_lead(Gate *gate, const GateInput *input, uint64_t lead, GateOut
         };
         ret->event = decide.event_id;
         return store_apply(gate->store, &entry);
+}
+
+/* ---- events about the rules ---- */
+
+/* An event that leadd itself makes: its id is the number it gets and what it is about. In the arena of the record. */
+static int rules_record(Gate *gate, const char *type, int64_t now_us, Record **ret) {
+        _cleanup_(record_freep) Record *record = record_new();
+
+        if (!record)
+                return -ENOMEM;
+        record->source = "leadd";
+        record->type = type;
+        record->event = type + strlen("rules.");
+        record->family = FAMILY_RULES;
+        record->time_us = now_us;
+        record->id = arena_printf(record->arena, "%s-%" PRIu64 "-%.16s", base_streq(record->event, "activated") ? "rules" : record->event,
+                store_next_event(gate->store), gate->rules->hash_text);
+        if (!record->id)
+                return -ENOMEM;
+        const DigestPart parts[] = { { "leadd", 5 }, { record->id, strlen(record->id) } };
+        int r = digest_keyed(store_secret(gate->store), parts, ARRAY_SIZE(parts), &record->key);
+        if (r == 0)
+                *ret = TAKE(record);
+        return r;
+}
+
+static int log_rules_event(Gate *gate, const Record *record, int64_t now_us) {
+        const GateInput input = { .record = record, .actor = "system:leadd", .now_us = now_us };
+        Decision decision;
+        GateOutcome outcome = { 0 };
+
+        return judge_lead(gate, &input, 0, NULL, &decision, &outcome);
+}
+
+/* Counts who overran in the event just judged, and suspends who did so too often: an event of its own. */
+static int suspend(Gate *gate, const Rule *rule, int64_t now_us) {
+        _cleanup_(record_freep) Record *record = NULL;
+        int r = rules_record(gate, "rules.suspended", now_us, &record);
+
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_KIND, NULL, value_text(rule_kind_name(rule->kind)), now_us);
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_NAME, NULL, value_text(rule->name), now_us);
+        if (r == 0)
+                r = log_rules_event(gate, record, now_us);
+        return r == 0 ? sync_suspended(gate) : r;
+}
+
+static int ring_for(Gate *gate, const Rule *rule, Ring **ret) {
+        for (size_t i = 0; i < gate->n_rings; i++)
+                if (gate->rings[i].rule == rule) {
+                        *ret = &gate->rings[i];
+                        return 0;
+                }
+        Ring *rings = reallocarray(gate->rings, gate->n_rings + 1, sizeof *rings);
+        if (!rings)
+                return -ENOMEM;
+        gate->rings = rings;
+        *ret = &rings[gate->n_rings++];
+        **ret = (Ring){ .rule = rule };
+        return 0;
+}
+
+static int count_overruns(Gate *gate, int64_t now_us, const Rule **ret_suspended, size_t *ret_n) {
+        size_t n, n_found = 0;
+        const PolicyOverrun *overruns = policy_overruns(gate->rules, &n);
+        const Rule *found[GATE_SUSPENDED_MAX];
+
+        for (size_t i = 0; i < n; i++) {
+                Ring *ring;
+                int r = ring_for(gate, overruns[i].rule, &ring);
+                if (r < 0)
+                        return r;
+                bool is_full = ring->n >= GATE_OVERRUNS_MAX - 1;
+                int64_t oldest_us = ring->at_us[ring->n % (GATE_OVERRUNS_MAX - 1)];
+                ring->at_us[ring->n++ % (GATE_OVERRUNS_MAX - 1)] = now_us;
+                if (!is_full || now_us - oldest_us > GATE_OVERRUNS_US || policy_is_suspended(gate->rules, ring->rule))
+                        continue;
+                bool is_known = false;
+                for (size_t k = 0; k < n_found; k++)
+                        is_known |= found[k] == ring->rule;
+                if (!is_known && n_found < GATE_SUSPENDED_MAX)
+                        found[n_found++] = ring->rule;
+        }
+        /* Only now: logging begins an event, and the overruns of this one would be gone. */
+        for (size_t i = 0; i < n_found; i++) {
+                int r = suspend(gate, found[i], now_us);
+                if (r != 0)
+                        return r;
+                ret_suspended[(*ret_n)++] = found[i];
+        }
+        return 0;
 }
 
 int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
@@ -125,29 +286,160 @@ int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
                 if (r != 0)
                         return r;
         }
-        return judge_lead(gate, input, lead, ret);
+        int r = judge_lead(gate, input, lead, NULL, &gate->decision, ret);
+        return r == 0 ? count_overruns(gate, input->now_us, ret->suspended, &ret->n_suspended) : r;
 }
 
-int gate_log_rules(Gate *gate, int64_t now_us) {
-        _cleanup_(record_freep) Record *record = record_new();
-        GateOutcome outcome;
+int gate_log_activation(Gate *gate, int64_t now_us, bool apply) {
+        _cleanup_(record_freep) Record *record = NULL;
+        uint64_t to = store_next_lead(gate->store) - 1;
 
-        if (!record)
-                return -ENOMEM;
-        record->source = "leadd";
-        record->type = "rules.activated";
-        record->event = "activated";
-        record->family = FAMILY_RULES;
-        record->time_us = now_us;
-        record->id = arena_printf(record->arena, "rules-%" PRIu64 "-%.16s", store_next_event(gate->store), gate->rules->hash_text);
-        if (!record->id)
-                return -ENOMEM;
-        const DigestPart parts[] = { { "leadd", 5 }, { record->id, strlen(record->id) } };
-        int r = digest_keyed(store_secret(gate->store), parts, ARRAY_SIZE(parts), &record->key);
+        arena_reset(gate->arena);
+        int r = rules_record(gate, "rules.activated", now_us, &record);
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_TO, NULL, value_integer((int64_t) to), now_us);
+        if (r == 0 && apply)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_APPLY, NULL, value_bool(true), now_us);
+        return r == 0 ? log_rules_event(gate, record, now_us) : r;
+}
+
+int gate_log_rules(Gate *gate, int64_t now_us) { return gate_log_activation(gate, now_us, false); }
+
+/* ---- re-deriving ---- */
+
+static int add_look(Gate *gate, uint64_t lead) {
+        if (gate->n_looks == gate->looks_capacity) {
+                size_t capacity = gate->looks_capacity ? gate->looks_capacity * 2 : 64;
+                uint64_t *looks = reallocarray(gate->looks, capacity, sizeof *looks);
+                if (!looks)
+                        return -ENOMEM;
+                gate->looks = looks;
+                gate->looks_capacity = capacity;
+        }
+        gate->looks[gate->n_looks++] = lead;
+        return 0;
+}
+
+static bool moves_by_itself(const Decision *decision) {
+        for (size_t i = 0; i < decision->n_moves; i++)
+                if (strncmp(decision->moves[i].by, "sla:", 4) != 0)
+                        return true;
+        return false;
+}
+
+/* An owner who left, vanished, or whom the rules gave to another team, does not own an open lead. */
+static bool owner_is_lost(const RuleSet *rules, const LeadState *lead, const Status *status) {
+        if (!lead->owner || !status || status->kind == STATUS_FINAL)
+                return false;
+        const Member *owner = policy_member(rules, lead->owner);
+        return !owner || owner->left || owner->team != status->team;
+}
+
+static void sooner(int64_t *wake_us, int64_t other_us) {
+        if (other_us != TIME_NONE && (*wake_us == TIME_NONE || other_us < *wake_us))
+                *wake_us = other_us;
+}
+
+/* Judges the lead as an event now would, and keeps of it what is derived. What the event would do beside that waits for one. */
+static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *slice) {
+        Loaded loaded = { 0 };
+        Decision decision;
+        const Record look = { .source = "leadd", .type = "timer.reload", .event = "reload", .family = FAMILY_TIMER, .time_us = now_us };
+        bool changed;
+
+        arena_reset(gate->arena);
+        int r = load(gate, &look, lead, now_us, &loaded);
+        if (r == STORE_E_NONE)
+                return 0;
+        if (r != 0)
+                return r;
+        const DecideInput input = {
+                .event_id = store_next_event(gate->store),
+                .lead_id = lead,
+                .before = &loaded.before,
+                .profile = &loaded.profile,
+                .history = loaded.history,
+                .n_history = loaded.n_history,
+                .record = &look,
+                .actor = "system:leadd",
+                .actor_is_operator = true,
+                .now_us = now_us,
+                .desk = &loaded.desk,
+        };
+        r = decide_event(gate->rules, &input, gate->arena, &decision);
         if (r < 0)
                 return r;
-        const GateInput input = { .record = record, .actor = "system:leadd", .now_us = now_us };
-        return gate_judge(gate, &input, &outcome);
+
+        const Status *status = policy_status(gate->rules, loaded.before.status);
+        LeadState after = loaded.before;
+        after.fit_mp = decision.after.fit_mp;
+        after.engagement_mp = decision.after.engagement_mp;
+        after.grade = decision.after.grade;
+        after.segments = decision.after.segments;
+        after.n_segments = decision.after.n_segments;
+        if (status)
+                after.status = status->rule.name;
+        /* What was armed stays: at worst it is a look too many. */
+        if (!after.test)
+                sooner(&after.wake_us, decision.look_us);
+        r = store_rederive(gate->store, &(const Rederived){ .before = &loaded.before, .after = &after }, &changed);
+        if (r != 0)
+                return r;
+        bool moving = moves_by_itself(&decision);
+        slice->found.n_leads++;
+        slice->found.n_changed += changed;
+        slice->found.n_regraded += !base_streq(loaded.before.grade, after.grade);
+        slice->found.n_moving += moving;
+        if (loaded.before.held.by || owner_is_lost(gate->rules, &loaded.before, status) || (moving && slice->apply))
+                return add_look(gate, lead);
+        return 0;
+}
+
+/* The range of the record: one path for live events and for replay. */
+static int rederive(Gate *gate, const Record *record, int64_t now_us, const StoredEvent *replayed, GateSlice *slice) {
+        Decision decision = { .after = { .grade = "", .wake_us = TIME_NONE } };
+        int r = sync_suspended(gate);
+
+        gate->n_looks = 0;
+        policy_begin_event(gate->rules, replayed != NULL, replayed ? replayed->cuts : NULL, replayed ? replayed->n_cuts : 0);
+        for (uint64_t lead = slice->from; lead <= slice->to && r == 0; lead++)
+                r = rederive_lead(gate, now_us, lead, slice);
+        arena_reset(gate->arena);
+        if (r == 0)
+                r = keep_cuts(gate, &decision);
+        policy_end_event(gate->rules);
+        if (r != 0)
+                return r;
+        slice->looks = gate->looks;
+        slice->n_looks = gate->n_looks;
+        slice->event = store_next_event(gate->store);
+        decision.rederivation = slice->found;
+        decision.summary = arena_printf(gate->arena,
+                "re-derived L-%" PRIu64 " to L-%" PRIu64 ": %" PRIu64 " changed, %" PRIu64 " of them in grade; %" PRIu64 " would move",
+                slice->from, slice->to, slice->found.n_changed, slice->found.n_regraded, slice->found.n_moving);
+        if (!decision.summary)
+                return -ENOMEM;
+        const StoreEntry entry = {
+                .record = record, .decision = &decision, .event_id = slice->event, .actor = "system:leadd", .now_us = now_us
+        };
+        return store_apply(gate->store, &entry);
+}
+
+int gate_rederive(Gate *gate, int64_t now_us, GateSlice *slice) {
+        _cleanup_(record_freep) Record *record = NULL;
+
+        if (slice->from == 0 || slice->to < slice->from || slice->to - slice->from >= GATE_SLICE_MAX)
+                return -EINVAL;
+        slice->found = (Rederivation){ 0 };
+        slice->n_suspended = 0;
+        int r = rules_record(gate, "rules.rederived", now_us, &record);
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_FROM, NULL, value_integer((int64_t) slice->from), now_us);
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_TO, NULL, value_integer((int64_t) slice->to), now_us);
+        if (r == 0)
+                r = rederive(gate, record, now_us, NULL, slice);
+        return r == 0 ? count_overruns(gate, now_us, slice->suspended, &slice->n_suspended) : r;
 }
 
 /* ---- replay ---- */
@@ -191,6 +483,17 @@ static int use_rules(Replay *replay, const StoredEvent *event) {
         return 0;
 }
 
+static int replay_rederived(Replay *replay, const Record *record, const StoredEvent *event, GateOutcome *ret) {
+        const Value *from = facts_get(&record->facts, FIELD_RULES_FROM, NULL), *to = facts_get(&record->facts, FIELD_RULES_TO, NULL);
+
+        if (!from || !to || from->integer <= 0 || to->integer < from->integer || to->integer - from->integer >= GATE_SLICE_MAX)
+                return -EBADMSG;
+        GateSlice slice = { .from = (uint64_t) from->integer, .to = (uint64_t) to->integer };
+        int r = rederive(replay->gate, record, event->now_us, event, &slice);
+        ret->event = slice.event;
+        return r;
+}
+
 static int on_event(const StoredEvent *event, void *userdata) {
         Replay *replay = userdata;
         _cleanup_(record_freep) Record *record = NULL;
@@ -214,16 +517,19 @@ static int on_event(const StoredEvent *event, void *userdata) {
         replay->n_events++;
         /* The log names the lead; a lead it had not seen before is the next new one. */
         uint64_t lead = event->lead >= store_next_lead(replay->to) ? 0 : event->lead;
-        r = judge_lead(replay->gate, &input, lead, &outcome);
+        if (record->family == FAMILY_RULES && base_streq(record->event, "rederived"))
+                r = replay_rederived(replay, record, event, &outcome);
+        else
+                r = judge_lead(replay->gate, &input, lead, event, &replay->gate->decision, &outcome);
         if (r != 0) {
                 replay->error = r < 0 ? r : -EIO;
                 return 1;
         }
-        if (outcome.decision->refused)
+        if (outcome.decision && outcome.decision->refused)
                 differ(replay, event->id, outcome.decision->refusal_text);
         else if (outcome.event != event->id || outcome.lead != event->lead)
                 differ(replay, event->id, "got another number");
-        if (outcome.decision->refused || outcome.event != event->id)
+        if ((outcome.decision && outcome.decision->refused) || outcome.event != event->id)
                 return 1; /* all later numbers would differ, too: one cause is enough */
         return 0;
 }
@@ -248,6 +554,8 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
         replay.to = to;
         replay.gate = gate;
         r = store_begin(to);
+        if (r == 0)
+                r = store_set_hits_from(to, store_hits_from(from));
         if (r != 0)
                 return r;
         r = store_log(from, 0, 0, on_event, &replay);

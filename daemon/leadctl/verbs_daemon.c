@@ -125,9 +125,11 @@ const Verb verb_status = {
 static const Column rule_columns[] = {
         { "RULE", false, true },
         { "KIND", false, false },
-        { "HITS", true, false },
-        { "FAILED", true, false },
+        { "1 DAY", true, false },
+        { "7 DAYS", true, false },
         { "LAST", true, false },
+        { "ERRORS", true, false },
+        { "US", true, false },
         { "AT", false, true },
 };
 
@@ -138,7 +140,7 @@ static int run_rules(const Arguments *arguments) {
                 say_error("rules has no \"%s\"; see `leadctl help rules`", arguments->positional[0]);
                 return EXIT_USAGE;
         }
-        json_t *parameters = PARAMETERS({ "since", arguments_value(arguments, "since") });
+        json_t *parameters = json_object();
         if (parameters && arguments_value(arguments, "dead"))
                 (void) json_object_set_new(parameters, "dead", json_true());
         json_auto_t *reply = NULL;
@@ -156,24 +158,43 @@ static int run_rules(const Arguments *arguments) {
                         print_json(rule);
                         continue;
                 }
-                json_int_t hits = json_integer_value(json_object_get(rule, "hits")),
-                           failed = json_integer_value(json_object_get(rule, "failed"));
+                json_int_t day = json_integer_value(json_object_get(rule, "hits_1d")),
+                           week = json_integer_value(json_object_get(rule, "hits_7d")),
+                           errors = json_integer_value(json_object_get(rule, "errors_7d"));
+                const json_t *cost = json_object_get(rule, "cost_us");
+                bool suspended = json_is_true(json_object_get(rule, "suspended"));
                 int64_t last_us;
                 Text last = { 0 };
                 if (time_from_json(json_object_get(rule, "last"), &last_us))
                         text_append_relative(&last, last_us - output.now_us);
-                table_add(&table, STYLE_PLAIN, text_at(rule, "rule"));
-                table_add(&table, STYLE_PLAIN, text_at(rule, "kind"));
-                table_addf(&table, hits ? STYLE_PLAIN : STYLE_DIM, "%" JSON_INTEGER_FORMAT, hits);
-                table_addf(&table, failed ? STYLE_BAD : STYLE_DIM, "%" JSON_INTEGER_FORMAT, failed);
+                table_add(&table, suspended ? STYLE_BAD : STYLE_PLAIN, text_at(rule, "rule"));
+                table_addf(&table, suspended ? STYLE_BAD : STYLE_PLAIN, "%s%s", text_at(rule, "kind"), suspended ? " (suspended)" : "");
+                table_addf(&table, day ? STYLE_PLAIN : STYLE_DIM, "%" JSON_INTEGER_FORMAT, day);
+                table_addf(&table, week ? STYLE_PLAIN : STYLE_DIM, "%" JSON_INTEGER_FORMAT, week);
                 table_add(&table, STYLE_PLAIN, last.data);
+                table_addf(&table, errors ? STYLE_BAD : STYLE_DIM, "%" JSON_INTEGER_FORMAT, errors);
+                if (json_is_number(cost))
+                        table_addf(&table, STYLE_DIM, "%.2f", json_number_value(cost));
+                else
+                        table_add(&table, STYLE_DIM, NULL);
                 table_add(&table, STYLE_DIM, text_at(rule, "at"));
                 text_free(&last);
         }
         if (arguments->json)
                 return EXIT_DONE;
+        bool dead = arguments_value(arguments, "dead") != NULL;
         if (table.n_cells == 0)
-                (void) printf("Every rule that can leave a trace has left one.\n");
+                (void) printf("Every rule that can leave a trace has left one within 7 days.\n");
+        else if (dead)
+                (void) printf("No trace of these within 7 days:\n");
+        /* A young count says little about what never happens. */
+        int64_t since_us;
+        if (dead && time_from_json(json_object_get(reply, "counted_since"), &since_us) && output.now_us - since_us < 7 * US_PER_DAY) {
+                Text since = { 0 };
+                text_append_time(&since, text_at(reply, "counted_since"));
+                (void) printf("(counted only since %s)\n", since.data ? since.data : "-");
+                text_free(&since);
+        }
         r = table.n_cells > 0 ? table_print(&table, &output) : EXIT_DONE;
         table_done(&table);
         return r;
@@ -182,12 +203,11 @@ static int run_rules(const Arguments *arguments) {
 const Verb verb_rules = {
         .name = "rules",
         .section = "rules",
-        .usage = "[--dead] [--since 30d] | init [DIR] [--from DIR]",
-        .summary = "the running rules and how often each applied; init copies the shipped ones",
+        .usage = "[--dead] | init [DIR] [--from DIR]",
+        .summary = "the running rules: how often each applied, broke and what it costs; init copies the shipped ones",
         .details = "init copies the shipped policy to DIR (default: /etc/leadd/rules) as something to start from; it needs no daemon,\n"
                    "and refuses a directory that holds rules already (exit 1).",
-        .flags = { { "dead", NULL, "only rules that could have applied and did not" },
-                { "since", "D", "count from then on: a duration or an instant (30d)" },
+        .flags = { { "dead", NULL, "only rules that could have applied within 7 days and did not" },
                 { "from", "DIR", "init: copy these instead of the shipped ones" } },
         .n_max = 2,
         .run = run_rules,
@@ -236,19 +256,41 @@ static void print_problems(const json_t *problems) {
         }
 }
 
-static bool has_errors(const json_t *problems) {
-        size_t i;
-        json_t *problem;
-        json_array_foreach((json_t *) problems, i,
-                problem) if (text_at(problem, "severity") && base_streq(text_at(problem, "severity"), "error")) return true;
-        return false;
+static json_int_t number_at(const json_t *reply, const char *key) { return json_integer_value(json_object_get(reply, key)); }
+
+static void print_reloaded(const json_t *reply, bool check) {
+        (void) printf("%s %.12s", check ? "the rules would load:" : "now deciding under rules",
+                text_at(reply, "hash") ? text_at(reply, "hash") : "");
+        if (json_is_integer(json_object_get(reply, "tests")))
+                (void) printf("; %" JSON_INTEGER_FORMAT " tests passed", number_at(reply, "tests"));
+        (void) printf("\n");
+        if (!json_is_integer(json_object_get(reply, "n_leads")))
+                return;
+        (void) printf("%" JSON_INTEGER_FORMAT " leads re-derived: %" JSON_INTEGER_FORMAT " changed, %" JSON_INTEGER_FORMAT " in grade\n",
+                number_at(reply, "n_leads"), number_at(reply, "n_changed"), number_at(reply, "n_regraded"));
+        if (json_is_true(json_object_get(reply, "superseded")))
+                (void) printf("another reload began before all leads were gone through; it goes through them again\n");
+        json_int_t would_move = number_at(reply, "n_would_move"), moved = number_at(reply, "n_moved");
+        if (moved > 0)
+                (void) printf("%" JSON_INTEGER_FORMAT " moved\n", moved);
+        if (would_move > moved)
+                (void) printf("%" JSON_INTEGER_FORMAT
+                              " would move by themselves: each with its next event, or all now by `leadctl reload --apply`\n",
+                        would_move);
 }
 
 static int run_reload(const Arguments *arguments) {
         bool check = arguments_value(arguments, "check") != NULL;
         json_t *parameters = json_object();
-        if (parameters && check)
-                (void) json_object_set_new(parameters, "check", json_true());
+        static const char *const flags[][2] = { { "check", "check" }, { "apply", "apply" }, { "no-wait", "no_wait" } };
+        for (size_t i = 0; i < ARRAY_SIZE(flags) && parameters; i++)
+                if (arguments_value(arguments, flags[i][0]))
+                        (void) json_object_set_new(parameters, flags[i][1], json_true());
+        if (check && json_object_size(parameters) > 1) {
+                json_decref(parameters);
+                say_error("--check changes nothing: it goes with neither --apply nor --no-wait");
+                return EXIT_USAGE;
+        }
         _cleanup_(client_close) Client client;
         int r = client_open(arguments, &client);
         if (r != 0) {
@@ -256,21 +298,21 @@ static int run_reload(const Arguments *arguments) {
                 return r;
         }
         json_auto_t *reply = NULL;
-        r = client_call_once(&client, "org.leadd.Control.Reload", parameters, LEADCTL_TIMEOUT_LONG_MS, &reply);
+        /* However many leads there are: the pass goes on whether anybody waits for it or not. */
+        r = client_call_once(&client, "org.leadd.Control.Reload", parameters, LEADCTL_TIMEOUT_NONE, &reply);
         if (r != 0)
                 return r;
-        bool loaded = check ? !has_errors(json_object_get(reply, "problems")) : json_is_true(json_object_get(reply, "loaded"));
+        bool loaded = json_is_true(json_object_get(reply, "loaded"));
         if (arguments->json)
                 print_json(reply);
         else {
                 print_problems(json_object_get(reply, "problems"));
                 if (loaded)
-                        (void) printf("%s %.12s\n", check ? "the rules would load:" : "now deciding under rules",
-                                text_at(reply, "hash") ? text_at(reply, "hash") : "");
+                        print_reloaded(reply, check);
         }
         if (!loaded) {
                 (void) fflush(stdout);
-                say_error("refused: the rules do not load and the running ones stay; mend what is listed, then reload again");
+                say_error("refused: the running rules stay; mend what is listed, then reload again");
         }
         return loaded ? EXIT_DONE : EXIT_REFUSED;
 }
@@ -278,9 +320,13 @@ static int run_reload(const Arguments *arguments) {
 const Verb verb_reload = {
         .name = "reload",
         .section = "rules",
-        .usage = "[--check]",
-        .summary = "loads the rules again; when they do not load, the running ones stay (exit 1)",
-        .flags = { { "check", NULL, "only say whether they would load" } },
+        .usage = "[--check | [--apply] [--no-wait]]",
+        .summary = "loads and tests the rules again; when anything speaks against them, the running ones stay (exit 1)",
+        .details = "Every lead is re-derived: points, grade, segments. Automatic moves that follow wait for each lead's next event or\n"
+                   "armed moment; they are counted.",
+        .flags = { { "check", NULL, "only say what would become of it" },
+                { "apply", NULL, "move the leads that would move by themselves at once" },
+                { "no-wait", NULL, "do not wait until all leads are re-derived" } },
         .run = run_reload,
 };
 

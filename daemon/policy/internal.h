@@ -116,7 +116,8 @@ typedef struct Overruns {
         size_t n_items, capacity;
         const uint32_t *cuts;    /* calls of this event that fail as the backstop cut them when the event happened; borrowed */
         size_t n_cuts, next_cut; /* ascending */
-        uint64_t *suspended;     /* bits by rule index; NULL = none is */
+        bool in_event;
+        uint64_t *suspended; /* bits by rule index; NULL = none is */
 } Overruns;
 
 /* A type of activity that rules name, by its hash. */

@@ -635,16 +635,43 @@ static void report_drop_double(PolicyReport *report) {
         }
 }
 
-int policy_report_warn(PolicyReport *report, const Rule *rule, const char *format, ...) {
+static int report_late(PolicyReport *report, const Rule *rule, bool is_error, const char *format, va_list args) {
         Load load = { .loader = { .report = report, .rule = rule } };
-        va_list args;
 
-        va_start(args, format);
-        loader_problem(&load.loader, false, format, args);
-        va_end(args);
+        if (rule)
+                loader_problem(&load.loader, is_error, format, args);
+        else
+                problem_add(&load, is_error, "", 0, "", format, args);
         report_drop_double(report);
         report_sort(report);
         return load.loader.out_of_memory ? -ENOMEM : 0;
+}
+
+int policy_report_warn(PolicyReport *report, const Rule *rule, const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        int r = report_late(report, rule, false, format, args);
+        va_end(args);
+        return r;
+}
+
+int policy_report_error(PolicyReport *report, const Rule *rule, const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        int r = report_late(report, rule, true, format, args);
+        va_end(args);
+        return r;
+}
+
+int policy_report_refuse(PolicyReport *report, const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        int r = report_late(report, NULL, true, format, args);
+        va_end(args);
+        return r;
 }
 
 int policy_load(const char *directory, unsigned flags, RuleSet **ret, PolicyReport *report) {

@@ -17,7 +17,17 @@ void policy_begin_event(RuleSet *rules, bool is_replay, const uint32_t *cuts, si
         overruns->cuts = cuts;
         overruns->n_cuts = n_cuts;
         overruns->next_cut = 0;
+        overruns->in_event = true;
         sandbox_set_backstop(policy_body(rules)->sandbox, !is_replay);
+}
+
+void policy_end_event(RuleSet *rules) {
+        Overruns *overruns = &policy_body(rules)->overruns;
+
+        overruns->cuts = NULL;
+        overruns->n_cuts = 0;
+        overruns->in_event = false;
+        sandbox_set_backstop(policy_body(rules)->sandbox, true);
 }
 
 const PolicyOverrun *policy_overruns(const RuleSet *rules, size_t *ret_n) {
@@ -35,6 +45,8 @@ const char *overrun_cut_text(const Rule *rule, Arena *arena) {
 int overrun_note(RuleSetBody *body, const Rule *rule, uint32_t call, bool by_cpu) {
         Overruns *overruns = &body->overruns;
 
+        if (!overruns->in_event)
+                return 0;
         if (overruns->n_items == overruns->capacity) {
                 size_t capacity = overruns->capacity > 0 ? overruns->capacity * 2 : 16;
                 PolicyOverrun *items = reallocarray(overruns->items, capacity, sizeof(*items));

@@ -299,6 +299,10 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = change_desk(store, entry, flags, owner);
         if (r == 0)
                 r = add_effects(store, entry);
+        if (r == 0)
+                r = hits_fold(store, entry);
+        if (r == 0)
+                r = activation_fold(store, entry);
         return r;
 }
 
@@ -330,5 +334,58 @@ int store_apply(Store *store, const StoreEntry *entry) {
         store->now.next_event++;
         if (entry->lead_id == store->now.next_lead)
                 store->now.next_lead++;
+        return 0;
+}
+
+/* ---- re-deriving ---- */
+
+static bool same_segments(const LeadState *a, const LeadState *b) {
+        if (a->n_segments != b->n_segments)
+                return false;
+        for (size_t i = 0; i < a->n_segments; i++)
+                if (!base_streq(a->segments[i], b->segments[i]))
+                        return false;
+        return true;
+}
+
+/* The lead is no other than before its rules were: only what they derive is written, and its version stays. */
+static int rederive(Store *store, const LeadState *before, const LeadState *after) {
+        LeadRow row_before;
+        int r = lead_row(store, after->id, &row_before);
+        if (r != 0)
+                return r;
+        LeadRow row = row_before;
+        row.wake_us = after->wake_us;
+        if (!base_streq(before->status, after->status))
+                r = name_intern(store, after->status, &row.status);
+        if (r == 0)
+                r = name_intern(store, after->grade, &row.grade);
+        if (r == 0)
+                r = write_lead(store, &row_before, &row, after);
+        if (r == 0)
+                r = fold_wake(store, &row_before, &row);
+        if (r == 0)
+                r = fold_counts(store, &row_before, &row);
+        if (r == 0)
+                store->hot = row;
+        return r;
+}
+
+int store_rederive(Store *store, const Rederived *rederived, bool *ret_changed) {
+        const LeadState *before = rederived->before, *after = rederived->after;
+        *ret_changed = false;
+        int r = store_may_write(store);
+        if (r != 0)
+                return r;
+        if (after->id != before->id || after->id == 0)
+                return -EINVAL;
+        bool changed = before->fit_mp != after->fit_mp || before->engagement_mp != after->engagement_mp ||
+                       !base_streq(before->grade, after->grade) || !same_segments(before, after);
+        if (changed || before->wake_us != after->wake_us || !base_streq(before->status, after->status)) {
+                r = rederive(store, before, after);
+                if (r != 0)
+                        return store_write_failed(store, r == STORE_E_NONE ? -EINVAL : r);
+        }
+        *ret_changed = changed;
         return 0;
 }

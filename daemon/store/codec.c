@@ -110,6 +110,13 @@ static int put_receipts(Store *store, const StoreEntry *entry, Text *body, Text 
         return 0;
 }
 
+/* What is rare stands behind the rest, or nowhere. */
+static void put_cuts(const Decision *decision, Text *body) {
+        text_append_varint(body, decision->n_cuts);
+        for (size_t i = 0; i < decision->n_cuts; i++)
+                text_append_varint(body, decision->cuts[i]);
+}
+
 int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes) {
         const Decision *decision = entry->decision;
         text_clear(body);
@@ -124,6 +131,8 @@ int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes) 
                 r = put_name(store, body, decision->summary, STORE_PHRASES_MAX);
         if (r == 0)
                 r = put_receipts(store, entry, body, notes);
+        if (r == 0 && decision->n_cuts > 0)
+                put_cuts(decision, body);
         if (r == 0)
                 r = body->error != 0 ? body->error : notes->error;
         return r;
@@ -235,6 +244,24 @@ static void get_receipts(Reader *reader, Reader *notes, Store *store, uint64_t e
         ret->n_receipts = n;
 }
 
+static void get_cuts(Reader *reader, Arena *arena, StoredEvent *ret) {
+        if (reader->error != 0 || reader->at == reader->end)
+                return;
+        size_t n = get_count(reader);
+        uint32_t *cuts = n > 0 ? ARENA_ARRAY(arena, uint32_t, n) : NULL;
+        if (n > 0 && !cuts)
+                reader->error = -ENOMEM;
+        for (size_t i = 0; i < n && reader->error == 0; i++) {
+                uint64_t call = get_number(reader);
+                if (reader->error == 0 && call > UINT32_MAX)
+                        reader->error = -EBADMSG;
+                else
+                        cuts[i] = (uint32_t) call;
+        }
+        ret->cuts = cuts;
+        ret->n_cuts = n;
+}
+
 static Reader reader_of(Blob blob) {
         return (Reader){ .at = blob.data, .end = blob.data ? (const uint8_t *) blob.data + blob.size : NULL };
 }
@@ -248,6 +275,7 @@ int body_decode(Store *store, uint64_t event, Blob body, Blob notes_blob, const 
         ret->reminded_roles = get_name(&reader, store, arena);
         ret->summary = get_name(&reader, store, arena);
         get_receipts(&reader, &notes, store, event, arena, ret);
+        get_cuts(&reader, arena, ret);
         return reader.error != 0 ? reader.error : notes.error;
 }
 

@@ -578,6 +578,23 @@ int store_load_desk(
         return name_copy(store, row.owner, arena, &ret->account_owner);
 }
 
+int store_tallies(Store *store, int (*on_tally)(const char *owner, const char *status, uint64_t n, void *userdata), void *userdata) {
+        const Members *members = &store->members;
+        if (!store_is_writer(store))
+                return -EOPNOTSUPP;
+        for (size_t i = 0; i < members->n; i++)
+                for (size_t j = 0; j < members->inside[i].n_tallies; j++) {
+                        const Tally *tally = &members->inside[i].tallies[j];
+                        if (tally->n <= 0)
+                                continue;
+                        int r = on_tally(name_text(store, members->inside[i].member), name_text(store, tally->status), (uint64_t) tally->n,
+                                userdata);
+                        if (r != 0)
+                                return r;
+                }
+        return 0;
+}
+
 /* ---- rolling back ---- */
 
 void undo_all(Store *store) {

@@ -14,7 +14,8 @@
  * identity.c idempotency and identity keys, finding a lead
  * lead.c     reading leads; apply.c writing events; log.c reading events back
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
- * rules.c    archived rule sets; proof.c comparing and checking; counts.c numbers
+ * rules.c    archived rule sets; hits.c how often each rule applied; activation.c suspended rules, the pass after a reload
+ * proof.c comparing and checking; counts.c numbers
  */
 #include "leadd/store.h"
 #include <sqlite3.h>
@@ -62,7 +63,6 @@ typedef enum Sql {
         SQL_EVENT_PREV,
         SQL_EVENT_ACTIVITY,
         SQL_EVENT_ROUTED,
-        SQL_EVENT_SINCE,
         SQL_EVENT_VALUES,
         SQL_PAYLOAD_ADD,
         SQL_KEY_ADD,
@@ -128,6 +128,20 @@ typedef enum Sql {
         SQL_COUNT_OUTBOX,
         SQL_COUNT_DEAD,
         SQL_COUNT_WAKES,
+        SQL_HIT_ADD,
+        SQL_HIT_EVER,
+        SQL_HIT_PRUNE,
+        SQL_HIT_NEWEST,
+        SQL_HIT_SUMS,
+        SQL_EVENT_TIME,
+        SQL_SUSPENDED_ADD,
+        SQL_SUSPENDED_CLEAR,
+        SQL_SUSPENDED_ALL,
+        SQL_SUSPENDED_LAST,
+        SQL_PASS_SET,
+        SQL_PASS_GET,
+        SQL_PASS_STEP,
+        SQL_PASS_MOVED,
         SQL_N
 } Sql;
 
@@ -247,6 +261,7 @@ typedef struct Name {
         uint64_t team;
         uint8_t status_kind; /* StatusKind + 1; 0 = no status */
         bool is_staffed;     /* its team has members */
+        uint32_t hit;        /* index + 1 in store->hits of the rule with that name seen last in this transaction; 0 = none */
 } Name;
 typedef struct Names {
         Name *items; /* by id; item 0 is nobody */
@@ -377,6 +392,30 @@ int key_find_event(Store *store, const Key *key, uint64_t *ret_event);
 int keys_collect(Store *store, const Record *record, Text *out, bool *ret_email);
 int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys);
 
+/* ---- hits.c ------------------------------------------------------------- */
+
+/* How often a rule applied within an hour, in this transaction: written once, however many events it holds. */
+typedef struct Hit {
+        uint64_t rule; /* name */
+        int kind;
+        int64_t hour;
+        uint64_t n, n_failed;
+        int64_t last_us, last_failed_us;
+        uint32_t next; /* index + 1 of another with the same name */
+} Hit;
+#define HIT_HOUR_US US_PER_HOUR
+#define HIT_HOURS_KEPT (8 * 24)
+int hits_load(Store *store);
+int hits_fold(Store *store, const StoreEntry *entry);
+int hits_flush(Store *store); /* before COMMIT */
+void hits_forget(Store *store);
+
+/* ---- activation.c ------------------------------------------------------- */
+
+int activation_load(Store *store);
+/* What events of the rules family, and looks a pass asked for, mean to the projections. */
+int activation_fold(Store *store, const StoreEntry *entry);
+
 /* ---- lead.c ------------------------------------------------------------- */
 
 /* Bits of lead.flags. */
@@ -425,6 +464,8 @@ typedef struct Counters {
         uint64_t rules; /* id of the active rule set; 0 = none */
         uint64_t n_accepted, n_duplicates, n_refused, n_dropped, n_files;
         size_t n_names, n_seats;
+        int64_t newest_hour; /* that a rule applied in */
+        uint64_t suspended;  /* event that changed last what is suspended */
 } Counters;
 
 struct Store {
@@ -452,6 +493,10 @@ struct Store {
         Members members;
         Undo *undo;
         size_t n_undo, undo_capacity;
+
+        uint64_t hits_from; /* the first event whose hits are counted */
+        Hit *hits;          /* of this transaction */
+        size_t n_hits, hits_capacity;
 
         LeadRow hot; /* the row read or written last; id 0 = none */
         Text body, notes, facts, profile, key_text, segments;

@@ -136,6 +136,10 @@ static int load_counters(Store *store) {
 static int load_memory(Store *store) {
         int r = names_load(store);
         if (r == 0)
+                r = hits_load(store);
+        if (r == 0)
+                r = activation_load(store);
+        if (r == 0)
                 r = desk_load_statuses(store);
         if (r == 0 && store_is_writer(store)) {
                 r = desk_load(store);
@@ -214,6 +218,7 @@ Store *store_close(Store *store) {
         index_free(&store->companies);
         desk_free(&store->members);
         free(store->undo);
+        free(store->hits);
         Text *texts[] = { &store->body, &store->notes, &store->facts, &store->profile, &store->key_text, &store->segments,
                 &store->archive };
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -271,6 +276,7 @@ int store_rollback(Store *store) {
         if (!store_is_writer(store))
                 return r;
         undo_all(store);
+        hits_forget(store);
         store->now = store->saved;
         store->hot = (LeadRow){ 0 };
         names_truncate(store, store->saved.n_names);
@@ -287,6 +293,8 @@ int store_rollback(Store *store) {
 
 static int flush(Store *store) {
         int r = desk_flush(store);
+        if (r == 0)
+                r = hits_flush(store);
         if (r == 0 && store->totals_changed)
                 r = sql_run(store, SQL_TOTAL_SET, ARG(store->now.n_accepted), ARG(store->now.n_duplicates), ARG(store->now.n_refused),
                         ARG(store->now.n_dropped), ARG(store->now.n_files));

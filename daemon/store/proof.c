@@ -55,6 +55,8 @@ static void describe(const StoredEvent *event, Text *out) {
                         receipt->matched ? "matched" : "", receipt->failed ? "failed" : "", (long long) receipt->points_mp,
                         (long long) receipt->before_mp, (long long) receipt->after_mp, (unsigned long long) receipt->event);
         }
+        for (size_t i = 0; i < event->n_cuts; i++)
+                text_printf(out, "call %u was cut\n", (unsigned) event->cuts[i]);
 }
 
 /* body(event, blob): what the decision did, as text. */

@@ -2,7 +2,7 @@
 /*
  * The archive of rule sets: each one that ever decided anything, whole, once a hash.
  * The active one's statuses are kept as a table, for readers and for counting what is
- * open. And how often each rule counted, read from the receipts in the log.
+ * open.
  */
 #include "internal.h"
 #include <errno.h>
@@ -139,114 +139,4 @@ int store_rules_find(Store *store, const char *hash_prefix, const void **ret_dat
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         int r = sql_row(store, SQL_RULESET_BY_PREFIX, &row, ARG(hash_prefix));
         return r == 0 ? lend(store, row, ret_data, ret_size) : r;
-}
-
-/* ---- hits ---- */
-
-typedef struct Hits {
-        char *rule;
-        uint64_t n_hits, n_failed;
-        int64_t last_us;
-} Hits;
-typedef struct HitTable {
-        Hits *items;
-        size_t n, capacity;
-        Index index;
-} HitTable;
-
-static void hit_table_done(HitTable *table) {
-        for (size_t i = 0; i < table->n; i++)
-                free(table->items[i].rule);
-        free(table->items);
-        index_free(&table->index);
-}
-
-static int hit_for(HitTable *table, const char *rule, Hits **ret) {
-        uint32_t hash = (uint32_t) index_hash(0, rule, strlen(rule)), id;
-        for (size_t cursor = 0; (id = index_find(&table->index, hash, &cursor)) != 0;)
-                if (base_streq(table->items[id - 1].rule, rule)) {
-                        *ret = &table->items[id - 1];
-                        return 0;
-                }
-        if (table->n == table->capacity) {
-                size_t capacity = table->capacity > 0 ? table->capacity * 2 : 64;
-                Hits *items = reallocarray(table->items, capacity, sizeof(Hits));
-                if (!items)
-                        return -ENOMEM;
-                table->items = items;
-                table->capacity = capacity;
-        }
-        char *copy = strdup(rule);
-        if (!copy)
-                return -ENOMEM;
-        int r = index_add(&table->index, hash, (uint32_t) table->n + 1);
-        if (r != 0) {
-                free(copy);
-                return r;
-        }
-        *ret = &table->items[table->n++];
-        **ret = (Hits){ .rule = copy, .last_us = TIME_NONE };
-        return 0;
-}
-
-static int hit(HitTable *table, const char *rule, bool failed, int64_t now_us) {
-        Hits *hits;
-        if (!rule)
-                return 0;
-        int r = hit_for(table, rule, &hits);
-        if (r != 0)
-                return r;
-        if (failed)
-                hits->n_failed++;
-        else
-                hits->n_hits++;
-        if (now_us > hits->last_us)
-                hits->last_us = now_us;
-        return 0;
-}
-
-static int hit_event(HitTable *table, const StoredEvent *event, int64_t now_us) {
-        int r = 0;
-        for (size_t i = 0; r == 0 && i < event->n_receipts; i++)
-                r = hit(table, event->receipts[i].rule, event->receipts[i].failed, now_us);
-        for (size_t i = 0; r == 0 && i < event->n_moves; i++)
-                r = hit(table, event->moves[i].move, false, now_us);
-        if (r == 0 && event->assignment.changed)
-                r = hit(table, event->assignment.route, false, now_us);
-        return r;
-}
-
-static int collect_hits(Store *store, int64_t since_us, HitTable *table) {
-        _cleanup_(arena_freep) Arena *arena = arena_new(0);
-        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        uint64_t last = STORE_IDS_MAX;
-        int r;
-        if (!arena)
-                return -ENOMEM;
-        for (r = sql_row(store, SQL_EVENT_SINCE, &row, ARG(last)); r == 0; r = sql_next(store, row)) {
-                StoredEvent event = { 0 };
-                int64_t now_us = sqlite3_column_int64(row, 1);
-                /* By id, newest first: a clock that was set back costs a few looks more, never a hit. */
-                if (now_us < since_us - US_PER_DAY)
-                        return 0;
-                if (now_us < since_us)
-                        continue;
-                arena_reset(arena);
-                r = body_decode(store, column_u64(row, 0), column_blob(row, 2), (Blob){ 0 }, NULL, arena, &event);
-                if (r == 0)
-                        r = hit_event(table, &event, now_us);
-                if (r != 0)
-                        return r;
-        }
-        return r == STORE_E_NONE ? 0 : r;
-}
-
-int store_rule_hits(Store *store, int64_t since_us,
-        int (*on_rule)(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata), void *userdata) {
-        HitTable table = { 0 };
-        int r = collect_hits(store, since_us < INT64_MIN + US_PER_DAY ? INT64_MIN + US_PER_DAY : since_us, &table);
-        for (size_t i = 0; r == 0 && i < table.n; i++)
-                r = on_rule(table.items[i].rule, table.items[i].n_hits, table.items[i].n_failed, table.items[i].last_us, userdata);
-        hit_table_done(&table);
-        return r;
 }

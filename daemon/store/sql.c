@@ -99,6 +99,20 @@ static const char schema_3[] =
 static const char schema_4[] = "ALTER TABLE outbox ADD COLUMN lease INTEGER;"
                                "CREATE INDEX outbox_dead ON outbox(id) WHERE next IS NULL AND done IS NULL;";
 
+static const char schema_5[] =
+        /* how often a rule matched and failed, by the hour, and over all time; last, last_failed: instants, NULL = never */
+        "CREATE TABLE hit(hour INTEGER NOT NULL, rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, failed INTEGER NOT NULL,"
+        " PRIMARY KEY(hour, rule, kind)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE hit_ever(rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, failed INTEGER NOT NULL, last INTEGER,"
+        " last_failed INTEGER, PRIMARY KEY(rule, kind)) STRICT, WITHOUT ROWID;"
+        /* what an older book did before is not counted */
+        "INSERT INTO meta SELECT 'hits', coalesce(max(id), 0) + 1 FROM event;"
+        "CREATE TABLE suspended(event INTEGER PRIMARY KEY, kind INTEGER NOT NULL, rule INTEGER NOT NULL, since INTEGER NOT NULL) STRICT;"
+        /* the pass that re-derives leads after an activation: one row */
+        "CREATE TABLE pass(id INTEGER PRIMARY KEY, event INTEGER NOT NULL, next INTEGER NOT NULL, upto INTEGER NOT NULL,"
+        " apply INTEGER NOT NULL, leads INTEGER NOT NULL, changed INTEGER NOT NULL, regraded INTEGER NOT NULL, moving INTEGER NOT NULL,"
+        " moved INTEGER NOT NULL) STRICT;";
+
 static const struct {
         int version;
         const char *sql;
@@ -107,6 +121,7 @@ static const struct {
         { 2, schema_2 },
         { 3, schema_3 },
         { 4, schema_4 },
+        { 5, schema_5 },
 };
 
 /* ---- statements ---- */
@@ -155,7 +170,6 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_EVENT_ACTIVITY] = "SELECT prev, flags, CASE WHEN flags & 256 THEN type END, now - age,"
                                " CASE WHEN flags & 256 THEN (SELECT facts FROM payload WHERE event = id) END FROM event WHERE id = ?1",
         [SQL_EVENT_ROUTED] = "SELECT id, now, flags, CASE WHEN flags & 1024 THEN body END FROM event WHERE id <= ?1 ORDER BY id DESC",
-        [SQL_EVENT_SINCE] = "SELECT id, now, body FROM event WHERE id <= ?1 ORDER BY id DESC",
         [SQL_EVENT_VALUES] = "SELECT e.id, e.type, e.source, e.flags, p.facts FROM event e LEFT JOIN payload p ON p.event = e.id"
                              " WHERE e.id < ?1 AND e.lead > 0 ORDER BY e.id DESC LIMIT ?2",
         [SQL_PAYLOAD_ADD] = "INSERT INTO payload VALUES(?1, ?2, ?3, ?4)",
@@ -242,6 +256,27 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_COUNT_OUTBOX] = "SELECT count(*), coalesce(sum(attempts > 0), 0) FROM outbox WHERE next IS NOT NULL",
         [SQL_COUNT_DEAD] = "SELECT count(*) FROM outbox WHERE next IS NULL AND done IS NULL",
         [SQL_COUNT_WAKES] = "SELECT count(*) FROM wake",
+        [SQL_HIT_ADD] = "INSERT INTO hit VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET n = n + ?4, failed = failed + ?5",
+        [SQL_HIT_EVER] = "INSERT INTO hit_ever VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET n = n + ?3, failed = failed + ?4,"
+                         " last = coalesce(max(last, ?5), last, ?5), last_failed = coalesce(max(last_failed, ?6), last_failed, ?6)",
+        [SQL_HIT_PRUNE] = "DELETE FROM hit WHERE hour <= ?1",
+        [SQL_HIT_NEWEST] = "SELECT hour FROM hit ORDER BY hour DESC LIMIT 1",
+        [SQL_HIT_SUMS] = "SELECT kind, rule, sum(n_1d), sum(n_7d), sum(failed_7d), sum(n), sum(failed), max(last), max(last_failed) FROM"
+                         " (SELECT kind, rule, CASE WHEN hour > ?1 THEN n ELSE 0 END AS n_1d, n AS n_7d, failed AS failed_7d, 0 AS n,"
+                         " 0 AS failed, NULL AS last, NULL AS last_failed FROM hit WHERE hour > ?2 UNION ALL"
+                         " SELECT kind, rule, 0, 0, 0, n, failed, last, last_failed FROM hit_ever) GROUP BY kind, rule",
+        [SQL_EVENT_TIME] = "SELECT now FROM event WHERE id >= ?1 ORDER BY id LIMIT 1",
+        [SQL_SUSPENDED_ADD] = "INSERT INTO suspended VALUES(?1, ?2, ?3, ?4)",
+        [SQL_SUSPENDED_CLEAR] = "DELETE FROM suspended",
+        [SQL_SUSPENDED_ALL] = "SELECT kind, rule, since FROM suspended ORDER BY event",
+        [SQL_SUSPENDED_LAST] = "SELECT coalesce(max(event), 0) FROM suspended",
+        [SQL_PASS_SET] =
+                "INSERT INTO pass VALUES(1, ?1, 1, ?2, ?3, 0, 0, 0, 0, 0) ON CONFLICT DO UPDATE SET event = ?1, next = 1, upto = ?2,"
+                " apply = ?3, leads = 0, changed = 0, regraded = 0, moving = 0, moved = 0",
+        [SQL_PASS_GET] = "SELECT event, next, upto, apply, leads, changed, regraded, moving, moved FROM pass WHERE id = 1",
+        [SQL_PASS_STEP] = "UPDATE pass SET next = ?1, leads = leads + ?2, changed = changed + ?3, regraded = regraded + ?4,"
+                          " moving = moving + ?5 WHERE id = 1",
+        [SQL_PASS_MOVED] = "UPDATE pass SET moved = moved + 1 WHERE id = 1",
 };
 
 /* ---- proofs ---- */
@@ -280,6 +315,10 @@ static const SqlQuery projections[] = {
                 1 },
         { "status", "SELECT name(name) AS name, name(team) AS team, kind, staffed FROM status ORDER BY 1", 1 },
         { "ruleset", "SELECT hash FROM ruleset ORDER BY hash", 1 },
+        { "hit", "SELECT hour, name(rule) AS rule, kind, n, failed FROM hit ORDER BY 1, 2, 3", 3 },
+        { "hit_ever", "SELECT name(rule) AS rule, kind, n, failed, last, last_failed FROM hit_ever ORDER BY 1, 2", 2 },
+        { "suspended", "SELECT event, kind, name(rule) AS rule, since FROM suspended ORDER BY event", 1 },
+        { "pass", "SELECT id, event, next, upto, apply, leads, changed, regraded, moving, moved FROM pass", 1 },
 };
 
 static const SqlQuery invariants[] = {

@@ -71,6 +71,12 @@ typedef struct ControlJudged {
         char summary[512];
 } ControlJudged;
 
+typedef struct ControlReload {
+        bool check;   /* only say what would become of it */
+        bool apply;   /* leads that would move by themselves are moved at once */
+        bool no_wait; /* answer when the rules decide, not when all leads are re-derived */
+} ControlReload;
+
 /* Provided by the daemon; the functions run on the gate's thread, in a transaction of their own. */
 typedef struct ControlDesk {
         Store *store;   /* either mode */
@@ -83,8 +89,9 @@ typedef struct ControlDesk {
          * "leadctl"), so that a request that is sent again after a restart is a duplicate. actor_is_operator: somebody with that role acts
          * for the person. */
         int (*judge)(void *userdata, Record *record, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret);
-        /* Loads the rules again; *ret gets {loaded, hash, problems[]}. */
-        int (*reload)(void *userdata, bool check_only, struct json_t **ret);
+        /* Loads the rules again, beside the judging: takes the call, sets its reply and ends it when it is known what became of it. < 0:
+         * did not begin, the call stays the caller's; -EBUSY: too many wait already. */
+        int (*reload)(void *userdata, ControlCall *call, const ControlReload *wanted);
         /* Virtual clock: fires what is due up to and including time_us, in order. -EPERM with a real clock. */
         int (*advance)(void *userdata, int64_t time_us, uint64_t *ret_n_fired);
         /* Adds what the daemon knows beside the store to `status` (spool, threads, rules problem, uptime). */
@@ -94,8 +101,8 @@ typedef struct ControlDesk {
         /* outbox retry|cancel ID: a row that waits or is dead. -ENOENT: there is none, or an attempt is under way. */
         int (*outbox)(void *userdata, uint64_t id, bool cancel);
 } ControlDesk;
-/* Runs the call's method and sets its reply or error. Never blocks on the client. */
-void control_execute(const ControlDesk *desk, ControlCall *call);
+/* Runs the call's method and sets its reply or error. Never blocks on the client. false: the desk has taken the call, and ends it later. */
+bool control_execute(const ControlDesk *desk, ControlCall *call);
 /*
  * What CONTROL_BY_OWNER methods are given and owe (daemon/control/interface.c has the types).
  *

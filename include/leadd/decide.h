@@ -137,6 +137,14 @@ typedef struct Effect {
                 *body; /* what is delivered: for drop a CloudEvents JSON object (one line), for mail subject LF LF body; NULL for journal */
 } Effect;
 
+/* What re-deriving a range of leads came to. */
+typedef struct Rederivation {
+        uint64_t n_leads;
+        uint64_t n_changed;  /* other points, grade or segments than before */
+        uint64_t n_regraded; /* another grade */
+        uint64_t n_moving;   /* an automatic move would apply now */
+} Rederivation;
+
 typedef struct Decision {
         bool refused;             /* policy says no: nothing changes; code, field and text say why */
         const char *refusal_code; /* unknown_lead, unknown_move, not_allowed, wrong_status, needs, reason_required, unknown_reason,
@@ -160,8 +168,12 @@ typedef struct Decision {
         Seat *absences;             /* owner.away|back: the seat with its new absence */
         size_t n_absences;
         const char *absent; /* a member who is or will be away and whose unaccepted leads others should have: they may be looked at; NULL */
-        const char *freed_team; /* a member of it can take another lead than before: its held leads may be offered; NULL */
-        const char *summary;    /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
+        const char *freed_team;    /* a member of it can take another lead than before: its held leads may be offered; NULL */
+        Rederivation rederivation; /* of rules.rederived: the gate's */
+        int64_t look_us;           /* when anything that was read may next change by itself; TIME_NONE */
+        const uint32_t *cuts;      /* calls of functions that the CPU backstop cut (policy_overruns): the gate's */
+        size_t n_cuts;
+        const char *summary; /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
 } Decision;
 
 /* Everything in *ret lives in the arena (or points into the input and the rule set). A refusal is 0 with ret->refused. */

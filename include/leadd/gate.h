@@ -12,6 +12,10 @@
 #include "leadd/record.h"
 #include "leadd/store.h"
 
+#define GATE_OVERRUNS_MAX 10                     /* overruns of one rule within GATE_OVERRUNS_US: it is suspended */
+#define GATE_OVERRUNS_US US_PER_MINUTE           /* of event time */
+#define GATE_SUSPENDED_MAX 16                    /* rules that one event can suspend */
+#define GATE_SLICE_MAX 2000                      /* leads re-derived by one event of the log */
 #define GATE_EVENT_MEMORY_MAX (64 * 1024 * 1024) /* bytes one decision may use */
 
 typedef struct Gate Gate;
@@ -28,8 +32,10 @@ typedef struct GateInput {
 typedef struct GateOutcome {
         bool duplicate; /* seen before: counted, nothing changed; event and lead are those of the first time */
         uint64_t event, lead;
-        uint64_t similar;         /* another lead that may be the same person, 0 = none */
-        const Decision *decision; /* NULL for a duplicate; valid until the next gate_judge */
+        uint64_t similar;                          /* another lead that may be the same person, 0 = none */
+        const Decision *decision;                  /* NULL for a duplicate; valid until the next gate_judge */
+        const Rule *suspended[GATE_SUSPENDED_MAX]; /* by this event, for having overrun too often: events of their own behind it */
+        size_t n_suspended;
 } GateOutcome;
 
 /* store is borrowed for the gate's life. */
@@ -42,12 +48,38 @@ void gate_set_rules(Gate *gate, RuleSet *rules);
 /* Judges one record inside an open transaction. A refusal (policy or unknown lead) is 0 with decision->refused and nothing changed. */
 int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret);
 
-/* Records that rules became active (an event of the log), inside an open transaction. */
+/* Records that rules became active (an event of the log), inside an open transaction. Suspended rules are resumed, and a pass begins
+ * that re-derives every lead there is. apply: those that would move are to be moved by it. */
 int gate_log_rules(Gate *gate, int64_t now_us);
+int gate_log_activation(Gate *gate, int64_t now_us, bool apply);
+
+/* A range of leads that is re-derived: points, grade and segments under the rules there are now, and the next moment at which these
+ * may change; statuses that were renamed get their name. Nothing moves. */
+typedef struct GateSlice {
+        uint64_t from, to; /* lead ids, at most GATE_SLICE_MAX */
+        bool apply;
+        /* out: */
+        uint64_t event;
+        Rederivation found;
+        /* leads that are to have an event of their own at once: held ones (their cause may be gone), those whose owner has left or
+         * was given to another team, with apply those that would move; until the next call */
+        const uint64_t *looks;
+        size_t n_looks;
+        const Rule *suspended[GATE_SUSPENDED_MAX];
+        size_t n_suspended;
+} GateSlice;
+/* One event of the log (rules.rederived), inside an open transaction. */
+int gate_rederive(Gate *gate, int64_t now_us, GateSlice *slice);
 
 /* Replays the log of the store at path (read only) into an empty one in memory, under the archived rule sets and the recorded
  * clock, and compares every projection. Differences are appended as lines; *ret_n counts them. */
 int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uint64_t *ret_n_differences);
+
+/* ---- the rules and the leads there are ---- */
+
+/* Adds an error to the report for each status that leads are in and the new rules do not have, and each member who owns open leads and is
+ * gone without a word, counting the leads. running: the rules so far, whose places are named; NULL = not known. Writing modes only. */
+int gate_check_stranded(Store *store, const RuleSet *rules, const RuleSet *running, PolicyReport *report);
 
 /* ---- the rules and what sources really send ---- */
 

@@ -19,5 +19,8 @@
 #define MESSAGE_DISK_FULL "5b0c2fa9a6c84d6e8f3bb51f3f0a6a0d"       /* intake stops, answers go on */
 #define MESSAGE_CLOCK_JUMPED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a0e"    /* the machine's clock was set */
 #define MESSAGE_DELIVERY_FAILED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a0f" /* an outbox row could not be delivered */
+#define MESSAGE_RULE_SUSPENDED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a10"  /* LEAD_RULE: it overran its budget too often */
+#define MESSAGE_RULES_REDERIVED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a11" /* LEAD_RULESET: all leads went through the new rules */
+#define MESSAGE_RULES_TESTS "5b0c2fa9a6c84d6e8f3bb51f3f0a6a12"     /* LEAD_RULESET: tests of the running rules fail */
 #define MESSAGE_DELIVERY_DEAD "5b0c2fa9a6c84d6e8f3bb51f3f0a6a20"   /* an outbox row was given up: a person decides */
 #define MESSAGE_CHANNEL_BROKEN "5b0c2fa9a6c84d6e8f3bb51f3f0a6a21"  /* a channel fails again and again and is left alone for a while */

@@ -354,6 +354,9 @@ int policy_report_format(const PolicyReport *report, Text *out);
 
 /* Adds "KIND "NAME": text" at the rule's place, sorted in. For checks that need more than the rules: what is in the book. */
 int policy_report_warn(PolicyReport *report, const Rule *rule, const char *format, ...) _printf_(3, 4);
+int policy_report_error(PolicyReport *report, const Rule *rule, const char *format, ...) _printf_(3, 4);
+/* An error that has no rule to stand at. */
+int policy_report_refuse(PolicyReport *report, const char *format, ...) _printf_(2, 3);
 
 typedef enum PolicyLoadFlags {
         POLICY_LOAD_CALENDARS = 1 << 0, /* calendars and settings suffice: no checks of the whole */
@@ -478,7 +481,9 @@ typedef struct PolicyOverrun {
 /* Before each event: function calls are numbered anew and the overruns of the last event forgotten. A replay gives the calls that the
  * backstop cut when the event happened (ascending, borrowed until the next call): they fail as they did then, and no other is cut. */
 void policy_begin_event(RuleSet *rules, bool is_replay, const uint32_t *cuts, size_t n_cuts);
-/* Calls that used up a budget since then, in their order. */
+/* What runs outside of an event (explain, need) is not noted. */
+void policy_end_event(RuleSet *rules);
+/* Calls that used up a budget in the event that began last, in their order. */
 const PolicyOverrun *policy_overruns(const RuleSet *rules, size_t *ret_n);
 /* A suspended rule's functions are not run: they fail at no cost, so that the rule counts as not matched, holds the lead if it is a move or
  * route, and says why, as it did while it overran. 0, -ENOMEM. */

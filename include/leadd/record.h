@@ -132,7 +132,12 @@ bool value_as_number(const Value *v, double *ret); /* numbers only; text is neve
         X(160, TIMER_RULE, "timer.rule", TEXT, "timer events: the SLA or rule whose step fired") \
         X(161, TIMER_STEP, "timer.step", NUMBER, "timer events: which step, from 0; repeats count on") \
         X(162, TIMER_DUE, "timer.due", TIME, "timer events: when the step was due") \
-        X(163, TIMER_START, "timer.start", NUMBER, "timer events: the event that started the timer")
+        X(163, TIMER_START, "timer.start", NUMBER, "timer events: the event that started the timer") \
+        X(170, RULES_KIND, "rules.kind", TEXT, "rules.suspended: the kind of the rule") \
+        X(171, RULES_NAME, "rules.name", TEXT, "rules.suspended: its name") \
+        X(172, RULES_FROM, "rules.from", NUMBER, "rules.rederived: the first lead") \
+        X(173, RULES_TO, "rules.to", NUMBER, "rules.rederived: the last; rules.activated: the last there is to re-derive") \
+        X(174, RULES_APPLY, "rules.apply", BOOL, "rules.activated: leads that would move are moved at once")
 
 typedef enum FieldKind { FIELD_KIND_TEXT = 1, FIELD_KIND_NUMBER, FIELD_KIND_BOOL, FIELD_KIND_TIME, FIELD_KIND_MAP } FieldKind;
 

@@ -12,7 +12,7 @@
 #include "leadd/record.h"
 #include "leadd/spool.h"
 
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 #define STORE_HISTORY_MAX DECIDE_HISTORY_MAX
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
 
@@ -188,7 +188,9 @@ typedef struct StoredEvent {
         const StoredReceipt *receipts;
         size_t n_receipts;
         const void *facts;
-        size_t facts_size; /* encoded; NULL when erased */
+        size_t facts_size;    /* encoded; NULL when erased */
+        const uint32_t *cuts; /* function calls that the CPU backstop cut */
+        size_t n_cuts;
 } StoredEvent;
 /* A lead's events, oldest first; lead 0: the whole log in commit order from event `from`. Strings live during the callback. */
 int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata);
@@ -200,9 +202,42 @@ typedef struct StoreCounts {
         uint64_t file_size, wal_size;
 } StoreCounts;
 int store_counts(Store *store, StoreCounts *ret);
-/* Hits of a rule in stored receipts and moves since an instant, and the last one: for `leadctl rules`. */
-int store_rule_hits(Store *store, int64_t since_us,
-        int (*on_rule)(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata), void *userdata);
+/* How often a rule applied, folded from receipts and moves: in the last day and week (by the hour), and the last time ever. */
+typedef struct RuleHits {
+        RuleKind kind;
+        const char *rule;                /* valid during the callback */
+        uint64_t n_1d, n_7d, n_ever;     /* matched */
+        uint64_t n_failed_7d, n_failed;  /* broke or overran */
+        int64_t last_us, last_failed_us; /* TIME_NONE = never */
+} RuleHits;
+int store_rule_hits(Store *store, int64_t now_us, int (*on_rule)(const RuleHits *hits, void *userdata), void *userdata);
+/* Hits are counted from that event on (a book that is older than the counting has no earlier ones); its time, TIME_NONE = no event yet. */
+uint64_t store_hits_from(const Store *store);
+int64_t store_hits_since(Store *store);
+/* For a replay of such a book: counts from there as well. */
+int store_set_hits_from(Store *store, uint64_t event);
+
+/* ---- suspended rules, and what a new rule set still has to go through ---- */
+/* Changes with every change of what is suspended, and goes back with a rollback. */
+uint64_t store_suspended_serial(const Store *store);
+/* Rules suspended under the active set, oldest first. */
+int store_suspended(Store *store, int (*on_rule)(RuleKind kind, const char *rule, int64_t since_us, void *userdata), void *userdata);
+/* The pass that re-derives all leads after a rule set was activated. Over when next > to. */
+typedef struct RulesPass {
+        uint64_t event;    /* the activation; 0 = there was none yet */
+        uint64_t next, to; /* leads */
+        bool apply;
+        uint64_t n_leads, n_changed, n_regraded, n_moving, n_moved; /* so far: gone through, other points, another grade, would move, did */
+} RulesPass;
+int store_rules_pass(Store *store, RulesPass *ret);
+/* Writes points, grade, segments, the armed instant and the name of the status (where it was renamed) of a lead that is in the file, as
+ * part of an event that names it (rules.rederived); what is the same is not written. */
+typedef struct Rederived {
+        const LeadState *before, *after;
+} Rederived;
+int store_rederive(Store *store, const Rederived *rederived, bool *ret_changed);
+/* Leads by owner and status, without test leads: the writing modes' memory. owner NULL = nobody. */
+int store_tallies(Store *store, int (*on_tally)(const char *owner, const char *status, uint64_t n, void *userdata), void *userdata);
 
 /* ---- what sources have sent ---- */
 

@@ -510,49 +510,6 @@ static void counts__of_a_small_book__on_both_sides(void **state) {
         store_close(reader);
 }
 
-typedef struct Hit {
-        char rule[16];
-        uint64_t n, n_failed;
-        int64_t last_us;
-} Hit;
-static int on_rule(const char *rule, uint64_t n_hits, uint64_t n_failed, int64_t last_us, void *userdata) {
-        Hit *hits = userdata;
-        while (hits->rule[0])
-                hits++;
-        (void) snprintf(hits->rule, sizeof(hits->rule), "%s", rule);
-        hits->n = n_hits;
-        hits->n_failed = n_failed;
-        hits->last_us = last_us;
-        return 0;
-}
-
-static void rule_hits__since_an_instant__counts_receipts_moves_and_routes(void **state) {
-        Fixture *f = *state;
-        Receipt senior = { .rule = &f->rules->scores[SCORE_SENIOR]->rule, .matched = true },
-                broken = { .rule = &f->rules->scores[SCORE_BROKEN]->rule, .failed = true };
-        (void) commit_step(
-                f, STEP(.said = { .email = "a@example.com" }, .now_us = NOON - 3 * US_PER_DAY, .receipts = &senior, .n_receipts = 1));
-        (void) commit_step(
-                f, STEP(.said = { .email = "b@example.com" }, .now_us = NOON - US_PER_HOUR, .receipts = &senior, .n_receipts = 1));
-        (void) commit_step(
-                f, STEP(.said = { .email = "c@example.com" }, .receipts = &broken, .n_receipts = 1, .status = "mql", .owner = "ben"));
-        Hit hits[16] = { 0 };
-        ok(store_rule_hits(f->store, NOON - US_PER_DAY, on_rule, hits));
-        size_t n = 0;
-        for (const Hit *hit = hits; hit->rule[0]; hit++, n++) {
-                bool is_broken = base_streq(hit->rule, "BROKEN");
-                same(hit->n, !is_broken);
-                same(hit->n_failed, is_broken);
-                same(hit->last_us, base_streq(hit->rule, "SENIOR") ? NOON - US_PER_HOUR : NOON);
-        }
-        same(n, 4); /* SENIOR, BROKEN, qualify, DACH */
-        memset(hits, 0, sizeof(hits));
-        ok(store_rule_hits(f->store, INT64_MIN, on_rule, hits));
-        for (const Hit *hit = hits; hit->rule[0]; hit++)
-                if (base_streq(hit->rule, "SENIOR"))
-                        same(hit->n, 2);
-}
-
 /* ---- names that outsiders choose ---- */
 
 static void names__beyond_the_limit__stay_in_their_rows(void **state) {
@@ -615,7 +572,6 @@ int main(void) {
                 TEST(event__as_a_record_again__is_the_record_it_was),
                 TEST(listing__every_filter__newest_first_in_pages),
                 TEST(counts__of_a_small_book__on_both_sides),
-                TEST(rule_hits__since_an_instant__counts_receipts_moves_and_routes),
                 TEST(names__beyond_the_limit__stay_in_their_rows),
                 TEST(names__of_any_bytes_and_length__come_back),
         };
