@@ -36,7 +36,7 @@ typedef struct Line {
 
 #define RELOADS_WAITING_MAX 16               /* reloads that wait for the one that runs */
 #define RELOAD_TESTS_US (60 * US_PER_SECOND) /* the tests of a rule set take at most so long */
-#define PASS_LEADS_FIRST 100                 /* leads of the first slice of a pass; later ones follow from the time it took */
+#define PASS_LEADS_FIRST 50                  /* leads of the first slice of a pass; later ones follow from the time it took */
 #define PASS_LEADS_MAX 500
 #define PASS_SLICE_US (25 * 1000) /* a slice is to take so long */
 

@@ -49,7 +49,6 @@ void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
         Arena *arena = judge->lines_arena;
         const char *hash = judge->leadd->rules->hash_text;
 
-        judge_add_suspended(judge, outcome->suspended, outcome->n_suspended);
         if (decision->absent)
                 judge_add_absent(judge, decision->absent);
         if (decision->freed_team)
@@ -67,6 +66,7 @@ void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
                         receipt->rule->file, receipt->rule->line, receipt->note ? receipt->note : "");
                 add_line(judge, line);
         }
+        judge_add_suspended(judge, outcome->suspended, outcome->n_suspended);
         if (level > log_max_level())
                 return;
         for (size_t i = 0; i < decision->n_moves; i++) {

@@ -165,6 +165,7 @@ int execute_rules(const ControlDesk *desk, ControlCall *call) {
         bool failed = !reply;
         put(reply, "hash", json_text(rules->hash_text), &failed);
         put(reply, "directory", json_text(rules->directory ? rules->directory : ""), &failed);
+        put(reply, "now", json_time(clock_now_us(desk->clock)), &failed);
         put(reply, "counted_since", json_time(store_hits_since(desk->store)), &failed);
         put(reply, "rules", json_incref(list), &failed);
         control_set_reply(call, reply);

@@ -73,7 +73,7 @@ static const Method methods_control[] = {
                 .doc = "The running rules in the order of their declaration, with how often each applied in the last day and week.\n"
                        "dead: only those that could have applied in the last week and did not. Counted since the given instant.",
                 .inputs = { FLAG("dead") },
-                .output = "(hash: string, directory: string, counted_since: ?string, rules: []RuleUse)",
+                .output = "(hash: string, directory: string, now: string, counted_since: ?string, rules: []RuleUse)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_rules },

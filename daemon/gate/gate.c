@@ -395,19 +395,47 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
         return 0;
 }
 
-/* The range of the record: one path for live events and for replay. */
-static int rederive(Gate *gate, const Record *record, int64_t now_us, const StoredEvent *replayed, GateSlice *slice) {
+static bool overran_too_often(const Gate *gate) {
+        size_t n;
+
+        (void) policy_overruns(gate->rules, &n);
+        return n >= GATE_OVERRUNS_MAX;
+}
+
+/* The event of a slice that was gone through. */
+static int slice_record(Gate *gate, int64_t now_us, const GateSlice *slice, Record **ret) {
+        _cleanup_(record_freep) Record *record = NULL;
+        int r = rules_record(gate, "rules.rederived", now_us, &record);
+
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_FROM, NULL, value_integer((int64_t) slice->from), now_us);
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_RULES_TO, NULL, value_integer((int64_t) slice->to), now_us);
+        if (r == 0)
+                *ret = TAKE(record);
+        return r;
+}
+
+/* One path for life and for replay. Life ends the slice early when functions overrun, so that the rule is suspended before it has taken
+ * its budget for each lead of it; a replay is given the event, and goes as far as that did. */
+static int rederive(Gate *gate, int64_t now_us, const Record *recorded, const StoredEvent *replayed, GateSlice *slice) {
+        _cleanup_(record_freep) Record *record = NULL;
         Decision decision = { .after = { .grade = "", .wake_us = TIME_NONE } };
         int r = sync_suspended(gate);
 
         gate->n_looks = 0;
         policy_begin_event(gate->rules, replayed != NULL, replayed ? replayed->cuts : NULL, replayed ? replayed->n_cuts : 0);
-        for (uint64_t lead = slice->from; lead <= slice->to && r == 0; lead++)
+        for (uint64_t lead = slice->from; lead <= slice->to && r == 0; lead++) {
                 r = rederive_lead(gate, now_us, lead, slice);
+                if (!recorded && overran_too_often(gate))
+                        slice->to = lead;
+        }
         arena_reset(gate->arena);
         if (r == 0)
                 r = keep_cuts(gate, &decision);
         policy_end_event(gate->rules);
+        if (r == 0 && !recorded)
+                r = slice_record(gate, now_us, slice, &record);
         if (r != 0)
                 return r;
         slice->looks = gate->looks;
@@ -419,26 +447,20 @@ static int rederive(Gate *gate, const Record *record, int64_t now_us, const Stor
                 slice->from, slice->to, slice->found.n_changed, slice->found.n_regraded, slice->found.n_moving);
         if (!decision.summary)
                 return -ENOMEM;
-        const StoreEntry entry = {
-                .record = record, .decision = &decision, .event_id = slice->event, .actor = "system:leadd", .now_us = now_us
-        };
+        const StoreEntry entry = { .record = recorded ? recorded : record,
+                .decision = &decision,
+                .event_id = slice->event,
+                .actor = "system:leadd",
+                .now_us = now_us };
         return store_apply(gate->store, &entry);
 }
 
 int gate_rederive(Gate *gate, int64_t now_us, GateSlice *slice) {
-        _cleanup_(record_freep) Record *record = NULL;
-
         if (slice->from == 0 || slice->to < slice->from || slice->to - slice->from >= GATE_SLICE_MAX)
                 return -EINVAL;
         slice->found = (Rederivation){ 0 };
         slice->n_suspended = 0;
-        int r = rules_record(gate, "rules.rederived", now_us, &record);
-        if (r == 0)
-                r = facts_set(&record->facts, record->arena, FIELD_RULES_FROM, NULL, value_integer((int64_t) slice->from), now_us);
-        if (r == 0)
-                r = facts_set(&record->facts, record->arena, FIELD_RULES_TO, NULL, value_integer((int64_t) slice->to), now_us);
-        if (r == 0)
-                r = rederive(gate, record, now_us, NULL, slice);
+        int r = rederive(gate, now_us, NULL, NULL, slice);
         return r == 0 ? count_overruns(gate, now_us, slice->suspended, &slice->n_suspended) : r;
 }
 
@@ -489,7 +511,7 @@ static int replay_rederived(Replay *replay, const Record *record, const StoredEv
         if (!from || !to || from->integer <= 0 || to->integer < from->integer || to->integer - from->integer >= GATE_SLICE_MAX)
                 return -EBADMSG;
         GateSlice slice = { .from = (uint64_t) from->integer, .to = (uint64_t) to->integer };
-        int r = rederive(replay->gate, record, event->now_us, event, &slice);
+        int r = rederive(replay->gate, event->now_us, record, event, &slice);
         ret->event = slice.event;
         return r;
 }

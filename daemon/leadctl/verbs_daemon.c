@@ -149,6 +149,7 @@ static int run_rules(const Arguments *arguments) {
                 return r;
         Output output;
         output_open(&output);
+        output_now(&output, text_at(reply, "now"));
         Table table;
         table_start(&table, rule_columns, ARRAY_SIZE(rule_columns));
         size_t i;

@@ -56,7 +56,7 @@ int gate_log_activation(Gate *gate, int64_t now_us, bool apply);
 /* A range of leads that is re-derived: points, grade and segments under the rules there are now, and the next moment at which these
  * may change; statuses that were renamed get their name. Nothing moves. */
 typedef struct GateSlice {
-        uint64_t from, to; /* lead ids, at most GATE_SLICE_MAX */
+        uint64_t from, to; /* lead ids, at most GATE_SLICE_MAX; out: the last that was gone through, earlier when functions overran */
         bool apply;
         /* out: */
         uint64_t event;

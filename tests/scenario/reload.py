@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Reloading in the middle of the day: what is refused and why, what the leads make of new rules, and that nobody waits for it."""
+import json, os, pathlib, signal, socket, subprocess, sys, tempfile, threading, time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from harness import BUILD, Daemon, Failed, activity, check, lead, main, wait_for  # noqa: E402
+
+CLOCK = "2026-03-05T10:00:00+01:00"
+RULES = """
+settings "site" { zone = "UTC" }
+calendar "always" { zone = "UTC", open = { mon_sun = "00:00-24:00" } }
+team "marketing" { doc = "asks" }
+team "sales" { calendar = "always", head = "petra", strategy = "round_robin", members = {
+  anna = { user = "anna", email = "anna@example.com" },
+  ben = { user = "ben", email = "ben@example.com" },
+  petra = { user = "petra", email = "petra@example.com", weight = 0 } } }
+status "inquiry" { team = "marketing", kind = "open", initial = true, meaning = "asked" }
+status "mql" { team = "sales", kind = "open", meaning = "fits" }
+status "sal" { team = "sales", kind = "open", meaning = "accepted" }
+status "done" { team = "sales", kind = "final", meaning = "over" }
+group "fit" { min = 0, max = 100 }
+group "engagement" { min = 0, max = 100 }
+score "PHONE" { group = "fit", when = { ["person.phone_number"] = present }, points = 20 }
+score "TITLE" { group = "fit", when = { ["person.title"] = present }, points = 5 }
+score "VISIT" { group = "engagement", on = { type = "page_viewed" }, each = 1, cap = 10 }
+grade "GRADE" { fit = { A = 60, B = 20, C = 0 }, engagement = { ["1"] = 0 } }
+segment "german" { when = { country = "DE" } }
+move "qualify" { from = "inquiry", to = "mql", by = "rules", when = { grade = "A1" } }
+move "ask" { from = "inquiry", to = "mql", by = "rules", when = { did{ type = "form_submitted", name = "demo" } } }
+move "accept" { from = "mql", to = "sal", by = "owner" }
+move "win" { from = "sal", to = "done", by = "owner" }
+route "ALL" { team = "sales" }
+"""
+DEMO = {"attribution": {"form_name": "demo"}}
+RENAMED = [('status "sal" {', 'status "agreed" {'), ('to = "sal"', 'to = "agreed"'), ('from = "sal"', 'from = "agreed"')]
+PHONE = {"person": {"phone_number": "+4930123456"}}
+
+
+def rules_directory(text=RULES):
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="leadd-rules."))
+    (directory / "10-rules.lua").write_text(text)
+    return directory
+
+
+def daemon(**more):
+    return Daemon(rules=rules_directory(), clock=CLOCK, **more)
+
+
+def write(d, *changes, extra=""):
+    text = RULES
+    for old, new in changes:
+        check(old in text, True, f"{old} in the rules")
+        text = text.replace(old, new)
+    (d.rules / "10-rules.lua").write_text(text + extra)
+
+
+def reload(d, *arguments):
+    return d.json("reload", *arguments)
+
+
+def refused(d, *wanted):
+    """The set on disk is refused: in the reply, in the journal, in `status`; the running one stays and judges."""
+    old = d.json("status")["rules"]["hash"]
+    done = d.ctl("reload", check_code=1)
+    for text in wanted:
+        check(text in done.stdout, True, f"{text!r} in the reply {done.stdout!r}")
+        check(text in d.log(), True, f"{text!r} in the journal")
+        check(text in (d.json("status")["rules"]["problem"] or ""), True, f"{text!r} in status")
+    check(d.json("status")["rules"]["hash"], old, "the running rules stay")
+    check(d.ctl("reload", "--check", check_code=1).returncode, 1)
+    n = d.json("status")["leads"]
+    d.drop("web", f"after{n}.json", lead(f"after{n}@example.com"))
+    d.settle()
+    check(d.json("status")["leads"], n + 1, "judging goes on")
+
+
+def a_set_that_would_leave_leads_behind_is_refused_and_counts_them():
+    with daemon() as d:
+        for i in range(4):
+            d.drop("web", f"{i}.json", lead(f"p{i}@example.com", id=f"r{i}", **DEMO))
+        d.settle()
+        owners = {f"L-{i}": d.show(f"L-{i}")["owner"] for i in (1, 2, 3, 4)}
+        d.ctl("accept", "L-1", "--as", owners["L-1"])
+        write(d, *RENAMED)
+        refused(d, '10-rules.lua:11: status "sal": 1 lead is in "sal", which the new rules do not have: renamed_from = "sal" on its successor')
+        write(d, *RENAMED, ('status "agreed" {', 'status "agreed" { renamed_from = "sal",'))
+        reply = reload(d)
+        check(reply["loaded"], True)
+        check(d.json("status")["rules"]["problem"], None)
+        check(d.show("L-1")["status"], "agreed", "the pass gives it its new name")
+        write(d, *RENAMED, ('  ben = { user = "ben", email = "ben@example.com" },\n', ''))
+        n = sum(owner == "ben" for owner in owners.values())
+        check(n, 2)
+        refused(d, 'member "ben": 2 open leads are owned by "ben", whom the new rules do not have')
+
+
+def who_has_left_is_no_owner_after_the_reload():
+    with daemon() as d:
+        for i in range(4):
+            d.drop("web", f"{i}.json", lead(f"p{i}@example.com", id=f"r{i}", **DEMO))
+        d.settle()
+        of_ben = [f"L-{i}" for i in (1, 2, 3, 4) if d.show(f"L-{i}")["owner"] == "ben"]
+        check(len(of_ben), 2)
+        write(d, ('email = "ben@example.com" }', 'email = "ben@example.com", left = true }'))
+        reply = reload(d)
+        check((reply["loaded"], reply["n_leads"], reply["n_would_move"]), (True, 4, 0))
+        for each in of_ben:
+            check(d.show(each)["owner"], "anna", each)
+            check(d.log_of(each)[-1]["type"], "timer.reload", "an event of its own")
+
+
+def new_rules_regrade_all_leads_and_moves_wait_for_the_next_event():
+    with daemon() as d:
+        for i in range(5):
+            d.drop("web", f"{i}.json", lead(f"p{i}@example.com", id=f"r{i}", **(PHONE if i < 3 else {})))
+        d.settle()
+        check((d.show("L-1")["grade"], d.show("L-1")["fit"], d.show("L-1")["status"]), ("B1", 20, "inquiry"))
+        version = d.show("L-1")["version"]
+        write(d, ("points = 20", "points = 70"))
+        reply = reload(d)
+        check({k: reply[k] for k in ("loaded", "n_leads", "n_changed", "n_regraded", "n_would_move", "n_moved", "superseded")},
+              {"loaded": True, "n_leads": 5, "n_changed": 3, "n_regraded": 3, "n_would_move": 3, "n_moved": 0, "superseded": False})
+        shown = d.show("L-1")
+        check((shown["grade"], shown["fit"], shown["status"], shown["version"]), ("A1", 70, "inquiry", version), "re-derived, not moved, no event")
+        check([row["grade"] for row in d.lines("list", "--grade", "A1")], ["A1"] * 3)
+        text = d.ctl("reload").stdout
+        check("5 leads re-derived: 0 changed" in text and "3 would move by themselves" in text, True, text)
+        d.drop("web", "visit.json", activity("p0@example.com", "page_viewed"))
+        d.settle()
+        check(d.show("L-1")["status"], "mql", "its next event moves it")
+        check(d.show("L-2")["status"], "inquiry")
+        reply = reload(d, "--apply")
+        check((reply["n_would_move"], reply["n_moved"]), (2, 2))
+        check([d.show(f"L-{i}")["status"] for i in (1, 2, 3, 4, 5)], ["mql"] * 3 + ["inquiry"] * 2)
+        check(d.show("L-2")["owner"] is not None, True, "and somebody owns it")
+        check("2 moved" in d.log(), True, "the journal has the numbers")
+        pass_ = d.json("status")["rules"]["rederived"]
+        check((pass_["leads"], pass_["of"], pass_["moved"], pass_["runs"]), (5, 5, 2, False))
+
+
+def bulk(d, n, name="bulk", first=0):
+    lines = [json.dumps(lead(f"b{i}@bulk.example", id=f"b{i}", person={"phone_number": f"+49301{i:07d}", "title": "VP"}, company={"country": "DE"}))
+             for i in range(first, first + n)]
+    d.drop("bulk", f"{name}.ndjson", "\n".join(lines) + "\n")
+    d.settle()
+
+
+def a_kill_in_the_middle_of_a_pass_resumes_where_it_was():
+    with daemon() as d:
+        bulk(d, 20000)
+        write(d, ("points = 20", "points = 70"))
+        reply = reload(d, "--no-wait")
+        check((reply["loaded"], reply["n_leads"]), (True, None))
+        seen = wait_for(lambda: (p := d.json("status")["rules"]["rederived"])["leads"] > 0 and p, "the pass to begin")
+        d.kill()
+        check(seen["runs"], True, "killed in the middle")
+        d.start()
+        first = d.json("status")["rules"]["rederived"]
+        check(first["leads"] >= seen["leads"], True, "what was committed is not done again")
+        done = wait_for(lambda: not (p := d.json("status")["rules"]["rederived"])["runs"] and p, "the pass to end")
+        check((done["leads"], done["of"], done["changed"], done["regraded"], done["would_move"]), (20000, 20000, 20000, 20000, 20000))
+        check(d.show("L-20000")["grade"], "A1")
+
+
+def files_and_people_do_not_wait_for_a_reload():
+    with daemon() as d:
+        bulk(d, 20000)
+        write(d, ("points = 20", "points = 70"))
+        reload(d, "--no-wait")
+        n, worst = 0, 0.0
+        while d.json("status")["rules"]["rederived"]["runs"]:
+            start = time.monotonic()
+            d.drop("web", f"{n}.json", lead(f"new{n}@example.com", id=f"new{n}"))
+            wait_for(lambda: d.ctl("show", f"new{n}@example.com", check_code=None).returncode == 0, "the file to be judged", limit=10)
+            worst = max(worst, time.monotonic() - start)
+            n += 1
+        check(n > 0, True, "files were judged while the pass ran")
+        print(f"    {n} files while 20,000 leads were re-derived, the slowest seen after {worst * 1000:.0f} ms")
+
+
+def a_second_reload_begins_again_and_the_first_is_told():
+    with daemon() as d:
+        bulk(d, 20000)
+        write(d, ("points = 20", "points = 70"))
+        replies = []
+        waiting = threading.Thread(target=lambda: replies.append(reload(d)))
+        waiting.start()
+        wait_for(lambda: d.json("status")["rules"]["rederived"]["leads"] > 0, "the pass to begin")
+        write(d, ("points = 20", "points = 30"))
+        second = reload(d)
+        waiting.join()
+        check((replies[0]["loaded"], replies[0]["superseded"]), (True, True))
+        check((second["loaded"], second["superseded"], second["n_leads"], second["n_would_move"]), (True, False, 20000, 0))
+        check(d.show("L-1")["fit"], 35)
+
+
+def the_end_comes_in_good_order_while_a_reload_runs():
+    with daemon() as d:
+        bulk(d, 20000)
+        write(d, ("points = 20", "points = 70"))
+        client = subprocess.Popen([str(BUILD / "leadctl"), f"--socket={d.socket}", "reload"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: d.json("status")["rules"]["rederived"]["leads"] > 0, "the pass to begin")
+        check(d.stop(), 0, "the daemon's exit code")
+        check(client.wait(timeout=30) != 0, True, "who waited is told that it is not known yet")
+        client.communicate()
+        d.start()
+        wait_for(lambda: not d.json("status")["rules"]["rederived"]["runs"], "the pass to end")
+        check(d.show("L-20000")["grade"], "A1")
+
+
+def a_signal_says_reloading_and_ready_and_logs_the_numbers():
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(directory + "/notify")
+        notify.settimeout(10)
+        d = daemon()
+        try:
+            d.start(environment={"NOTIFY_SOCKET": directory + "/notify"})
+            d.drop("web", "a.json", lead("a@example.com", id="a", **PHONE))
+            d.settle()
+            while True:
+                if b"READY=1" in notify.recv(4096):
+                    break
+            write(d, ("points = 20", "points = 70"))
+            d.process.send_signal(signal.SIGHUP)
+            said = []
+            while not any("READY=1" in text for text in said):
+                said.append(notify.recv(4096).decode())
+            reloading = [text for text in said if "RELOADING=1" in text]
+            check(len(reloading) == 1 and "MONOTONIC_USEC=" in reloading[0], True, said)
+            check(said.index(reloading[0]) < len(said) - 1, True, "ready after reloading")
+            wait_for(lambda: "1 leads re-derived, 1 changed, 1 in grade; 1 would move" in d.log(), "the numbers in the journal")
+            # A refused set answers the signal as well.
+            write(d, extra="this is no rule\n")
+            d.process.send_signal(signal.SIGHUP)
+            said = []
+            while not any("READY=1" in text for text in said):
+                said.append(notify.recv(4096).decode())
+            check("10-rules.lua" in d.json("status")["rules"]["problem"], True)
+        finally:
+            check(d.stop(), 0, "the daemon's exit code")
+        d.replay()
+
+
+def a_start_goes_on_under_the_last_good_set_when_the_new_one_would_leave_leads_behind():
+    with daemon() as d:
+        d.drop("web", "a.json", lead("a@example.com", id="a", **DEMO))
+        d.settle()
+        old, owner = d.json("status")["rules"]["hash"], d.show("L-1")["owner"]
+        check(d.stop(), 0)
+        write(d, (f'  {owner} = {{ user = "{owner}", email = "{owner}@example.com" }},\n', ''))
+        d.start()
+        status = d.json("status")["rules"]
+        check(status["hash"], old)
+        check(f'1 open lead is owned by "{owner}"' in status["problem"], True, status["problem"])
+        d.drop("web", "b.json", lead("b@example.com", id="b", **DEMO))
+        d.settle()
+        check(d.show("L-2")["status"], "mql")
+
+
+def rules_changed_while_nobody_ran_reach_the_leads_after_the_start():
+    with daemon() as d:
+        d.drop("web", "a.json", lead("a@example.com", id="a", **PHONE))
+        d.settle()
+        check(d.stop(), 0)
+        write(d, ("points = 20", "points = 70"))
+        d.start()
+        wait_for(lambda: d.show("L-1")["grade"] == "A1", "the new grade")
+        check(d.show("L-1")["status"], "inquiry")
+        n = d.json("status")["events"]
+        check(d.stop(), 0)
+        d.start()
+        check(d.json("status")["events"], n, "a start under the same rules is no event")
+
+
+LOOP = 'score "LOOP" { group = "fit", points = function(lead) while true do end end }\n'
+
+
+def a_rule_that_overruns_ten_times_is_suspended_until_the_next_reload():
+    with daemon() as d:
+        write(d, extra=LOOP)
+        reload(d)
+        for i in range(9):
+            d.drop("web", f"{i}.json", lead(f"p{i}@example.com", id=f"r{i}", **DEMO))
+        d.settle()
+        check(d.json("status")["rules"]["suspended"], [])
+        d.drop("web", "9.json", lead("p9@example.com", id="r9", **DEMO))
+        d.settle()
+        suspended = d.json("status")["rules"]["suspended"]
+        check(len(suspended) == 1 and 'score "LOOP"' in suspended[0], True, suspended)
+        check("the rule LOOP (10-rules.lua:" in d.log() and "is suspended" in d.log(), True, "the journal says so")
+        check([rule["rule"] for rule in d.lines("rules") if rule["suspended"]], ["LOOP"])
+        loop = [rule for rule in d.lines("rules") if rule["rule"] == "LOOP"][0]
+        check((loop["errors"], loop["errors_7d"], loop["hits"]), (10, 10, 0))
+        d.kill()
+        d.start()
+        check(d.json("status")["rules"]["suspended"], suspended, "a restart forgets nothing")
+        d.drop("web", "10.json", lead("p10@example.com", id="r10", **DEMO))
+        d.settle()
+        check(d.show("p10@example.com")["status"], "mql", "no lead is lost by it")
+        explained = d.ctl("explain", "p10@example.com").stdout
+        check("suspended" in explained, True, explained)
+        # As it is, it overruns again: this time for each lead that the pass goes through, and the pass does not wait for all of them.
+        check(reload(d)["n_leads"], 11)
+        check(len(d.json("status")["rules"]["suspended"]), 1)
+        write(d, extra=LOOP.replace("while true do end", "return 1"))
+        reload(d)
+        check(d.json("status")["rules"]["suspended"], [])
+        check(d.show("L-1")["fit"], 1)
+
+
+def what_the_clock_cut_is_cut_again_by_a_replay():
+    with daemon() as d:
+        ask = " or ".join(["a > b"] * 8)
+        write(d, extra='segment "slow" { when = function(lead) local a, b = ("x"):rep(65000) .. "a", ("x"):rep(65000) .. "b"\n'
+                       f" for i = 1, 2800 do if {ask} or {ask} or {ask} or {ask} then return false end end return true end }}\n")
+        d.drop("web", "a.json", lead("a@example.com", id="a"))
+        d.settle()
+        reload(d)
+        d.drop("web", "b.json", lead("b@example.com", id="b"))
+        d.settle()
+        check("slow" in d.show("L-2")["segments"], False)
+        check("processor time" in d.ctl("explain", "L-2").stdout, True)
+        # Without the clock the same function says yes: that the replay agrees shows that it was told.
+
+
+def a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go():
+    with daemon() as d:
+        write(d, ('when = { grade = "A1" } }', "when = function(lead) return lead.person.nothing.more end }"))
+        reload(d)
+        d.drop("web", "a.json", lead("a@example.com", id="a"))
+        d.settle()
+        held = d.show("L-1")["held"]
+        check(held["by"], "qualify")
+        write(d, ('when = { grade = "A1" } }', 'when = { ["person.email"] = present } }'))
+        reply = reload(d)
+        check((reply["n_moved"], d.show("L-1")["held"], d.show("L-1")["status"]), (1, None, "mql"), "its cause has gone")
+
+
+def rules_that_never_fire_are_named_and_counted_by_day_and_week():
+    with daemon() as d:
+        d.drop("web", "a.json", lead("a@example.com", id="a", **PHONE))
+        d.settle()
+        rules = {(rule["kind"], rule["rule"]): rule for rule in d.lines("rules")}
+        phone = rules["score", "PHONE"]
+        check((phone["hits_1d"], phone["hits_7d"], phone["hits"], phone["errors"], phone["at"]), (1, 1, 1, 0, "10-rules.lua:15"))
+        check(phone["last"], "2026-03-05T09:00:00Z")
+        check(phone["cost_us"] > 0, True)
+        dead = {rule["rule"] for rule in d.lines("rules", "--dead")}
+        check("PHONE" in dead, False)
+        check({"TITLE", "VISIT", "german", "accept"} <= dead, True, dead)
+        check("counted only since" in d.ctl("rules", "--dead").stdout, True, "a young book says so")
+        d.advance("2d")
+        phone = [rule for rule in d.lines("rules") if rule["rule"] == "PHONE"][0]
+        check((phone["hits_1d"], phone["hits_7d"]), (0, 1))
+        d.advance("6d")
+        check("PHONE" in {rule["rule"] for rule in d.lines("rules", "--dead")}, True)
+
+
+main(a_set_that_would_leave_leads_behind_is_refused_and_counts_them, who_has_left_is_no_owner_after_the_reload,
+     new_rules_regrade_all_leads_and_moves_wait_for_the_next_event, a_kill_in_the_middle_of_a_pass_resumes_where_it_was,
+     files_and_people_do_not_wait_for_a_reload, a_second_reload_begins_again_and_the_first_is_told,
+     the_end_comes_in_good_order_while_a_reload_runs, a_signal_says_reloading_and_ready_and_logs_the_numbers,
+     a_start_goes_on_under_the_last_good_set_when_the_new_one_would_leave_leads_behind,
+     rules_changed_while_nobody_ran_reach_the_leads_after_the_start, a_rule_that_overruns_ten_times_is_suspended_until_the_next_reload,
+     what_the_clock_cut_is_cut_again_by_a_replay, a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go,
+     rules_that_never_fire_are_named_and_counted_by_day_and_week)
