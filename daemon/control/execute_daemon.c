@@ -172,18 +172,6 @@ int execute_rules(const ControlDesk *desk, ControlCall *call) {
         return failed ? -ENOMEM : 0;
 }
 
-int execute_glossary(const ControlDesk *desk, ControlCall *call) {
-        _cleanup_(text_free) Text text = { 0 };
-        int r = policy_glossary(desk->rules, &text);
-        if (r < 0)
-                return r;
-        json_t *reply = json_object();
-        bool failed = !reply;
-        put(reply, "text", json_text(text.data ? text.data : ""), &failed);
-        control_set_reply(call, reply);
-        return failed ? -ENOMEM : 0;
-}
-
 int execute_reload(const ControlDesk *desk, ControlCall *call) {
         const ControlReload wanted = {
                 .check = call_bool(call, "check"), .apply = call_bool(call, "apply"), .no_wait = call_bool(call, "no_wait")

@@ -78,8 +78,8 @@ static const Method methods_control[] = {
                 .role = ROLE_GROUP,
                 .execute = execute_rules },
         { .name = "Glossary",
-                .doc = "The language of leads as the running rules have it, as text for people.",
-                .output = "(text: string)",
+                .doc = "The language of leads as the running rules have it, as text for people and taken apart for programs.",
+                .output = "(text: string, sections: []Section)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_glossary },
@@ -169,6 +169,10 @@ const Interface interface_control = {
                  "# since counting began; cost_us is the mean of one evaluation; suspended: not run, it overran too often.\n"
                  "type RuleUse (rule: string, kind: string, at: string, doc: ?string, hits_1d: int, hits_7d: int, hits: int,\n"
                  "  last: ?string, errors_7d: int, errors: int, cost_us: ?float, suspended: bool)\n"
+                 "\n"
+                 "# A part of the glossary: its terms by the name they begin with, and what is said of each.\n"
+                 "type Section (title: string, terms: []Term)\n"
+                 "type Term (name: string, text: string, says: []string)\n"
                  "\n"
                  "# What is wrong with a rules directory. severity is error or warning.\n"
                  "type Problem (severity: string, file: string, line: int, text: string)\n"

@@ -221,8 +221,9 @@ int need_try(Needing *needing, const Suggestion *set, int64_t at_us, const Plan 
         };
         for (size_t i = 0; i < set->n_parts && r == 0; i++) {
                 const Addition *part = &additions[set->parts[i]];
+                /* Stated after everything known: at one instant the greater of two values would win. */
                 if (part->field != FIELD_NONE)
-                        r = facts_set(&record.facts, needing->scratch, part->field, part->key, part->value, at_us);
+                        r = facts_set(&record.facts, needing->scratch, part->field, part->key, part->value, at_us + 1);
                 else
                         n_more += part->n;
         }

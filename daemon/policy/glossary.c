@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #define GLOSSARY_WIDTH 100
+#define GLOSSARY_INDENT 8 /* of what continues a line: titles stand at 0, terms at 2, what is said of them at 6 */
 
 /* ---- layout ---- */
 
@@ -49,7 +50,7 @@ static void line(Text *out, const char *label, Text *text) {
                 out->error = text->error;
         else if (text->size > 0) {
                 text_printf(out, "      %s%s", label, size > 0 ? ": " : "");
-                wrap(out, size > 0 ? 8 + size : 6, size > 0 ? 8 : 6, text->data);
+                wrap(out, size > 0 ? 8 + size : 6, GLOSSARY_INDENT, text->data);
         }
         text_clear(text);
 }
@@ -137,9 +138,38 @@ static void tell_principles(Text *out, const RuleSet *rules) {
                 const char *name = rules->principles[i].rule.name;
 
                 text_printf(out, "  %s: ", name);
-                wrap(out, 4 + strlen(name), 6, or_nothing(rules->principles[i].text));
+                wrap(out, 4 + strlen(name), GLOSSARY_INDENT, or_nothing(rules->principles[i].text));
         }
 }
+
+/* "anna (head; languages de, en)" */
+static void say_member(Text *out, const Team *team, size_t i) {
+        const Member *member = team->members[i];
+        const char *joint = " (";
+
+        text_printf(out, "%s%s", between(i, team->n_members, " and "), member->rule.name);
+        if (member == team->head) {
+                text_printf(out, "%shead", joint);
+                joint = "; ";
+        }
+        if (member->left) {
+                text_printf(out, "%shas left", joint);
+                joint = "; ";
+        }
+        for (size_t s = 0; s < member->n_skills; s++, joint = "; ") {
+                text_printf(out, "%s%s", joint, member->skills[s].name);
+                for (size_t v = 0; v < member->skills[s].n_values; v++)
+                        text_printf(out, "%s%s", v > 0 ? ", " : " ", member->skills[s].values[v]);
+        }
+        text_append(out, *joint == ';' ? ")" : "");
+}
+
+static const char *const strategies[] = {
+        [STRATEGY_ROUND_ROBIN] = "in turn",
+        [STRATEGY_WEIGHTED] = "in turn, by weight",
+        [STRATEGY_LEAST_OPEN] = "who has the fewest open leads",
+        [STRATEGY_TOP_FIRST] = "the first by rank",
+};
 
 static void tell_teams(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_teams == 0)
@@ -151,11 +181,13 @@ static void tell_teams(Text *out, Text *scratch, const RuleSet *rules) {
                 text_printf(out, "  %s\n", team->rule.name);
                 line_text(out, scratch, "", team->rule.doc);
                 for (size_t j = 0; j < team->n_members; j++)
-                        text_printf(scratch, "%s%s%s", between(j, team->n_members, " and "), team->members[j]->rule.name,
-                                team->members[j] == team->head ? " (head)" : "");
+                        say_member(scratch, team, j);
                 if (team->n_members == 0)
                         text_append(scratch, "nobody by name: its leads wait in a queue");
                 line(out, "members", scratch);
+                if (team->n_members > 1)
+                        text_append(scratch, strategies[team->strategy]);
+                line(out, "who is next", scratch);
         }
 }
 
@@ -167,6 +199,23 @@ static void say_ways_out(Text *out, const RuleSet *rules, const Status *status) 
                         if (rules->moves[i].from[j] == status && rules->moves[i].to != status)
                                 text_printf(out, "%s%s -> %s", n++ > 0 ? ", " : "", rules->moves[i].rule.name,
                                         rules->moves[i].to ? rules->moves[i].to->rule.name : "as the reason says");
+}
+
+static void say_ways_in(Text *out, const RuleSet *rules, const Status *status) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < rules->n_moves; i++) {
+                const Move *move = &rules->moves[i];
+
+                if (move->to == status && !(move->n_from == 1 && move->from[0] == status))
+                        text_printf(out, "%s%s", n++ > 0 ? ", " : "", move->rule.name);
+                for (size_t j = 0; !move->to && j < move->n_reasons; j++)
+                        if (move->reasons[j]->to == status)
+                                text_printf(out, "%s%s with %s", n++ > 0 ? ", " : "", move->rule.name, move->reasons[j]->rule.name);
+        }
+        for (size_t i = 0; i < rules->n_scores; i++)
+                if (rules->scores[i]->veto == status)
+                        text_printf(out, "%sveto of %s", n++ > 0 ? ", " : "", rules->scores[i]->rule.name);
 }
 
 static void tell_statuses(Text *out, Text *scratch, const RuleSet *rules) {
@@ -183,6 +232,8 @@ static void tell_statuses(Text *out, Text *scratch, const RuleSet *rules) {
                                                        : "",
                         status->marketing_may_contact ? "; marketing may contact" : "");
                 line_text(out, scratch, "", status->rule.doc);
+                say_ways_in(scratch, rules, status);
+                line(out, "ways in", scratch);
                 say_ways_out(scratch, rules, status);
                 line(out, "ways out", scratch);
         }
@@ -385,6 +436,8 @@ static void say_score(Text *out, const RuleSet *rules, const ScoreBody *score) {
                 text_append(out, score->kind == SCORE_POINTS ? " when " : "; only when ");
                 condition_describe(rules, score->when, out);
         }
+        if (score->public.veto)
+                text_printf(out, "; moves the lead to %s at once", score->public.veto->rule.name);
         if (score->unless)
                 text_printf(out, "; not beside %s", score->unless->public.rule.name);
 }
@@ -529,8 +582,36 @@ static void tell_slas(Text *out, Text *scratch, const RuleSet *rules) {
         }
 }
 
-int policy_glossary(const RuleSet *rules, Text *out) {
+/* Terms whose own line is too long are broken like the rest. */
+static void fold(const Text *from, Text *out) {
+        for (const char *at = from->data; at && *at;) {
+                size_t size = strcspn(at, "\n"), blanks = strspn(at, " "), shown = 0;
+
+                for (size_t i = 0; i < size; i++)
+                        shown += ((unsigned char) at[i] & 0xc0) != 0x80;
+                if (shown <= GLOSSARY_WIDTH)
+                        text_append_size(out, at, size);
+                else {
+                        Text words = { 0 };
+                        text_append_size(&words, at + blanks, size - blanks);
+                        text_append_size(out, at, blanks);
+                        if (words.error < 0)
+                                out->error = words.error;
+                        else
+                                wrap(out, blanks, GLOSSARY_INDENT, words.data);
+                        text_free(&words);
+                        if (out->size > 0 && out->error == 0)
+                                out->size--; /* the line break comes below */
+                }
+                text_append_char(out, '\n');
+                at += size + (at[size] == '\n');
+        }
+}
+
+int policy_glossary(const RuleSet *rules, Text *ret) {
         _cleanup_(text_free) Text scratch = { 0 };
+        _cleanup_(text_free) Text text = { 0 };
+        Text *out = &text;
 
         tell_principles(out, rules);
         tell_teams(out, &scratch, rules);
@@ -544,5 +625,8 @@ int policy_glossary(const RuleSet *rules, Text *out) {
         tell_scores(out, &scratch, rules);
         tell_grade(out, &scratch, rules);
         tell_slas(out, &scratch, rules);
-        return out->error;
+        if (text.error < 0)
+                return text.error;
+        fold(&text, ret);
+        return ret->error;
 }

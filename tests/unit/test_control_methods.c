@@ -616,6 +616,10 @@ static void rules__and_dead__count_what_applied(void **state) {
         assert_string_equal(error, "org.leadd.Control.BadValue");
         json_auto_t *glossary = ask(&f, "org.leadd.Control.Glossary", "{}", error);
         assert_non_null(strstr(json_string_value(json_object_get(glossary, "text")), "waits to be accepted"));
+        expect(glossary, "sections.0.title", "TEAMS");
+        expect(glossary, "sections.1.terms.1.name", "mql");
+        expect(glossary, "sections.1.terms.1.says.0", "waits to be accepted");
+        expect(glossary, "sections.1.terms.1.says.1", "ways in: qualify, promote");
         json_auto_t *reload = ask(&f, "org.leadd.Control.Reload", "{\"check\":true}", error);
         expect(reload, "problems", "[]");
         json_auto_t *applied = ask(&f, "org.leadd.Control.Reload", "{\"apply\":true, \"no_wait\":true}", error);
@@ -623,6 +627,52 @@ static void rules__and_dead__count_what_applied(void **state) {
         assert_true(f.reload.apply && f.reload.no_wait && !f.reload.check);
         json_decref(bad);
         bad = NULL;
+        fixture_stop(&f);
+}
+
+/* ---- why ---- */
+
+static void whynot__and_need__of_a_table__answer_or_say_what_there_is_not(void **state) {
+        (void) state;
+        static const struct {
+                const char *method, *parameters, *error, *path, *want;
+        } cases[] = {
+                { "WhyNot", "{\"lead\":\"2\",\"status\":\"mql\"}", "", "ways.0.move", "qualify" },
+                { "WhyNot", "{\"lead\":\"2\",\"status\":\"mql\"}", "", "ways.0.hurdles.0.misses.0.path", "fit" },
+                { "WhyNot", "{\"lead\":\"2\",\"status\":\"mql\"}", "", "ways.1.by", "anybody in inside_sales" },
+                { "WhyNot", "{\"lead\":\"2\",\"status\":\"mql\"}", "", "ways.1.open", "true" },
+                { "WhyNot", "{\"lead\":\"1\",\"status\":\"mql\"}", "", "so", "true" },
+                { "WhyNot", "{\"lead\":\"1\",\"owner\":\"petra\"}", "", "hurdles.1.text", "petra gets leads only as head" },
+                { "WhyNot", "{\"lead\":\"1\",\"rule\":\"segment:french\"}", "", "hurdles.0.misses.0",
+                        "{\"path\":\"person.address.country\",\"wanted\":\"\\\"FR\\\"\",\"got\":\"\\\"DE\\\"\",\"either\":null}" },
+                { "WhyNot", "{\"lead\":\"1\",\"rule\":\"QUARTER\"}", "", "hurdles.0.text",
+                        "company.employees is absent, wanted at least 100" },
+                { "WhyNot", "{\"lead\":\"1\",\"status\":\"mqll\"}", "org.leadd.Leads.NoSuchName", "text",
+                        "the rules know no status \"mqll\"; did you mean \"mql\"?" },
+                { "WhyNot", "{\"lead\":\"9\",\"status\":\"mql\"}", "org.leadd.Leads.NoSuchLead", "lead", "9" },
+                { "WhyNot", "{\"lead\":\"1\"}", "org.leadd.Leads.BadValue", "parameter", "status" },
+                { "WhyNot", "{\"lead\":\"1\",\"status\":\"mql\",\"rule\":\"REST\"}", "org.leadd.Leads.BadValue", "parameter", "rule" },
+                { "Need", "{\"lead\":\"2\",\"status\":\"mql\"}", "", "sets.1.additions.0.text",
+                        "person.seniority = \"director\" (now \"entry\")" },
+                { "Need", "{\"lead\":\"2\",\"status\":\"inquiry\"}", "", "so", "true" },
+                { "Need", "{\"lead\":\"2\",\"grade\":\"A1\"}", "org.leadd.Leads.NoSuchName", "kind", "grade" },
+                { "Need", "{\"lead\":\"2\"}", "org.leadd.Leads.BadValue", "parameter", "grade" },
+                { "Need", "{\"lead\":\"2\",\"status\":\"mql\",\"within\":\"soon\"}", "org.leadd.Leads.BadValue", "parameter", "within" },
+                { "Explain", "{\"lead\":\"1\"}", "", "candidates.2.cause", "gets leads only as head" },
+                { "Explain", "{\"lead\":\"1\"}", "", "assignments.0.others.0.owner", "petra" },
+        };
+        Fixture f;
+        fixture_start(&f);
+        submit(&f, "a@keller.example", "director", "DE");
+        submit(&f, "b@keller.example", "entry", "FR");
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char method[64], error[128];
+                (void) snprintf(method, sizeof(method), "org.leadd.Leads.%s", cases[i].method);
+                json_auto_t *reply = ask(&f, method, cases[i].parameters, error);
+                if (!base_streq(error, cases[i].error))
+                        fail_msg("%s %s: got error \"%s\", want \"%s\"", method, cases[i].parameters, error, cases[i].error);
+                expect(reply, cases[i].path, cases[i].want);
+        }
         fixture_stop(&f);
 }
 
@@ -759,6 +809,7 @@ int main(void) {
                 cmocka_unit_test(request__sent_again_after_a_restart__is_a_duplicate),
                 cmocka_unit_test(status__of_the_daemon__joins_the_book_and_what_the_daemon_adds),
                 cmocka_unit_test(rules__and_dead__count_what_applied),
+                cmocka_unit_test(whynot__and_need__of_a_table__answer_or_say_what_there_is_not),
                 cmocka_unit_test(clock__of_a_table__moves_forward_only_and_only_when_virtual),
                 cmocka_unit_test(spool__of_a_table__acts_or_says_what_is_wrong),
                 cmocka_unit_test(trace__of_a_table__becomes_an_object_of_fields),
