@@ -64,8 +64,16 @@ const char *arguments_value(const Arguments *arguments, const char *flag); /* NU
 int arguments_number(const Arguments *arguments, const char *flag, int64_t absent, int64_t *ret);
 
 extern const Verb *const leadctl_verbs[];
+struct RuleSet;
+struct PolicyReport;
+/* verbs_offline.c: the rules leadd itself would use, and loading a directory of them: an ExitCode, what is no matter of the rules said
+ * on stderr; the report is filled in either case. */
+const char *rules_default(void);
+int rules_load(const char *directory, unsigned flags, struct RuleSet **ret, struct PolicyReport *report);
 /* rules_init.c: an ExitCode; NULL = the shipped rules, /etc/leadd/rules. */
 int rules_init(const char *from, const char *to);
+
+extern const Verb verb_test; /* verbs_test.c */
 
 extern const Verb verb_status, verb_ping, verb_list, verb_show, verb_log, verb_explain, verb_whynot, verb_need, verb_watch, verb_move,
         verb_did, verb_note, verb_assign, verb_snooze, verb_submit, verb_spool, verb_rules, verb_glossary, verb_check, verb_rehearse,

@@ -25,6 +25,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_spool,
         &verb_check,
         &verb_rehearse,
+        &verb_test,
         &verb_reload,
         &verb_rules,
         &verb_glossary,

@@ -17,7 +17,7 @@
 #define SHIPPED_RULES LEADD_PREFIX "/share/leadd/rules"
 
 /* The rules leadd itself would use. */
-static const char *default_rules(void) {
+const char *rules_default(void) {
         DIR *directory = opendir(SITE_RULES);
         bool found = false;
         for (struct dirent *entry; directory && !found && (entry = readdir(directory));) {
@@ -29,7 +29,7 @@ static const char *default_rules(void) {
         return found ? SITE_RULES : SHIPPED_RULES;
 }
 
-static int load(const char *directory, unsigned flags, RuleSet **ret, PolicyReport *report) {
+int rules_load(const char *directory, unsigned flags, struct RuleSet **ret, struct PolicyReport *report) {
         struct stat st;
         int r = stat(directory, &st) < 0 ? -errno : !S_ISDIR(st.st_mode) ? -ENOTDIR : policy_load(directory, flags, ret, report);
         if (r < 0) {
@@ -99,10 +99,10 @@ static int check_values(const char *directory, const RuleSet *rules, PolicyRepor
 static int run_check(const Arguments *arguments) {
         const char *directory = arguments->n_positional ? arguments->positional[0] : arguments_value(arguments, "rules");
         if (!directory)
-                directory = default_rules();
+                directory = rules_default();
         _cleanup_(policy_freep) RuleSet *rules = NULL;
         _cleanup_(policy_report_done) PolicyReport report = { 0 };
-        int code = load(directory, 0, &rules, &report);
+        int code = rules_load(directory, 0, &rules, &report);
         const char *state = arguments_value(arguments, "state");
         if (code == EXIT_DONE && state)
                 code = check_values(state, rules, &report);
@@ -150,8 +150,8 @@ static int calendar_find(const Arguments *arguments, RuleSet **ret_rules, const 
         const char *directory = arguments_value(arguments, "rules"), *name = arguments->positional[1];
         _cleanup_(policy_report_done) PolicyReport report = { 0 };
         if (!directory)
-                directory = default_rules();
-        int code = load(directory, POLICY_LOAD_CALENDARS, ret_rules, &report);
+                directory = rules_default();
+        int code = rules_load(directory, POLICY_LOAD_CALENDARS, ret_rules, &report);
         if (code != EXIT_DONE) {
                 _cleanup_(text_free) Text text = { 0 };
                 if (policy_report_format(&report, &text) == 0 && text.data)

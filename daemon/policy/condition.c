@@ -16,6 +16,7 @@ void eval_init(Eval *eval, RuleSet *rules, Subject *subject, Arena *arena, Condi
         eval->arena = arena;
         eval->phase = phase;
         eval->activity = NULL;
+        eval->coverage = policy_body(rules)->covering;
         eval->trace = NULL;
         eval->note = NULL;
         eval->failed = false;
@@ -350,9 +351,7 @@ int64_t eval_did_count(Eval *eval, const Did *did) {
         return count;
 }
 
-bool eval_condition(Eval *eval, const Condition *condition) {
-        if (!condition)
-                return true;
+static inline bool walk(Eval *eval, const Condition *condition) {
         switch (condition->type) {
         case NODE_MATCH:
                 return match_node(eval, condition);
@@ -374,6 +373,15 @@ bool eval_condition(Eval *eval, const Condition *condition) {
                 return eval_function_holds(eval, &condition->function);
         }
         return false;
+}
+
+bool eval_condition(Eval *eval, const Condition *condition) {
+        if (!condition)
+                return true;
+        bool holds = walk(eval, condition);
+        if (__builtin_expect(eval->coverage != NULL, false) && !eval->failed)
+                coverage_count(eval->coverage, condition, holds);
+        return holds;
 }
 
 bool eval_any_field_present(Eval *eval, const Condition *condition) {

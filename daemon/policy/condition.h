@@ -200,6 +200,7 @@ typedef struct Eval {
         Arena *arena;
         ConditionPhase phase;
         const Activity *activity; /* the one at hand */
+        PolicyCoverage *coverage; /* NULL = nobody counts */
         Text *trace;              /* NULL = none wanted */
         const char *note;         /* of the last function */
         bool failed;              /* a function broke */

@@ -5,6 +5,7 @@
  * is a problem at its line; where it can go on it does, so that one run shows all of them.
  */
 #include "load.h"
+#include "test.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -59,16 +60,27 @@ static void push_void(lua_State *L) {
 
 static int text_compare(const void *a, const void *b) { return strcmp(*(const char *const *) a, *(const char *const *) b); }
 
+/* The kinds that a file of tests cannot hold. */
+static bool is_rule_kind(const char *word) {
+        for (size_t i = 0; i < load_n_kinds; i++)
+                if (load_kinds[i].kind != RULE_TEST && base_streq(load_kinds[i].name, word))
+                        return true;
+        return false;
+}
+
 /* The word nearest to name, by an order that is the same in every process; [-0, +0, e]. The words are at upvalue 1. */
-static const char *closest_word(lua_State *L, const char *name) {
+static const char *closest_word(lua_State *L, const Load *load, const char *name) {
         const char *words[200] = { NULL };
         size_t n = 0;
+        bool is_test = load && load->file->class == FILE_TEST;
         lua_pushnil(L);
         while (lua_next(L, lua_upvalueindex(1))) {
                 lua_pop(L, 1);
-                if (n < ARRAY_SIZE(words) && lua_type(L, -1) == LUA_TSTRING)
+                if (n < ARRAY_SIZE(words) && lua_type(L, -1) == LUA_TSTRING && !(is_test && is_rule_kind(lua_tostring(L, -1))))
                         words[n++] = lua_tostring(L, -1);
         }
+        for (TestWord word = WORD_NONE + 1; is_test && word < N_TEST_WORDS && n < ARRAY_SIZE(words); word++)
+                words[n++] = test_word_name(word);
         qsort(words, n, sizeof(words[0]), text_compare);
         return text_closest(name, words, n);
 }
@@ -79,7 +91,7 @@ static int on_unknown(lua_State *L) {
         Load *load = load_current(L);
         if (lua_type(L, 2) != LUA_TSTRING)
                 return bind_fail(L, "unknown name");
-        const char *name = lua_tostring(L, 2), *closest = closest_word(L, name);
+        const char *name = lua_tostring(L, 2), *closest = closest_word(L, load, name);
         if (!load)
                 return closest ? bind_fail(L, "unknown name \"%.80s\"; did you mean \"%s\"?", name, closest)
                                : bind_fail(L, "unknown name \"%.80s\"", name);
@@ -88,8 +100,10 @@ static int on_unknown(lua_State *L) {
         declare_place(L, load, &file, &line);
         if (closest) {
                 load_problem(load, true, file, line, "unknown name \"%.80s\"; did you mean \"%s\"?", name, closest);
-                lua_pushstring(L, closest);
-                lua_rawget(L, lua_upvalueindex(1));
+                if (load->file->class != FILE_TEST || !test_word_push(L, closest)) {
+                        lua_pushstring(L, closest);
+                        lua_rawget(L, lua_upvalueindex(1));
+                }
         } else {
                 load_problem(load, true, file, line, "unknown name \"%.80s\"", name);
                 push_void(L);
@@ -122,15 +136,16 @@ static int on_declaration_body(lua_State *L) {
         return 0;
 }
 
-bool name_is_good(const char *name, size_t size) {
-        if (size == 0 || size > POLICY_NAME_SIZE_MAX || strlen(name) != size || !utf8_is_valid(name, size) || name[0] == ' ' ||
-                name[size - 1] == ' ')
+bool name_is_good_within(const char *name, size_t size, size_t size_max) {
+        if (size == 0 || size > size_max || strlen(name) != size || !utf8_is_valid(name, size) || name[0] == ' ' || name[size - 1] == ' ')
                 return false;
         for (size_t i = 0; i < size; i++)
                 if ((unsigned char) name[i] < 0x20 || name[i] == 0x7f)
                         return false;
         return true;
 }
+
+bool name_is_good(const char *name, size_t size) { return name_is_good_within(name, size, POLICY_NAME_SIZE_MAX); }
 
 /* Upvalue 1: the kind. */
 static int on_kind(lua_State *L) {
@@ -146,16 +161,22 @@ static int on_kind(lua_State *L) {
         else if (lua_type(L, 1) != LUA_TSTRING)
                 load_problem(load, true, file, line, "%s: a name must follow: %s \"NAME\" { ... }, not %s", info->name, info->name,
                         lua_gettop(L) == 0 ? "nothing" : keys_type_name(L, 1));
-        if (info->later || lua_type(L, 1) != LUA_TSTRING) {
+        /* Rules never see what a test file says, so that a test cannot change what it tests. */
+        bool is_test = info->kind == RULE_TEST, is_misplaced = is_test != (load->file->class == FILE_TEST);
+        if (is_misplaced && is_test)
+                load_problem(load, true, file, line, "test: tests stand in files whose names end in _test.lua");
+        else if (is_misplaced)
+                load_problem(load, true, file, line, "%s: a file whose name ends in _test.lua holds tests only", info->name);
+        if (info->later || is_misplaced || lua_type(L, 1) != LUA_TSTRING) {
                 push_void(L);
                 return 1;
         }
         size_t size;
         const char *name = lua_tolstring(L, 1, &size);
-        if (!name_is_good(name, size)) {
+        size_t size_max = is_test ? POLICY_TEST_NAME_SIZE_MAX : POLICY_NAME_SIZE_MAX;
+        if (!name_is_good_within(name, size, size_max)) {
                 load_problem(load, true, file, line,
-                        "%s: a name is 1 to %d characters without control characters and without blanks around it", info->name,
-                        POLICY_NAME_SIZE_MAX);
+                        "%s: a name is 1 to %zu characters without control characters and without blanks around it", info->name, size_max);
                 push_void(L);
                 return 1;
         }
@@ -204,6 +225,10 @@ static void run_file(lua_State *L, void *userdata) {
         if (size > 0 && data[0] == LUA_SIGNATURE[0])
                 (void) luaL_error(L, "is compiled Lua; rule files are text");
         sandbox_load(L, name, data, size);
+        if (load->file->class == FILE_TEST) {
+                test_words_open(L);
+                (void) lua_setupvalue(L, -2, 1); /* _ENV, the only one of a file */
+        }
         lua_call(L, 0, 0);
 }
 
@@ -251,7 +276,9 @@ int declare_run(Load *load) {
                         if (r < 0)
                                 return r;
                 }
-                if ((file->class != FILE_RULES && file->class != FILE_ADAPTERS) || file->broken)
+                bool is_run =
+                        file->class == FILE_RULES || file->class == FILE_ADAPTERS || (file->class == FILE_TEST && !load->calendars_suffice);
+                if (!is_run || file->broken)
                         continue;
                 char error[512];
                 if (sandbox_run(load->body->sandbox, run_file, load, error, sizeof(error)) != 0) {

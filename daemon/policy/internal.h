@@ -94,6 +94,12 @@ int score_check(Loader *loader);
 /* Reports each ${name} of a message's text that policy_render would not know. where: "subject", "body". */
 void render_check(Loader *loader, const char *where, const char *text);
 
+/* ---- coverage.c ---- */
+
+typedef struct PolicyCoverage PolicyCoverage;
+PolicyCoverage *coverage_free(PolicyCoverage *coverage);
+void coverage_count(PolicyCoverage *coverage, const Condition *condition, bool holds);
+
 /* ---- the private part of a rule set ---- */
 
 /* A grade that a condition asks for: whether it can be given is known once the grade is compiled, which may stand further down. */
@@ -139,6 +145,8 @@ typedef struct RuleSetBody {
         RuleSet public; /* first: a RuleSet* is a RuleSetBody* */
         Arena *arena;
         Sandbox *sandbox;
+        PolicyCoverage *covered;  /* NULL = never asked for */
+        PolicyCoverage *covering; /* the same while it counts */
         Text archive;
         const Rule *const *by_name; /* sorted by kind, then name */
         size_t n_by_name;

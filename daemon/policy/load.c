@@ -9,6 +9,7 @@
  */
 #include "load.h"
 #include "condition.h"
+#include "test.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -54,7 +55,7 @@ const KindInfo load_kinds[] = {
         { KIND(RULE_ADAPTER, "adapter", AdapterDecl, adapters), .compile = kind_compile_adapter },
         { .kind = RULE_CAMPAIGN, .name = "campaign", .later = true },
         { .kind = RULE_TRACK, .name = "track", .later = true },
-        { .kind = RULE_TEST, .name = "test", .later = true },
+        { KIND(RULE_TEST, "test", Test, tests), .compile = kind_compile_test },
 };
 const size_t load_n_kinds = ARRAY_SIZE(load_kinds);
 
@@ -149,7 +150,7 @@ void load_problem(Load *load, bool is_error, const char *file, int line, const c
 }
 
 static void loader_problem(Loader *loader, bool is_error, const char *format, va_list args) {
-        char prefix[2 * POLICY_NAME_SIZE_MAX];
+        char prefix[POLICY_TEST_NAME_SIZE_MAX + 32];
         const Rule *rule = loader->rule;
         snprintf(prefix, sizeof(prefix), "%s \"%s\": ", rule_kind_name(rule->kind), rule->name);
         Load *load = load_of(loader);
@@ -234,10 +235,11 @@ static void report_sort(PolicyReport *report) {
 /* ---- pass 2: heads ------------------------------------------------------- */
 
 int load_declare(Load *load, Declaration declaration) {
-        if (load->n_declarations == POLICY_RULES_MAX) {
+        bool is_test = declaration.kind == RULE_TEST;
+        if (is_test ? load->n_tests == POLICY_TESTS_MAX : load->n_declarations - load->n_tests == POLICY_RULES_MAX) {
                 if (!load->too_many)
-                        load_problem(load, true, declaration.file, declaration.line,
-                                "is one declaration more than the %d a rule set may have", POLICY_RULES_MAX);
+                        load_problem(load, true, declaration.file, declaration.line, "is one %s more than the %d a rule set may have",
+                                is_test ? "test" : "declaration", is_test ? POLICY_TESTS_MAX : POLICY_RULES_MAX);
                 load->too_many = load->incomplete = true;
                 return POLICY_E_RULES;
         }
@@ -246,6 +248,7 @@ int load_declare(Load *load, Declaration declaration) {
                 return -ENOMEM;
         load->declarations = declarations;
         declarations[load->n_declarations++] = declaration;
+        load->n_tests += is_test;
         return 0;
 }
 
@@ -332,7 +335,7 @@ static int load_expand_members(Load *load) {
         Declaration *before = load->declarations;
         size_t n_before = load->n_declarations;
         load->declarations = NULL;
-        load->n_declarations = load->capacity = 0;
+        load->n_declarations = load->capacity = load->n_tests = 0;
         for (size_t i = 0; i < n_before; i++) {
                 int r = load_declare(load, before[i]);
                 if (r < 0)
@@ -517,6 +520,7 @@ static int load_compile_bodies(Load *load) {
 static void on_register(lua_State *L, void *userdata _unused_) {
         if (condition_register(L) < 0)
                 (void) luaL_error(L, "not enough memory");
+        test_words_register(L);
         declare_register(L);
 }
 
@@ -610,6 +614,8 @@ static int load_any(const char *directory, const void *archive, size_t archive_s
         if (r == 0)
                 r = report->n_errors > 0 && load.files.n_items == 0 ? POLICY_E_RULES : load_run(&load);
         base_closep(&load.files.directory_fd);
+        text_free(&load.text);
+        (void) intake_free(load.intake);
         report_sort(report);
         if (r != 0)
                 return r;
@@ -701,6 +707,7 @@ RuleSet *policy_free(RuleSet *rules) {
         overruns_done(&body->overruns);
         free(body->failures);
         text_free(&body->archive);
+        body->covered = coverage_free(body->covered);
         body->arena = arena_free(body->arena);
         free(body);
         return NULL;

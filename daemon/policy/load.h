@@ -8,6 +8,7 @@
 #include "sandbox.h"
 
 #define POLICY_NAME_SIZE_MAX 100
+#define POLICY_TEST_NAME_SIZE_MAX 250 /* they are sentences */
 #define POLICY_PROBLEMS_MAX 500
 #define POLICY_ARCHIVE_SIZE_MAX (32 * 1024 * 1024)
 #define POLICY_ARENA_MAX (256 * 1024 * 1024)
@@ -66,6 +67,9 @@ struct Load {
         bool incomplete; /* a file did not run to its end: what seems to be missing may stand there */
         bool *broken;    /* by Rule.index: it has errors of its own */
         bool too_many;
+        size_t n_tests;
+        Text text;              /* what tests are written into before it is kept: an error of Lua must not lose it */
+        Intake *intake;         /* that reads their records; made for the first */
         bool calendars_suffice; /* POLICY_LOAD_CALENDARS */
 };
 static inline Load *load_of(Loader *loader) { return (Load *) loader; }
@@ -95,6 +99,8 @@ int load_exhausted(Load *load);
 
 /* Whether a rule may be called that. */
 bool name_is_good(const char *name, size_t size);
+/* The same for the names of tests. */
+bool name_is_good_within(const char *name, size_t size, size_t size_max);
 
 /* Registers the kinds and closes the words. Raises. */
 void declare_register(lua_State *L);
@@ -185,6 +191,7 @@ int kind_compile_score(Load *load, int index, void *head);
 int kind_compile_grade(Load *load, int index, void *head);
 /* junk.c */
 int kind_compile_junk(Load *load, int index, void *head);
+int kind_compile_test(Load *load, int index, void *head);
 /* lists/NAME.txt */
 int kind_compile_list_file(Load *load, const RuleFile *file, List *list);
 /* What the settings (declared or not) leave open. 0 or -errno. */

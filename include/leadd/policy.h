@@ -14,6 +14,9 @@
 #define POLICY_FILES_MAX 256
 #define POLICY_FILE_SIZE_MAX (1024 * 1024)
 #define POLICY_RULES_MAX 4096
+#define POLICY_TESTS_MAX 10000 /* beside the rules */
+#define POLICY_TEST_STEPS_MAX 200
+#define POLICY_TEST_GIVEN_MAX 2000 /* in one step */
 #define POLICY_SEGMENTS_MAX 256
 #define POLICY_GROUPS_MAX 16
 #define POLICY_STEPS_MAX 16
@@ -284,6 +287,84 @@ typedef struct List {
         size_t n_items;
 } List; /* case-folded, sorted */
 
+/* ---- tests, as the trial room runs them ---- */
+
+/* A record that happens in a test: JSON as a source would write it. */
+typedef struct TestGiven {
+        const char *where; /* "given[1]", "later[2].given[1]" */
+        const char *json;
+        size_t size;
+        int64_t now_us;  /* when it is delivered */
+        bool is_subject; /* about the lead the test is about */
+} TestGiven;
+
+typedef enum TestKey {
+        TEST_HITS = 1,
+        TEST_MISSES,
+        TEST_FIT,
+        TEST_ENGAGEMENT,
+        TEST_SCORE,
+        TEST_GRADE,
+        TEST_SEGMENTS,
+        TEST_STATUS,
+        TEST_TEAM,
+        TEST_OWNER,
+        TEST_DUE,
+        TEST_HELD,
+        TEST_FENCE,
+        TEST_MOVED,
+        TEST_REFUSED,
+        TEST_REMINDED,
+} TestKey;
+
+typedef struct TestMatcher TestMatcher;
+typedef struct TestName {
+        const char *name;
+        const Rule *const *rules; /* rules of several kinds may have one name */
+        size_t n_rules;
+} TestName;
+typedef struct TestExpect {
+        TestKey key;
+        const char *name;           /* "status", "score.web" */
+        uint32_t group;             /* TEST_SCORE: index in RuleSet.groups */
+        const TestMatcher *matcher; /* FIT to TEAM and OWNER; NULL: nothing is wanted */
+        const TestName *names;      /* HITS, MISSES, SEGMENTS, FENCE, MOVED, REMINDED */
+        size_t n_names;
+        bool yes;         /* HELD, REFUSED: wanted at all */
+        const char *text; /* HELD, REFUSED: a part of what is said, or the code; NULL = whatever */
+        int64_t time_us;  /* DUE: TIME_NONE = nothing is due */
+} TestExpect;
+
+/* What one lead is expected to be at one moment. */
+typedef struct TestLook {
+        const char *where; /* "expect", "later[1].expect[2]" */
+        const char *of;    /* its e-mail; NULL = the lead the test is about */
+        const TestExpect *expects;
+        size_t n_expects;
+} TestLook;
+
+typedef struct TestStep {
+        int64_t at_us;
+        const TestGiven *given; /* in the order in which they happen */
+        size_t n_given;
+        const TestLook *looks;
+        size_t n_looks;
+} TestStep;
+
+typedef struct TestList {
+        List *list;
+        const char *const *items;
+        size_t n_items;
+} TestList;
+
+typedef struct Test {
+        Rule rule;
+        const TestStep *steps; /* the first is `at`, the others are `later` */
+        size_t n_steps;
+        TestList *lists; /* policy_test_lists exchanges them */
+        size_t n_lists;
+} Test;
+
 struct RuleSet {
         const char *directory;
         uint8_t hash[DIGEST_SIZE]; /* SHA-256 over the archive */
@@ -333,6 +414,8 @@ struct RuleSet {
         size_t n_feeds;
         const AdapterDecl *adapters;
         size_t n_adapters;
+        const Test *tests;
+        size_t n_tests;
 };
 
 /* ---- loading ---- */
@@ -581,6 +664,32 @@ int policy_suggest_signal(
         RuleSet *rules, const Rule *rule, const Condition *condition, Subject *subject, Arena *arena, Suggestions *suggestions);
 /* Adds what may make the score give more. */
 int policy_suggest_score(RuleSet *rules, const Score *score, Subject *subject, Arena *arena, Suggestions *suggestions);
+
+/* ---- what tests need ---- */
+
+/* Does the value (NULL = there is none) fit what a test wants? -ENOMEM. */
+int policy_test_matches(RuleSet *rules, const TestMatcher *matcher, const Value *value, Arena *arena, bool *ret);
+/* What it wants, and a value, in words. */
+void policy_test_describe(const RuleSet *rules, const TestMatcher *matcher, Text *out);
+void policy_test_show(const TestMatcher *matcher, const Value *value, Text *out);
+/* Exchanges the lists a test replaces: called again it puts the rules' own back. */
+void policy_test_lists(const Test *test);
+
+/* ---- coverage ---- */
+
+/* A condition of a rule, or one comparison in it. */
+typedef struct PolicySite {
+        const Rule *rule;
+        const char *key; /* "when", "needs", ... */
+        const Condition *condition;
+        bool is_whole; /* all of what the rule asks there */
+        uint64_t n_true, n_false;
+} PolicySite;
+/* From here on it is counted how often each comes out true and false; goes on counting after a pause. -ENOMEM. */
+int policy_cover(RuleSet *rules);
+void policy_cover_pause(RuleSet *rules);
+/* By declaration; none before policy_cover. */
+const PolicySite *policy_covered(const RuleSet *rules, size_t *ret_n);
 
 /* leadctl glossary: the language of leads as the rules really are, plain text. */
 int policy_glossary(const RuleSet *rules, Text *out);

@@ -76,7 +76,7 @@ static const struct {
         { "track \"c\" { }",
           "a.lua:1: kind \"track\" is not in this version of leadd\n" },
         { "test \"a test\" { }",
-          "a.lua:1: kind \"test\" is not in this version of leadd\n" },
+          "a.lua:1: test: tests stand in files whose names end in _test.lua\n" },
         { "segment \"x\" { wehn = { [\"person.title\"] = present } }",
           "a.lua:1: segment \"x\": unknown key \"wehn\"; did you mean \"when\"?\n" },
         { "segment \"x\" { }",

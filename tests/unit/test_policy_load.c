@@ -13,6 +13,10 @@ static RuleSet *load_good(const Directory *directory, unsigned flags) {
         return rules;
 }
 
+#define A_TEST(name) \
+        "test \"" name \
+        "\" { at = \"2026-03-05T10:00:00Z\", given = { lead{ person = { email = \"a@b.example\" } } }, expect = { fit = 0 } }"
+
 static RuleSet *load_text(const char *text, unsigned flags) {
         Directory directory;
         directory_open(&directory);
@@ -273,7 +277,7 @@ static void policy_load__files__run_in_name_order_and_others_are_left_alone(void
         directory_write_text(&directory, "10.lua.bak", "syntax error");
         directory_write_text(&directory, "README.md", "syntax error");
         directory_write_text(&directory, "other/30.lua", "syntax error");
-        directory_write_text(&directory, "10_test.lua", "test \"kept, but not run in this version\" { }");
+        directory_write_text(&directory, "10_test.lua", "test \"not looked at where calendars suffice\" { }");
         RuleSet *rules = load_good(&directory, POLICY_LOAD_CALENDARS);
         static const char *const names[] = { "first", "second", "third", "words" };
         assert_int_equal(rules->n_lists, 4);
@@ -365,7 +369,7 @@ static void write_full(const Directory *directory) {
                 directory, "20.lua", "calendar \"off\" { zone = \"UTC\", open = { mon_fri = \"09:00-17:00\" }, holidays = \"days.ics\" }");
         directory_write_text(directory, "days.ics", HOLIDAYS);
         directory_write_text(directory, "unused.ics", "not even a calendar");
-        directory_write_text(directory, "10_test.lua", "test \"x\" { }");
+        directory_write_text(directory, "10_test.lua", A_TEST("x"));
         directory_write_text(directory, "lists/extra.txt", "a\nb\n");
         directory_write_text(directory, "adapters/x.lua", "adapter \"x\" { match = { \"x\" }, rest = \"answers\" }");
 }
@@ -414,7 +418,7 @@ static void policy_load__any_change_of_a_byte__is_another_hash(void **state) {
         (void) state;
         static const struct {
                 const char *name, *text;
-        } changes[] = { { "10_test.lua", "test \"y\" { }" }, { "lists/extra.txt", "a\nb\n\n" }, { "days.ics", HOLIDAYS "\r\n" },
+        } changes[] = { { "10_test.lua", A_TEST("y") }, { "lists/extra.txt", "a\nb\n\n" }, { "days.ics", HOLIDAYS "\r\n" },
                 { "adapters/x.lua", "adapter \"x\" { match = { \"x\" }, rest = \"answers\" } " }, { "30.lua", "" } };
         Directory directory;
         directory_open(&directory);

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a test expects of a lead: values and matchers as in conditions, and names of rules. Whatever is named here must exist: a
+ * test that expects a misspelt rule to stay silent would pass for ever.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdio.h>
+
+struct TestMatcher {
+        Ref ref;
+        const Matcher *matcher;
+};
+
+typedef struct ExpectDraft {
+        TestDraft *draft;
+        const char *where; /* "expect" */
+        TestExpect *items;
+        size_t n, capacity;
+} ExpectDraft;
+
+static int add_expect(ExpectDraft *expect, TestExpect item) {
+        Load *load = expect->draft->load;
+        if (expect->n == expect->capacity) {
+                size_t capacity = expect->capacity ? 2 * expect->capacity : 8;
+                TestExpect *items = ARENA_ARRAY(load->loader.arena, TestExpect, capacity);
+                if (!items)
+                        return load_exhausted(load);
+                if (expect->n > 0)
+                        memcpy(items, expect->items, expect->n * sizeof(*items));
+                expect->items = items;
+                expect->capacity = capacity;
+        }
+        expect->items[expect->n++] = item;
+        return 0;
+}
+
+/* ---- values ---- */
+
+/* A path of conditions against the value at index; `false` means that there is nothing. */
+static int compile_matcher(ExpectDraft *expect, int index, const char *path, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        char where[160];
+        snprintf(where, sizeof(where), "%.100s.%s", expect->where, path);
+        if (lua_isboolean(L, index) && !lua_toboolean(L, index))
+                return add_expect(expect, item);
+        TestMatcher *matcher = ARENA_NEW(load->loader.arena, TestMatcher);
+        if (!matcher)
+                return load_exhausted(load);
+        bool good = condition_compile_ref(&load->loader, where, path, PHASE_DECISION, &matcher->ref);
+        /* A letter that no rule gave is a grade that no condition may ask for, but a lead can have it. */
+        if (good && matcher->ref.kind == REF_GRADE && lua_type(L, index) == LUA_TSTRING && lua_tostring(L, index)[0] == '?')
+                matcher->ref.type = TYPE_TEXT;
+        item.group = matcher->ref.group;
+        RefKind kind = matcher->ref.kind;
+        if (kind == REF_GRADE && matcher->ref.type == TYPE_TEXT)
+                matcher->ref.kind = REF_FIELD;
+        good = good && condition_compile_matcher(&load->loader, where, &matcher->ref, index, &matcher->matcher);
+        matcher->ref.kind = REF_FIELD; /* the value is given, and absent is nothing special */
+        if (load->loader.out_of_memory)
+                return -ENOMEM;
+        item.matcher = matcher;
+        return good ? add_expect(expect, item) : 0;
+}
+
+int policy_test_matches(RuleSet *rules, const TestMatcher *matcher, const Value *value, Arena *arena, bool *ret) {
+        Subject subject = { 0 };
+        Eval eval;
+        eval_init(&eval, rules, &subject, arena, PHASE_DECISION);
+        *ret = eval_matches(&eval, &matcher->ref, matcher->matcher, value, EVAL_NO_SLOT);
+        return eval.error;
+}
+
+void policy_test_describe(const RuleSet *rules, const TestMatcher *matcher, Text *out) {
+        if (matcher)
+                condition_show_wanted(out, rules, &matcher->ref, matcher->matcher);
+        else
+                text_append(out, "nothing");
+}
+
+void policy_test_show(const TestMatcher *matcher, const Value *value, Text *out) {
+        if (!value)
+                text_append(out, "nothing");
+        else if (matcher && matcher->ref.type == TYPE_POINTS)
+                text_printf(out, "%.15g", (double) value->integer / 1000.0);
+        else
+                eval_show_value(out, value);
+}
+
+/* ---- names ---- */
+
+/* What a rule can be seen to have done, or that it did not. */
+static const RuleKind hit_kinds[] = { RULE_SEGMENT, RULE_SCORE, RULE_JUNK, RULE_CRITERION, RULE_MOVE, RULE_REASON, RULE_FENCE, RULE_ROUTE,
+        RULE_SLA };
+static const RuleKind segment_kinds[] = { RULE_SEGMENT };
+static const RuleKind move_kinds[] = { RULE_MOVE };
+static const RuleKind fence_kinds[] = { RULE_FENCE };
+
+/* "SIZE", or "segment:competitor" where rules of two kinds have one name. */
+static int find_rules(Load *load, const char *where, const char *name, const RuleKind *kinds, size_t n_kinds, TestName *ret) {
+        const char *colon = strchr(name, ':'), *plain = name;
+        const Rule **found = ARENA_ARRAY(load->loader.arena, const Rule *, n_kinds);
+        if (!found)
+                return load_exhausted(load);
+        *ret = (TestName){ .name = name, .rules = found };
+        for (size_t k = 0; k < n_kinds; k++) {
+                const char *kind = rule_kind_name(kinds[k]);
+                bool is_meant = colon && strlen(kind) == (size_t) (colon - name) && strncmp(kind, name, strlen(kind)) == 0;
+                const Rule *rule = load_find(load, kinds[k], name);
+                if (!rule && is_meant) {
+                        rule = load_find(load, kinds[k], colon + 1);
+                        plain = colon + 1;
+                }
+                if (rule)
+                        found[ret->n_rules++] = rule;
+        }
+        if (ret->n_rules > 0)
+                return 0;
+        size_t n = 0, n_all = 0;
+        for (size_t i = 0; i < load->body->n_by_name; i++)
+                n_all++;
+        const char **names = ARENA_ARRAY(load->scratch, const char *, n_all + 1);
+        if (!names)
+                return load_exhausted(load);
+        for (size_t i = 0; i < load->body->n_by_name; i++)
+                for (size_t k = 0; k < n_kinds; k++)
+                        if (load->body->by_name[i]->kind == kinds[k])
+                                names[n++] = load->body->by_name[i]->name;
+        char what[160];
+        snprintf(what, sizeof(what), "%s in \"%.80s\":", n_kinds == 1 ? rule_kind_name(kinds[0]) : "rule", where);
+        loader_unknown(&load->loader, what, plain, names, n);
+        return 0;
+}
+
+static int compile_roles(Load *load, const char *where, const char *const *texts, size_t n, TestName *names) {
+        static const char *const roles[] = { "owner", "head", "ops", NULL };
+        const RuleSet *rules = load->loader.rules;
+        for (size_t i = 0; i < n; i++) {
+                names[i] = (TestName){ .name = texts[i] };
+                if (keys_is_among(texts[i], roles) || policy_member(rules, texts[i]))
+                        continue;
+                const char **known = ARENA_ARRAY(load->scratch, const char *, rules->n_members + ARRAY_SIZE(roles));
+                if (!known)
+                        return load_exhausted(load);
+                size_t n_roles = keys_count(roles);
+                memcpy(known, roles, n_roles * sizeof(*known));
+                for (size_t m = 0; m < rules->n_members; m++)
+                        known[n_roles + m] = rules->members[m].rule.name;
+                char what[160];
+                snprintf(what, sizeof(what), "reader in \"%.80s\":", where);
+                loader_unknown(&load->loader, what, texts[i], known, n_roles + rules->n_members);
+        }
+        return 0;
+}
+
+static int compile_names(ExpectDraft *expect, int index, const char *key, const RuleKind *kinds, size_t n_kinds, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        const char *const *texts = NULL;
+        size_t n = 0;
+        const char *where = keys_where(load, expect->where, key);
+        int r = 0;
+        if (!(lua_isboolean(L, index) && !lua_toboolean(L, index)))
+                r = keys_compile_texts(load, index, where, &texts, &n);
+        TestName *names = ARENA_ARRAY(load->loader.arena, TestName, n + 1);
+        if (!names)
+                return load_exhausted(load);
+        if (r == 0 && !kinds)
+                r = compile_roles(load, where, texts, n, names);
+        for (size_t i = 0; r == 0 && kinds && i < n; i++)
+                r = find_rules(load, where, texts[i], kinds, n_kinds, &names[i]);
+        item.names = names;
+        item.n_names = n;
+        return r == 0 ? add_expect(expect, item) : r;
+}
+
+/* ---- the keys ---- */
+
+static int compile_due(ExpectDraft *expect, int index, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        item.time_us = TIME_NONE;
+        bool is_nothing = lua_isboolean(L, index) && !lua_toboolean(L, index);
+        if (!is_nothing && !test_read_time(load, index, keys_where(load, expect->where, "due"), &item.time_us))
+                return 0;
+        return add_expect(expect, item);
+}
+
+/* true, false, or a text that must be in what is said. */
+static int compile_said(ExpectDraft *expect, int index, const char *key, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        item.yes = !(lua_isboolean(L, index) && !lua_toboolean(L, index));
+        if (!lua_isboolean(L, index)) {
+                item.text = keys_text(load, index, keys_where(load, expect->where, key));
+                if (!item.text)
+                        return 0;
+        }
+        return add_expect(expect, item);
+}
+
+static int compile_scores(ExpectDraft *expect, int index, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        const char *const *names = NULL;
+        size_t n = 0;
+        const char *where = keys_where(load, expect->where, "score");
+        if (lua_type(L, index) != LUA_TTABLE || condition_builder(L, index) != BUILD_NOTHING) {
+                loader_error(&load->loader, "\"%s\" must be a table: { GROUP = 40 }, not %s", where, keys_type_name(L, index));
+                return 0;
+        }
+        int r = keys_names(load, index, where, &names, &n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                item.name = arena_printf(load->loader.arena, "score.%s", names[i]);
+                if (!item.name)
+                        return load_exhausted(load);
+                lua_getfield(L, index, names[i]);
+                r = compile_matcher(expect, lua_gettop(L), item.name, item);
+                lua_pop(L, 1);
+        }
+        return r;
+}
+
+static int compile_key(ExpectDraft *expect, int index, TestKey key, const char *name) {
+        TestExpect item = { .key = key, .name = name };
+        switch (key) {
+        case TEST_HITS:
+        case TEST_MISSES:
+                return compile_names(expect, index, name, hit_kinds, ARRAY_SIZE(hit_kinds), item);
+        case TEST_SEGMENTS:
+                return compile_names(expect, index, name, segment_kinds, ARRAY_SIZE(segment_kinds), item);
+        case TEST_FENCE:
+                return compile_names(expect, index, name, fence_kinds, ARRAY_SIZE(fence_kinds), item);
+        case TEST_MOVED:
+                return compile_names(expect, index, name, move_kinds, ARRAY_SIZE(move_kinds), item);
+        case TEST_REMINDED:
+                return compile_names(expect, index, name, NULL, 0, item);
+        case TEST_DUE:
+                return compile_due(expect, index, item);
+        case TEST_HELD:
+        case TEST_REFUSED:
+                return compile_said(expect, index, name, item);
+        case TEST_SCORE:
+                return compile_scores(expect, index, item);
+        case TEST_FIT:
+        case TEST_ENGAGEMENT:
+        case TEST_GRADE:
+        case TEST_STATUS:
+        case TEST_TEAM:
+        case TEST_OWNER:
+                return compile_matcher(expect, index, name, item);
+        }
+        return 0;
+}
+
+/* In the order in which misses are told: what it is, what it scored, what happened. */
+static const struct {
+        TestKey key;
+        const char *name;
+} expect_keys[] = {
+        { TEST_REFUSED, "refused" },
+        { TEST_STATUS, "status" },
+        { TEST_TEAM, "team" },
+        { TEST_OWNER, "owner" },
+        { TEST_HELD, "held" },
+        { TEST_DUE, "due" },
+        { TEST_GRADE, "grade" },
+        { TEST_FIT, "fit" },
+        { TEST_ENGAGEMENT, "engagement" },
+        { TEST_SCORE, "score" },
+        { TEST_SEGMENTS, "segments" },
+        { TEST_HITS, "hits" },
+        { TEST_MISSES, "misses" },
+        { TEST_FENCE, "fence" },
+        { TEST_MOVED, "moved" },
+        { TEST_REMINDED, "reminded" },
+};
+
+static int compile_look(TestDraft *draft, int index, const char *where, TestLook *ret) {
+        Load *load = draft->load;
+        lua_State *L = load->loader.L;
+        BodyKey keys[ARRAY_SIZE(expect_keys) + 1];
+        ExpectDraft expect = { .draft = draft, .where = where };
+        *ret = (TestLook){ .where = arena_strdup(load->loader.arena, where) };
+        if (!ret->where)
+                return load_exhausted(load);
+        keys[0] = (BodyKey){ .name = "of", .type = KEY_TEXT, .at = offsetof(TestLook, of) };
+        for (size_t i = 0; i < ARRAY_SIZE(expect_keys); i++)
+                keys[i + 1] = (BodyKey){ .name = expect_keys[i].name, .type = KEY_SKIP };
+        int r = keys_compile(load, index, where, keys, ARRAY_SIZE(keys), ret);
+        if (r == 0 && ret->of)
+                (void) test_check_of(draft, where, ret->of);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(expect_keys); i++) {
+                int top = lua_gettop(L);
+                if (lua_getfield(L, index, expect_keys[i].name) != LUA_TNIL)
+                        r = compile_key(&expect, top + 1, expect_keys[i].key, expect_keys[i].name);
+                lua_settop(L, top);
+        }
+        ret->expects = expect.items;
+        ret->n_expects = expect.n;
+        return r;
+}
+
+int test_compile_expect(TestDraft *draft, int index, const char *where) {
+        Load *load = draft->load;
+        lua_State *L = load->loader.L;
+        TestStep *step = &draft->steps[draft->step];
+        luaL_checkstack(L, 30, NULL);
+        if (lua_type(L, index) != LUA_TTABLE || condition_builder(L, index) != BUILD_NOTHING) {
+                loader_error(&load->loader, "\"%s\" must be a table, not %s", where, keys_type_name(L, index));
+                return 0;
+        }
+        size_t n = lua_rawlen(L, index);
+        bool is_list = n > 0;
+        if (is_list && (n = keys_list_count(load, index, where)) == SIZE_MAX)
+                return 0;
+        TestLook *looks = ARENA_ARRAY(load->loader.arena, TestLook, is_list ? n : 1);
+        if (!looks)
+                return load_exhausted(load);
+        step->looks = looks;
+        if (!is_list) {
+                int r = compile_look(draft, index, where, &looks[0]);
+                step->n_looks = 1;
+                return r;
+        }
+        for (size_t i = 0; i < n; i++) {
+                const char *place = arena_printf(load->loader.arena, "%s[%zu]", where, i + 1);
+                if (!place)
+                        return load_exhausted(load);
+                int top = lua_gettop(L), r = 0;
+                if (lua_rawgeti(L, index, (lua_Integer) i + 1) == LUA_TTABLE)
+                        r = compile_look(draft, top + 1, place, &looks[step->n_looks++]);
+                else
+                        loader_error(&load->loader, "\"%s\" must be a table, not %s", place, keys_type_name(L, top + 1));
+                lua_settop(L, top);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
