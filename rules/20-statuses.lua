@@ -26,11 +26,6 @@ criterion "REACHABLE" {
   doc = "a phone number or an e-mail address",
   when = any{ { ["person.phone_number"] = present }, { ["person.email"] = present } },
 }
--- Absent is not refused: only somebody who said no is kept from people who asked to be called.
-criterion "NOT_REFUSED" {
-  doc = "has not refused to be contacted",
-  when = none{ { ["consent.contact"] = false } },
-}
 -- Calling somebody who did not ask to be called needs consent in the EEA.
 criterion "MAY_CALL" {
   doc = "has agreed to be contacted, or is known to live outside the EEA",

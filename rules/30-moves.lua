@@ -8,7 +8,7 @@
 -- since = "move": a form that was already dealt with does not raise the hand again.
 move "hand_raise" {
   from = { "inquiry", "nurture", "stalled" }, to = "mql", by = "rules",
-  needs = { "REACHABLE", "NOT_REFUSED" },
+  needs = { "REACHABLE" },
   when = { did{ type = "form_submitted", name = has{ "demo", "quote", "contact", "enquiry" }, since = "move" } },
 }
 -- Who fits and is interested is called, too, once both are known. The grade is fit and interest in one word (40-scores.lua).
@@ -52,3 +52,11 @@ reason "unreachable" { to = "nurture", recycle_after = "30d", doc = "three calls
                        needs = did{ type = "call_made", at_least = 3, since = "move" } }
 reason "not_a_fit"   { to = "disqualified", note = "required", doc = "say why: this is what the scores learn from" }
 reason "bad_data"    { to = "disqualified", credit = true, doc = "a wrong number or a joke; the owner's turn is given back" }
+
+-- Where the fence stays shut ------------------------------------------------------------------------------------------------
+-- A criterion says what a lead must bring; a fence says no to everybody, rules and people alike, whatever it brings.
+
+-- Absent is not refused: only somebody who said no is kept from people who ask to be called.
+fence "REFUSED"  { blocks = { "mql" }, when = { ["consent.contact"] = false }, doc = "said no to being contacted" }
+-- Nobody answered three calls, or has just bought elsewhere: calling again next week wins nothing. A form opens it at once.
+fence "COOL_OFF" { blocks = { "mql" }, since = { "unreachable", "competitor" }, hold = "30d", doc = "handed back a moment ago" }

@@ -39,6 +39,11 @@ score "TRIAL"    { group = "engagement", on = { type = "tracked", name = "Trial 
 -- Looking for a job is not looking for a product.
 score "CAREERS"  { group = "engagement", on = { type = "page_viewed", url = has("/careers") }, each = -10 }
 
+-- What no person did earns nothing. It stays on record, so that a better rule tomorrow gives the right score for last week, too.
+junk "SCANNER" { when = { type = "email_clicked", ["properties.seconds_after_send"] = lt(2) }, doc = "a mail gateway follows every link at once" }
+junk "CRAWLER" { when = { type = one_of{ "page_viewed", "asset_downloaded" }, ["properties.user_agent"] = has{ "bot", "crawler", "spider" } },
+                 doc = "a search engine reads" }
+
 -- The letter is fit, the number is engagement: A1 is called first. A band that was entered is left only 10 points lower,
 -- so that a lead at the edge does not change hands every day.
 grade "GRADE" {

@@ -310,6 +310,20 @@
 ---@field retime? boolean running timers follow a changed rule; else they keep what they started with
 ---@field steps leadd.Step[] what happens on the way; the last step repeats or moves the lead
 
+---@class leadd.Later
+---@field advance? string how far the clock goes on; what falls due up to and including then happens
+---@field to? any or until when
+---@field given? table[] what arrives then
+---@field expect? table what must be so then
+
+---@class leadd.Test
+---@field doc? string what it is about
+---@field lists? any lists that are other ones in this test
+---@field at string the virtual instant it begins at, with its offset
+---@field given table[] { lead{ .. }, activity{ ago = "2d", type = .. }, .. }: what arrives
+---@field expect? table what must be so then
+---@field later? leadd.Later[] further steps: advance or to, given, expect
+
 ---@class leadd.Fade
 ---@field every string a step
 ---@field percent integer lost with each step
@@ -424,6 +438,10 @@ function feed(name) end
 ---@return fun(body: leadd.Adapter)
 function adapter(name) end
 
+---@param name string
+---@return fun(body: leadd.Test)
+function test(name) end
+
 ---any{ {..}, {..} }: at least one of them holds
 ---@param what table
 ---@return table
@@ -517,3 +535,38 @@ absent = {}
 ---@param what any
 ---@return table
 function in_list(what) end
+
+---In tests.
+---@param body table
+---@return table
+function lead(body) end
+
+---In tests.
+---@param body table
+---@return table
+function activity(body) end
+
+---In tests.
+---@param body table
+---@return table
+function outcome(body) end
+
+---In tests.
+---@param body table
+---@return table
+function consent(body) end
+
+---In tests.
+---@param body table
+---@return table
+function company(body) end
+
+---In tests.
+---@param body table
+---@return table
+function away(body) end
+
+---In tests.
+---@param body table
+---@return table
+function back(body) end

@@ -204,6 +204,14 @@ static const char *first_move(RuleSet *rules, Subject *subject, Arena *arena) {
                 assert_int_equal(policy_holds(rules, move->when, subject, arena, &holds, NULL, NULL), 0);
                 for (size_t j = 0; holds && j < move->n_needs; j++)
                         assert_int_equal(policy_holds(rules, move->needs[j].condition, subject, arena, &holds, NULL, NULL), 0);
+                for (size_t j = 0; holds && j < rules->n_fences; j++) {
+                        const Fence *fence = &rules->fences[j];
+                        bool closed = false;
+                        for (size_t k = 0; fence->when && k < fence->n_blocks; k++)
+                                if (fence->blocks[k] == move->to)
+                                        assert_int_equal(policy_holds(rules, fence->when, subject, arena, &closed, NULL, NULL), 0);
+                        holds = !closed;
+                }
                 if (holds)
                         return move->rule.name;
         }

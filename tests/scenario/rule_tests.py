@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Ops: the tests beside the rules. The shipped ones pass and reach every rule; a failing one says why, in words any TAP reader knows."""
+import json, pathlib, re, shutil, subprocess, sys, tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from harness import BUILD, TOP, check, main  # noqa: E402
+
+LEADCTL = str(BUILD / "leadctl")
+# Kinds that a lead meets: a shipped policy without one of them would show nobody how it is done.
+KINDS = "principle settings calendar team status criterion move reason fence segment group score junk grade route sla channel message adapter".split()
+
+
+class Rules:
+    """A directory of rules that may be changed."""
+
+    def __init__(self, source=TOP / "rules"):
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix="leadd-test."))
+        self.path = self.top / "rules"
+        shutil.copytree(source, self.path) if source else self.path.mkdir()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.top)
+
+    def write(self, name, text):
+        (self.path / name).write_text(text)
+
+    def test(self, *arguments):
+        return leadctl("test", str(self.path), *arguments)
+
+
+def leadctl(*arguments):
+    return subprocess.run([LEADCTL, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def the_shipped_tests_pass_and_reach_every_rule():
+    done = leadctl("test", str(TOP / "rules"), "--coverage")
+    check(done.returncode, 0, done.stdout + done.stderr)
+    lines = done.stdout.splitlines()
+    check(lines[0], "TAP version 14")
+    n = sum(line.startswith("ok ") for line in lines)
+    check(n >= 30, True, f"{n} tests")
+    check([line for line in lines if line.startswith("not ok")], [])
+    check(lines[-2], f"1..{n}", "the plan")
+    check(lines[-1], "# coverage: every rule was hit, every condition came out both ways", done.stdout)
+    text = "".join(p.read_text() for p in (TOP / "rules").rglob("*.lua"))
+    check([kind for kind in KINDS if not re.search(rf'^{kind} "', text, re.M)], [], "kinds the shipped rules lack")
+
+
+def without_one_of_the_shipped_tests_something_is_not_reached():
+    with Rules() as rules:
+        for file in sorted(rules.path.glob("*_test.lua")):
+            text = file.read_text()
+            file.unlink()
+            done = rules.test("--coverage", "--json")
+            gaps = [json.loads(line) for line in done.stdout.splitlines() if '"gap"' in line]
+            check(done.returncode, 0, file.name)
+            check(len(gaps) > 0, True, f"{file.name} reaches nothing that others do not")
+            check(set(gaps[0]), {"rule", "kind", "file", "line", "gap"})
+            file.write_text(text)
+
+
+def a_failing_test_says_where_what_was_wanted_and_why_it_is_not_so():
+    with Rules() as rules:
+        rules.write("99_test.lua", """
+test "A # of 'odd' \\\\ things" {
+  at = "2026-03-02T10:00:00+01:00",
+  given = { lead{ form = "White paper", person = { email = "m@keller.example", title = "Head of \\"everything\\"" }, company = { employees = 60 } } },
+  expect = { status = "mql", fit = 21, hits = { "SENIOR" } },
+}
+""")
+        done = rules.test("--filter", "odd")
+        check(done.returncode, 1, done.stderr)
+        out = done.stdout
+        for wanted in ("not ok 1 - A \\# of 'odd' \\\\ things\n", '  file: "99_test.lua"\n  line: 2\n', 'key: "status"\n      want: "\\"mql\\""\n      got: "\\"inquiry\\""\n',
+                       "+ score SIZE (40-scores.lua:", "company.employees = 60", "\n  ...\n1..1\n"):
+            check(wanted in out, True, f"{wanted!r} in\n{out}")
+        check("m@keller.example" in done.stderr, False)
+        found = [json.loads(line) for line in rules.test("--filter", "odd", "--json").stdout.splitlines()]
+        check(len(found), 1)
+        check((found[0]["ok"], found[0]["file"], found[0]["line"], found[0]["misses"][0]["key"]), (False, "99_test.lua", 2, "status"))
+
+
+def debians_prove_reads_it():
+    def prove(rules, *arguments):
+        script = rules.top / "rules.t"
+        script.write_text(f"exec {LEADCTL} test {rules.path} {' '.join(arguments)}\n")
+        done = subprocess.run(["prove", "--exec", "sh", str(script)], capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
+    with Rules() as rules:
+        code, text = prove(rules, "--coverage")
+        check((code, "Result: PASS" in text), (0, True), text)
+        rules.write("99_test.lua", 'test "no" { at = "2026-03-02T10:00:00Z", given = { lead{ person = { email = "m@k.example" } } }, expect = { fit = 99 } }')
+        code, text = prove(rules)
+        check((code != 0, "Result: FAIL" in text, "Failed 1/" in text), (True, True, True), text)
+        rules.write("99_test.lua", 'test "no" { at = "2026-03-02T10:00:00Z" }')
+        code, text = prove(rules)
+        check((code != 0, "Bailout called" in text), (True, True), text)
+        rules.write("99_test.lua", "")
+        code, text = prove(rules, "--filter", "nothing-is-called-so")
+        check((code, "skipped" in text), (0, True), text)
+
+
+def exit_codes_tell_what_it_was():
+    with Rules(None) as rules:
+        check(rules.test().returncode, 65, "no rules at all")
+        check(leadctl("test", str(rules.path / "nowhere")).returncode, 3)
+        check(leadctl("test", "--nonsense").returncode, 2)
+    with Rules() as rules:
+        for file in rules.path.glob("*_test.lua"):
+            file.unlink()
+        done = rules.test()
+        check((done.returncode, done.stdout.startswith("TAP version 14\n1..0 # SKIP ")), (0, True), done.stdout)
+        rules.write("99_test.lua", 'test "x" { at = "2026-03-02T10:00:00Z", given = { leed{ person = { email = "m@k.example" } } }, expect = { status = "mqll" } }')
+        done = rules.test()
+        check(done.returncode, 65)
+        check('99_test.lua:1: unknown name "leed"; did you mean "lead"?' in done.stderr, True, done.stderr)
+        check('99_test.lua:1: test "x": unknown status "mqll"; did you mean "mql"?' in done.stderr, True, done.stderr)
+        check("Bail out!" in done.stdout, True, done.stdout)
+
+
+def section_5_of_the_language_passes_on_section_3():
+    with Rules(None) as rules:
+        for name in ("language.lua", "language_test.lua"):
+            shutil.copy(TOP / "tests/data/rules" / name, rules.path)
+        done = rules.test()
+        check((done.returncode, done.stdout.splitlines()[1:]), (0, ["ok 1 - A director who asks for a demo is offered to Anna, who is reminded after 4 working hours", "1..1"]), done.stdout)
+
+
+def the_tests_are_installed_and_copied_with_the_rules():
+    names = {p.name for p in (TOP / "rules").glob("*_test.lua")}
+    check(len(names) >= 4, True)
+    with tempfile.TemporaryDirectory() as top:
+        done = leadctl("rules", "init", top + "/own", "--from", str(TOP / "rules"))
+        check(done.returncode, 0, done.stderr)
+        check({p.name for p in pathlib.Path(top, "own").glob("*_test.lua")}, names)
+        root = pathlib.Path(top, "root")
+        done = subprocess.run(["make", "-s", "-C", str(TOP), "install", f"DESTDIR={root}"], capture_output=True, text=True)
+        check(done.returncode, 0, done.stderr)
+        check({p.name for p in (root / "usr/share/leadd/rules").glob("*_test.lua")}, names)
+
+
+def two_runs_say_the_same():
+    first, second = (leadctl("test", str(TOP / "rules"), "--coverage").stdout for _ in range(2))
+    check(first, second)
+
+
+main(the_shipped_tests_pass_and_reach_every_rule, without_one_of_the_shipped_tests_something_is_not_reached, a_failing_test_says_where_what_was_wanted_and_why_it_is_not_so,
+     debians_prove_reads_it, exit_codes_tell_what_it_was, section_5_of_the_language_passes_on_section_3, the_tests_are_installed_and_copied_with_the_rules, two_runs_say_the_same)
