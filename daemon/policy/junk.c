@@ -67,7 +67,9 @@ int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena 
                 const char *type = plain_type(rules->junks[j].when);
 
                 for (size_t i = 0; i < n_history; i++) {
-                        if (history[i].junk || (type && !base_streq(type, history[i].type)))
+                        /* Where tests count what comparisons come out as, all of them are made. */
+                        bool is_other = type && !eval.coverage && !base_streq(type, history[i].type);
+                        if (history[i].junk || is_other)
                                 continue;
                         eval.activity = &history[i];
                         if (eval_condition(&eval, rules->junks[j].when))
