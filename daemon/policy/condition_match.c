@@ -148,9 +148,14 @@ static const char *find_text(const char *text, size_t size, const Word *word) {
                 return NULL;
         from = text + word->rare;
         end = from + size - word->size + 1;
-        for (const char *at = from; (at = memchr(at, word->text[word->rare], (size_t) (end - at))); at++)
-                if (memcmp(at - word->rare, word->text, word->size) == 0)
-                        return at - word->rare;
+        for (const char *at = from; (at = memchr(at, word->text[word->rare], (size_t) (end - at))); at++) {
+                const char *start = at - word->rare;
+
+                /* Its ends tell most false starts without a call. */
+                if (start[0] == word->text[0] && start[word->size - 1] == word->text[word->size - 1] &&
+                        memcmp(start, word->text, word->size) == 0)
+                        return start;
+        }
         return NULL;
 }
 

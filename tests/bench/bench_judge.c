@@ -96,7 +96,7 @@ static const char flow[] =
         "grade 'GRADE' { fit = { A = 300, B = 200, C = 25, D = -1000 },\n"
         "  engagement = { ['1'] = 475, ['2'] = 350, ['3'] = 25, ['4'] = 0 }, leave = 10 }\n";
 
-static void write_rules(Text *out, int n_functions) {
+static void write_rules(Text *out, int n_functions, bool calls) {
         static const char *const fields[] = { "person.title", "company.name", "company.industry", "attribution.campaign", "answers.q1",
                 "person.locale" };
         static const char *const words[] = { "vp", "sales", "software", "spring", "fleet", "de" };
@@ -155,13 +155,18 @@ static void write_rules(Text *out, int n_functions) {
                          "points = 10 }\n"
                          "score 'wide' { group = 'engagement', when = { did{ type = 'page_viewed', distinct = 'url', at_least = 4 } }, "
                          "points = 10 }\n");
+        /* One that only looks, or one that calls and so might leave something behind. */
         for (int i = 0; i < n_functions; i++)
                 text_printf(out,
-                        "score 'f%d' { group = 'fit', points = function(lead) if lead.company.employees == %d then return 1 end end }\n", i,
-                        i);
+                        calls ? "score 'f%d' { group = 'fit', points = function(lead) if lead.person.title:len() == %d then return 1 end "
+                                "end }\n"
+                              : "score 'f%d' { group = 'fit', points = function(lead) if lead.company.employees == %d then return 1 end "
+                                "end "
+                                "}\n",
+                        i, i);
 }
 
-static RuleSet *load(int n_functions) {
+static RuleSet *load(int n_functions, bool calls) {
         char directory[] = "/tmp/leadd-bench-XXXXXX", file[64];
         _cleanup_(text_free) Text text = { 0 }, problems = { 0 };
         PolicyReport report = { 0 };
@@ -169,7 +174,7 @@ static RuleSet *load(int n_functions) {
         FILE *out;
         int r = -EIO;
 
-        write_rules(&text, n_functions);
+        write_rules(&text, n_functions, calls);
         if (!mkdtemp(directory))
                 return NULL;
         snprintf(file, sizeof(file), "%s/rules.lua", directory);
@@ -407,13 +412,14 @@ static int decide_form(RuleSet *rules, const Lead *lead, int turn, Arena *arena)
 typedef struct Line {
         const char *what;
         int n_functions;
-        bool bare; /* no activities */
+        bool bare;  /* no activities */
+        bool calls; /* what the functions do */
         int (*turn)(RuleSet *rules, const Lead *lead, int turn, Arena *arena);
         RuleSet *rules;
         double best_us, took_us[ROUNDS];
 } Line;
 
-enum { LINE_ALL = 2, LINE_ONE = 6, LINE_FIVE, LINE_TWENTY };
+enum { LINE_ALL = 2, LINE_ONE = 6, LINE_FIVE, LINE_TWENTY, LINE_CALLS_ONE, LINE_CALLS_FIVE };
 
 static int run_round(Line *line, const Lead *lead, Arena *scratch, int round) {
         double start = seconds_now(), us;
@@ -452,6 +458,8 @@ int main(int argc, char **argv) {
                 { "all 12 moves, 10 routes and 1 function", .n_functions = 1, .turn = judge_and_ask_all },
                 { "all 12 moves, 10 routes and 5 functions", .n_functions = 5, .turn = judge_and_ask_all },
                 { "all 12 moves, 10 routes and 20 functions", .n_functions = 20, .turn = judge_and_ask_all },
+                { "all 12 moves, 10 routes and 1 function that calls another", .n_functions = 1, .calls = true, .turn = judge_and_ask_all },
+                { "all 12 moves, 10 routes and 5 functions that call another", .n_functions = 5, .calls = true, .turn = judge_and_ask_all },
         };
         int only = argc == 4 && strcmp(argv[1], "--line") == 0 ? atoi(argv[2]) : -1, rounds = only >= 0 ? atoi(argv[3]) : ROUNDS, r;
         Arena *scratch = arena_new(0);
@@ -463,7 +471,7 @@ int main(int argc, char **argv) {
         bare = lead;
         bare.n_history = 0;
         for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-                lines[i].rules = only < 0 || only == (int) i ? load(lines[i].n_functions) : NULL;
+                lines[i].rules = only < 0 || only == (int) i ? load(lines[i].n_functions, lines[i].calls) : NULL;
                 if (!lines[i].rules && (only < 0 || only == (int) i))
                         return 1;
         }
@@ -482,6 +490,8 @@ int main(int argc, char **argv) {
                 print_goal("the first function adds", lines[LINE_ONE].best_us - lines[LINE_ALL].best_us, 4);
                 print_goal("each further one adds (of 5)", (lines[LINE_FIVE].best_us - lines[LINE_ONE].best_us) / 4, 1);
                 print_goal("each further one adds (of 20)", (lines[LINE_TWENTY].best_us - lines[LINE_ONE].best_us) / 19, 1);
+                print_goal("the first function that calls another adds", lines[LINE_CALLS_ONE].best_us - lines[LINE_ALL].best_us, 4);
+                print_goal("each further one of these adds", (lines[LINE_CALLS_FIVE].best_us - lines[LINE_CALLS_ONE].best_us) / 4, 1);
         }
         for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
                 (void) policy_free(lines[i].rules);
