@@ -100,7 +100,15 @@ static const char *say_fence(Explaining *explaining, const Fence *fence, bool cl
         char until[TIME_TEXT_SIZE];
         Text text = { 0 };
 
+        int64_t since_us = TIME_NONE;
+        for (size_t i = 0; i < fence->n_since; i++) {
+                const ReasonUse *use = fences_find_use(&explaining->decision.after, fence->since[i]->rule.name);
+                if (use && (since_us == TIME_NONE || use->at_us > since_us))
+                        since_us = use->at_us;
+        }
         text_append(&text, closed ? "closed" : "open");
+        if (closed && since_us != TIME_NONE)
+                text_printf(&text, " since %s", time_format_rfc3339(since_us, until));
         if (closed && opens_us != TIME_NONE)
                 text_printf(&text, " until %s", time_format_rfc3339(opens_us, until));
         text_append(&text, closed ? ": keeps the lead out of " : ", before ");

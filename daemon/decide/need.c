@@ -150,7 +150,10 @@ const char *need_say_who(Needing *needing, const Move *move, const Status *from,
 static int walk(Needing *needing, const Plan *plan, DecideInput *input, Decision *decision, Tried *ret) {
         for (size_t n = 0; n < NEED_MOVES_MAX && !passed_through(decision, needing->target->status); n++) {
                 const PlanStep *step = NULL;
-                Record record = {
+                Record *record = ARENA_NEW(needing->scratch, Record);
+                if (!record)
+                        return -ENOMEM;
+                *record = (Record){
                         .arena = needing->scratch, .source = "leadd", .id = "need", .family = FAMILY_OUTCOME, .time_us = input->now_us
                 };
                 for (size_t i = 0; i < plan->n_steps && !step; i++)
@@ -167,13 +170,13 @@ static int walk(Needing *needing, const Plan *plan, DecideInput *input, Decision
                 made->from = step->from;
                 made->to = step->to;
                 ret->owners[ret->n_steps++] = decision->after.owner ? policy_member(needing->rules, decision->after.owner) : NULL;
-                record.event = step->move->rule.name;
-                record.type = arena_printf(needing->scratch, "outcome.%s", record.event);
-                int r = record.type
-                                ? facts_set(&record.facts, needing->scratch, FIELD_OUTCOME_NOTE, NULL, value_text("need"), input->now_us)
+                record->event = step->move->rule.name;
+                record->type = arena_printf(needing->scratch, "outcome.%s", record->event);
+                int r = record->type
+                                ? facts_set(&record->facts, needing->scratch, FIELD_OUTCOME_NOTE, NULL, value_text("need"), input->now_us)
                                 : -ENOMEM;
                 if (r == 0 && step->reason)
-                        r = facts_set(&record.facts, needing->scratch, FIELD_OUTCOME_REASON, NULL, value_text(step->reason->rule.name),
+                        r = facts_set(&record->facts, needing->scratch, FIELD_OUTCOME_REASON, NULL, value_text(step->reason->rule.name),
                                 input->now_us);
                 LeadState *before = ARENA_NEW(needing->scratch, LeadState);
                 Facts *profile = ARENA_NEW(needing->scratch, Facts);
@@ -190,7 +193,7 @@ static int walk(Needing *needing, const Plan *plan, DecideInput *input, Decision
                 input->before = before;
                 input->profile = profile;
                 input->history = history;
-                input->record = &record;
+                input->record = record;
                 input->actor = actor;
                 r = decide_event(needing->rules, input, needing->scratch, decision);
                 if (r < 0)

@@ -145,13 +145,15 @@ static int need_grade(Needing *needing, const NeedGoal *goal, NeedAnswer *answer
         static const Suggestion nothing = { .n_parts = 0 };
         int64_t moments[NEED_MOMENTS_MAX + 2];
         size_t n_moments;
-        Target target;
+        Target *target = ARENA_NEW(needing->arena, Target);
         Tried base;
-        int r = need_target_grade(needing, goal->grade, &target);
 
+        if (!target)
+                return -ENOMEM;
+        int r = need_target_grade(needing, goal->grade, target);
         if (r != 0)
                 return r;
-        needing->target = &target;
+        needing->target = target;
         r = need_try(needing, &nothing, needing->input->now_us, NULL, &base);
         if (r < 0)
                 return r;
@@ -161,7 +163,7 @@ static int need_grade(Needing *needing, const NeedGoal *goal, NeedAnswer *answer
                                                                    : arena_printf(needing->arena, "it is %s, which is no less", base.grade);
                 return answer->text ? 0 : -ENOMEM;
         }
-        r = pool_scores(needing, &target, &base);
+        r = pool_scores(needing, target, &base);
         if (r < 0)
                 return r;
         weigh(needing);
@@ -170,7 +172,7 @@ static int need_grade(Needing *needing, const NeedGoal *goal, NeedAnswer *answer
         if (r == 0)
                 r = search_moments(needing, moments, n_moments);
         if (r == 0 && needing->n_found == 0)
-                r = note_limits(needing, &target, answer);
+                r = note_limits(needing, target, answer);
         return r;
 }
 
@@ -380,16 +382,17 @@ static int search_plan(
 static int need_status(Needing *needing, const NeedGoal *goal, const Status *here, NeedAnswer *answer) {
         int64_t moments[NEED_MOMENTS_MAX + 2];
         Plans *plans = ARENA_NEW(needing->arena, Plans);
-        Target target = { .kind = TARGET_STATUS, .status = goal->status };
+        Target *target = ARENA_NEW(needing->arena, Target);
         Plan plan = { 0 };
         size_t n_moments, length = 1;
         int r;
 
-        if (!plans)
+        if (!plans || !target)
                 return -ENOMEM;
+        *target = (Target){ .kind = TARGET_STATUS, .status = goal->status };
         for (size_t i = 0; i < POLICY_GROUPS_MAX; i++)
-                target.from_mp[i] = INT64_MIN;
-        needing->target = &target;
+                target->from_mp[i] = INT64_MIN;
+        needing->target = target;
         if (here == goal->status) {
                 answer->is_so = true;
                 answer->text = arena_printf(needing->arena, "it is in %s already", here->rule.name);

@@ -42,6 +42,13 @@ static int answer(Asking *asking, const char *format, ...) {
 
 /* ---- a status ---- */
 
+static const Receipt *find_receipt(const Asking *asking, const Rule *rule) {
+        for (size_t i = 0; i < asking->receipts.n_items; i++)
+                if (asking->receipts.items[i].rule == rule)
+                        return &asking->receipts.items[i];
+        return NULL;
+}
+
 static bool leads_to(const Move *move, const Reason *reason, const Status *status) {
         const Status *to = move->to ? move->to : reason ? reason->to : NULL;
         return to == status;
@@ -146,6 +153,78 @@ static size_t find_path(const RuleSet *rules, const Status *from, const Status *
         return 0;
 }
 
+/* A way of the rules that nothing stands in front of was not gone all the same: what the next event would do says why. */
+static int ask_next(Asking *asking, const DecideInput *input, const Status *status) {
+        Decision next;
+        WhyNot *out = asking->out;
+        bool any = false;
+
+        for (size_t i = 0; i < out->n_ways; i++)
+                any |= out->ways[i].is_next && out->ways[i].move->by == BY_RULES && out->ways[i].hurdles.n_items == 0;
+        if (!any)
+                return 0;
+        int r = decide_next(asking->deciding.rules, input, asking->deciding.arena, &next);
+        if (r < 0)
+                return r;
+        /* A chain that was stopped, and one that goes on, are told of: the lead would not stay where it was asked about. */
+        for (size_t i = 0; i < next.receipts.n_items && r == 0; i++) {
+                const Receipt *receipt = &next.receipts.items[i];
+                if (receipt->rule->kind == RULE_MOVE && receipt->note && strncmp(receipt->note, "stopped: ", 9) == 0)
+                        r = HURDLE(asking, "loop", receipt->rule, TIME_NONE, "%s", receipt->note);
+        }
+        bool passes = false;
+        for (size_t i = 0; i < next.n_moves; i++) {
+                if (r == 0 && passes)
+                        r = HURDLE(asking, "loop", NULL, TIME_NONE, "the lead would not stay: %s takes it on to %s", next.moves[i].move,
+                                next.moves[i].to);
+                passes |= base_streq(next.moves[i].to, status->rule.name);
+        }
+        if (r == 0)
+                r = moves_look_veto(&asking->deciding, &asking->receipts);
+        for (size_t i = 0; i < out->n_ways && r == 0 && !passes; i++) {
+                Way *way = &out->ways[i];
+                if (!way->is_next || way->move->by != BY_RULES || way->hurdles.n_items > 0)
+                        continue;
+                if (asking->deciding.vetoed)
+                        r = hurdles_printf(&asking->deciding, &way->hurdles, "veto", &asking->deciding.veto->rule, TIME_NONE,
+                                "the veto of %s keeps the lead in %s", asking->deciding.veto->rule.name, way->from->rule.name);
+                else if (next.after.held.by)
+                        r = hurdles_printf(&asking->deciding, &way->hurdles, "held", NULL, next.after.held.next_look_us,
+                                "the lead would be held by %s: %s", next.after.held.by, next.after.held.text ? next.after.held.text : "");
+                else if (next.n_moves > 0)
+                        r = hurdles_printf(&asking->deciding, &way->hurdles, "earlier", NULL, TIME_NONE, "%s comes first: %s -> %s",
+                                next.moves[0].move, next.moves[0].from, next.moves[0].to);
+        }
+        return r;
+}
+
+/* A veto leads there from anywhere, and is no move: what it waits for is said beside them. */
+static int add_vetoes(Asking *asking, const Status *status) {
+        const RuleSet *rules = asking->deciding.rules;
+
+        for (size_t i = 0; i < rules->n_scores; i++) {
+                const Score *score = rules->scores[i];
+                const Receipt *receipt = find_receipt(asking, &score->rule);
+                Misses misses;
+                if (score->veto != status || (receipt && receipt->matched))
+                        continue;
+                int r = policy_score_misses(
+                        asking->deciding.rules, score, &asking->deciding.subject, &asking->receipts, asking->deciding.arena, &misses);
+                if (r == 0)
+                        r = hurdles_add(&asking->out->hurdles, asking->deciding.arena,
+                                (Hurdle){ .kind = "veto",
+                                        .rule = &score->rule,
+                                        .text = arena_printf(
+                                                asking->deciding.arena, "the veto of %s does not match: %s", score->rule.name, misses.text),
+                                        .until_us = TIME_NONE,
+                                        .misses = misses.items,
+                                        .n_misses = misses.n_items });
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int decide_whynot_status(RuleSet *rules, const DecideInput *input, const Status *status, Arena *arena, WhyNot *ret) {
         Asking asking;
         const Status **path;
@@ -165,6 +244,10 @@ int decide_whynot_status(RuleSet *rules, const DecideInput *input, const Status 
         if (!ret->ways)
                 return -ENOMEM;
         r = add_ways_between(&asking, here, status);
+        if (r == 0)
+                r = ask_next(&asking, input, status);
+        if (r == 0)
+                r = add_vetoes(&asking, status);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ret->n_ways; i++)
@@ -309,13 +392,6 @@ int decide_whynot_owner(RuleSet *rules, const DecideInput *input, const Member *
 }
 
 /* ---- a rule ---- */
-
-static const Receipt *find_receipt(const Asking *asking, const Rule *rule) {
-        for (size_t i = 0; i < asking->receipts.n_items; i++)
-                if (asking->receipts.items[i].rule == rule)
-                        return &asking->receipts.items[i];
-        return NULL;
-}
 
 static int ask_condition(Asking *asking, const Rule *rule, const Condition *condition) {
         int r = hurdles_of_condition(&asking->deciding, &asking->out->hurdles, "when", rule, condition, true, "");

@@ -212,8 +212,8 @@ int decide_others_of(const char *text, Arena *arena, Candidacy **ret, size_t *re
 
 /* Something that stands in the way. */
 typedef struct Hurdle {
-        const char *kind; /* from, by, reason, when, broken, needs, fence, resting, final, queue, test, team, route, candidate, turn, held,
-                             owned, points, unless, decay, cap, limit, other_status, earlier, stopped, not_started */
+        const char *kind; /* a word for programs: from, by, when, broken, needs, fence, resting, final, queue, test, team, route, candidate,
+                             turn, held, owned, points, decay, limit, other_status, earlier, stopped, not_started, loop, veto */
         const Rule *rule; /* the criterion, fence, route, ... behind it; NULL */
         const char *text; /* a sentence without its full stop */
         int64_t until_us; /* when it is gone by itself; TIME_NONE = not known */

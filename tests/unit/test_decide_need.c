@@ -444,6 +444,40 @@ static void whynot__of_a_table__names_what_stands_in_the_way(_unused_ void **sta
         }
 }
 
+static void whynot__of_rules_that_chase_a_lead_round__names_the_chain_and_the_veto(_unused_ void **state) {
+        static const char round_rules[] = GATE_BASE_RULES
+                "status \"mql\" { team = \"desk\", kind = \"open\", meaning = \"m\" }\n"
+                "status \"out\" { team = \"marketing\", kind = \"open\", meaning = \"o\" }\n"
+                "group \"fit\" { min = 0, max = 100 }\n"
+                "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, points = -50, veto = \"out\" }\n"
+                "move \"there\" { from = \"inquiry\", to = \"mql\", by = \"rules\", when = { [\"person.locale\"] = present } }\n"
+                "move \"back\" { from = \"mql\", to = \"inquiry\", by = \"rules\", when = { [\"person.locale\"] = present } }\n"
+                "move \"return\" { from = \"out\", to = \"inquiry\", by = \"desk\" }\n"
+                "move \"leave\" { from = \"mql\", to = \"out\", by = \"desk\" }\n";
+        _cleanup_(policy_freep) RuleSet *rules = gate_load_rules(round_rules);
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        World world;
+        Asked asked;
+        WhyNot whynot;
+        bool loops = false, vetoes = false;
+
+        open_world(&world, rules);
+        make_lead(&world, base_leads[2]); /* its locale moves it to mql, where the way back is stopped */
+        ask_about(&world, arena, NOW_US, &asked);
+        const char *other = base_streq(asked.state.status, "mql") ? "inquiry" : "mql";
+        assert_int_equal(decide_whynot_status(rules, &asked.input, policy_status(rules, other), arena, &whynot), 0);
+        for (size_t i = 0; i < whynot.hurdles.n_items; i++)
+                loops |= base_streq(whynot.hurdles.items[i].kind, "loop") && strstr(whynot.hurdles.items[i].text, "would lead back to");
+        assert_true(loops);
+        assert_int_equal(decide_whynot_status(rules, &asked.input, policy_status(rules, "out"), arena, &whynot), 0);
+        for (size_t i = 0; i < whynot.hurdles.n_items; i++)
+                vetoes |= base_streq(whynot.hurdles.items[i].kind, "veto") &&
+                          base_streq(whynot.hurdles.items[i].text,
+                                  "the veto of RIVAL does not match: company.domain is absent, wanted \"rival.example\"");
+        assert_true(vetoes);
+        gate_close_book(&world.book);
+}
+
 static void whynot__of_a_matcher__has_path_wanted_and_got(_unused_ void **state) {
         _cleanup_(policy_freep) RuleSet *rules = gate_load_rules(rules_text);
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
@@ -529,6 +563,7 @@ int main(void) {
                 cmocka_unit_test(need__of_a_resting_lead__finds_the_signal_that_ends_the_rest),
                 cmocka_unit_test(need__within_a_time__finds_what_time_alone_brings),
                 cmocka_unit_test(whynot__of_a_table__names_what_stands_in_the_way),
+                cmocka_unit_test(whynot__of_rules_that_chase_a_lead_round__names_the_chain_and_the_veto),
                 cmocka_unit_test(whynot__of_a_matcher__has_path_wanted_and_got),
                 cmocka_unit_test(explain__of_any_lead__has_one_receipt_for_each_rule_that_bears_on_it),
                 cmocka_unit_test(assignment__of_a_table__is_taken_apart_into_those_who_did_not_get_it),
