@@ -93,8 +93,13 @@ static void check_account_route(Ordering *ordering, const Route *route) {
                 if (routed && rules->teams[t].n_members > 0 && !taken)
                         return;
         }
-        if (found)
-                shadowed(ordering, &route->rule, &found->rule, true, "lead of its team, as others do for theirs");
+        if (!found)
+                return;
+        ordering->load->loader.rule = &route->rule;
+        loader_warning(&ordering->load->loader,
+                "never applies: every team's leads are taken by routes before it, the last of them \"%s\" (%s:%d); account routes stand "
+                "first",
+                found->rule.name, found->rule.file, found->rule.line);
 }
 
 /* ---- SLAs ---------------------------------------------------------------- */

@@ -245,6 +245,11 @@ static const Snippet order[] = {
                 "route \"b\": never applies: \"a\" (a.lua:1) comes first and applies whenever this does; move it below this one, or narrow "
                 "it" },
         { "route 'a' { owner = 'account' } route 'b' { team = 'desk', when = { country = 'DE' } }", "" },
+        { "route 'a' { team = 'desk' } route 'b' { owner = 'account' }",
+                "route \"b\": never applies: every team's leads are taken by routes before it, the last of them \"a\" (a.lua:1); account "
+                "routes stand first\n"
+                "zz-base.lua:16: warning: route \"all\": never applies: \"a\" (a.lua:1) comes first and applies to every lead of the "
+                "team" },
         /* SLAs */
         { "sla 'a' { status = 'work', when = { country = in_list 'eea' }, within = '1h', steps = { { at = '1h', every = '1h', remind = "
           "'owner' } } } "
