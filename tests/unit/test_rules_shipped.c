@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "leadd/policy.h"
+#include "leadd/trial.h"
 
 #define NOW_US INT64_C(1772800000000000) /* 2026-03-06T12:26:40Z */
 
@@ -104,8 +105,18 @@ static void remove_folder(const char *path) {
         assert_int_equal(rmdir(path), 0);
 }
 
-/* Each block of a document that begins so, alone beside the shipped rules. */
-static size_t check_blocks(const char *document, const char *opening, const char *as_file) {
+static void check_tests(const char *folder, const char *document) {
+        _cleanup_(policy_freep) RuleSet *rules = load_clean(folder, document);
+        TrialReport report = { 0 };
+        assert_int_equal(trial_run(rules, NULL, &report), 0);
+        if (report.n_failed > 0)
+                fail_msg("%s: a test fails\n%s", document, report.failures[0].text);
+        assert_true(report.n_tests > 0);
+        trial_report_done(&report);
+}
+
+/* Each block of a document that begins and ends so, alone beside the shipped rules, whose tests are met. */
+static size_t check_blocks(const char *document, const char *opening, const char *closing, const char *as_file) {
         _cleanup_(text_free) Text text = { 0 }, folder = { 0 }, file = { 0 };
         char directory[] = "/tmp/leadd-rules-XXXXXX";
         assert_non_null(mkdtemp(directory));
@@ -115,10 +126,13 @@ static size_t check_blocks(const char *document, const char *opening, const char
         read_file(document, &text);
         size_t n_blocks = 0;
         for (const char *at = text.data; (at = strstr(at, opening));) {
-                const char *start = at + strlen(opening), *end = strstr(start, "\n```");
+                const char *start = at + strlen(opening), *end = strstr(start, closing);
                 assert_non_null(end);
                 write_file(file.data, start, (size_t) (end - start));
-                policy_free(load_clean(folder.data, document));
+                if (strstr(as_file, "_test."))
+                        check_tests(folder.data, document);
+                else
+                        policy_free(load_clean(folder.data, document));
                 n_blocks++;
                 at = end;
         }
@@ -128,9 +142,10 @@ static size_t check_blocks(const char *document, const char *opening, const char
 
 static void ladder__each_step__loads_beside_the_shipped_rules(void **state) {
         (void) state;
-        assert_true(check_blocks("rules/README.md", "\n```lua\n", "05-step.lua") >= 11);
-        assert_true(check_blocks("rules/README.md", "\n```lua test\n", "05-step_test.lua") >= 2);
-        assert_true(check_blocks("rules/adapters/README.md", "\n```lua\n", "adapters/00-step.lua") >= 1);
+        assert_true(check_blocks("rules/README.md", "\n```lua\n", "\n```", "05-step.lua") >= 11);
+        assert_true(check_blocks("rules/README.md", "\n```lua test\n", "\n```", "05-step_test.lua") >= 2);
+        assert_true(check_blocks("contrib/man/leadd-rules.5", "\n.Bd -literal\n", "\n.Ed", "05-step_test.lua") >= 1);
+        assert_true(check_blocks("rules/adapters/README.md", "\n```lua\n", "\n```", "adapters/00-step.lua") >= 1);
 }
 
 /* The table of fields for rule writers is the field table: nothing new is missing, nothing is left that went. */
