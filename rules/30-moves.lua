@@ -48,7 +48,7 @@ move "lose"  { from = "opportunity", by = "owner", alias = { "lost" }, reasons =
 reason "no_budget"   { to = "nurture", recycle_after = "90d", wake_on = did{ type = "form_submitted" }, doc = "fits, cannot pay this year" }
 reason "not_now"     { to = "nurture", recycle_after = "60d", wake_on = did{ type = "form_submitted" }, doc = "fits, other things first" }
 reason "competitor"  { to = "nurture", recycle_after = "180d", doc = "has just bought elsewhere; contracts end" }
-reason "unreachable" { to = "nurture", recycle_after = "30d", doc = "three calls, no answer",
+reason "unreachable" { to = "nurture", recycle_after = "30d", wake_on = did{ type = "form_submitted" }, doc = "three calls, no answer",
                        needs = did{ type = "call_made", at_least = 3, since = "move" } }
 reason "not_a_fit"   { to = "disqualified", note = "required", doc = "say why: this is what the scores learn from" }
 reason "bad_data"    { to = "disqualified", credit = true, doc = "a wrong number or a joke; the owner's turn is given back" }
@@ -58,5 +58,5 @@ reason "bad_data"    { to = "disqualified", credit = true, doc = "a wrong number
 
 -- Absent is not refused: only somebody who said no is kept from people who ask to be called.
 fence "REFUSED"  { blocks = { "mql" }, when = { ["consent.contact"] = false }, doc = "said no to being contacted" }
--- Nobody answered three calls, or has just bought elsewhere: calling again next week wins nothing. A form opens it at once.
+-- Nobody answered three calls, or has just bought elsewhere: calling again next week wins nothing. What wakes the reason opens it.
 fence "COOL_OFF" { blocks = { "mql" }, since = { "unreachable", "competitor" }, hold = "30d", doc = "handed back a moment ago" }

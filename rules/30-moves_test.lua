@@ -126,9 +126,11 @@ test "Unreachable is what somebody is after three calls" {
       expect = { refused = "needs", status = "sal" } },
     { advance = "1d", given = { activity{ type = "call_made", count = 2 }, outcome{ move = "reject", by = "anna", reason = "unreachable" } },
       expect = { status = "nurture", fence = "COOL_OFF", hits = { "unreachable" } } },
-    -- marketing knows better? Not for 30 days.
+    -- Marketing knows better? Not for 30 days, unless the person asks again.
     { advance = "2d", given = { outcome{ move = "promote", by = "marketing" } }, expect = { refused = "fence" } },
-    { advance = "30d", given = { outcome{ move = "promote", by = "marketing" } }, expect = { status = "mql", fence = {} } },
+    { advance = "1d", given = { activity{ type = "page_viewed", url = "/" } }, expect = { status = "nurture", fence = "COOL_OFF" } },
+    { advance = "1d", given = { activity{ type = "form_submitted", name = "Contact" } },
+      expect = { status = "mql", moved = { "hand_raise" }, fence = {} } },
   },
 }
 
@@ -178,5 +180,7 @@ test "A deal without movement comes back to marketing, and can be revived" {
     { advance = "9d", given = { outcome{ move = "revive", by = "dana" } }, expect = { status = "opportunity", moved = { "revive" } } },
     { advance = "1d", given = { outcome{ move = "lose", by = "dana", reason = "competitor" } },
       expect = { status = "nurture", hits = { "lose", "competitor" }, fence = "COOL_OFF" } },
+    { advance = "29d", given = { outcome{ move = "promote", by = "marketing" } }, expect = { refused = "fence" } },
+    { advance = "1d", given = { outcome{ move = "promote", by = "marketing" } }, expect = { status = "mql", fence = {} } },
   },
 }

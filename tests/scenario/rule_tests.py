@@ -4,7 +4,7 @@
 import json, pathlib, re, shutil, subprocess, sys, tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from harness import BUILD, TOP, check, main  # noqa: E402
+from harness import BUILD, TOP, Daemon, check, lead, main  # noqa: E402
 
 LEADCTL = str(BUILD / "leadctl")
 # Kinds that a lead meets: a shipped policy without one of them would show nobody how it is done.
@@ -144,10 +144,29 @@ def the_tests_are_installed_and_copied_with_the_rules():
         check({p.name for p in (root / "usr/share/leadd/rules").glob("*_test.lua")}, names)
 
 
+def a_reload_whose_tests_fail_is_refused_and_the_running_rules_stay():
+    with Daemon(clock="2026-03-05T10:00:00+01:00") as d:
+        old = d.json("status")["rules"]["hash"]
+        mine = d.rules / "99_test.lua"
+        mine.write_text('test "ours" { at = "2026-03-02T10:00:00Z", given = { lead{ person = { email = "m@k.example" } } }, expect = { status = "mql" } }\n')
+        done = d.ctl("reload", check_code=1)
+        check('99_test.lua:1: test "ours": fails: expect.status: want "mql", got "inquiry"' in done.stdout + done.stderr, True, done.stdout + done.stderr)
+        check(d.json("status")["rules"]["hash"], old, "the running rules stay")
+        check("99_test.lua:1" in (d.json("status")["rules"]["problem"] or ""), True, "and status says why")
+        d.drop("web", "a.json", lead("a@example.com", id="a"))
+        d.settle()
+        check(d.show("L-1")["status"], "inquiry", "judging goes on, and nothing of the test is in the book")
+        mine.write_text(mine.read_text().replace('"mql"', '"inquiry"'))
+        d.ctl("reload")
+        check(d.json("status")["rules"]["hash"] != old, True)
+        check(d.json("status")["rules"]["problem"], None)
+
+
 def two_runs_say_the_same():
     first, second = (leadctl("test", str(TOP / "rules"), "--coverage").stdout for _ in range(2))
     check(first, second)
 
 
 main(the_shipped_tests_pass_and_reach_every_rule, without_one_of_the_shipped_tests_something_is_not_reached, a_failing_test_says_where_what_was_wanted_and_why_it_is_not_so,
-     debians_prove_reads_it, exit_codes_tell_what_it_was, section_5_of_the_language_passes_on_section_3, the_tests_are_installed_and_copied_with_the_rules, two_runs_say_the_same)
+     debians_prove_reads_it, exit_codes_tell_what_it_was, section_5_of_the_language_passes_on_section_3, the_tests_are_installed_and_copied_with_the_rules,
+     a_reload_whose_tests_fail_is_refused_and_the_running_rules_stay, two_runs_say_the_same)
