@@ -399,6 +399,30 @@ static void policy_load__points_that_nobody_reaches_or_that_cost_points__are_tol
         check_snippets(points, ARRAY_SIZE(points));
 }
 
+/* ---- what is right ------------------------------------------------------- */
+
+static void policy_load__the_languages_example_and_the_tests_own_rules__load_without_a_word(void **state _unused_) {
+        static const char *const names[] = { DATA "language.lua", DATA "base.lua", DATA "kill", "rules" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                Directory directory = { 0 };
+                bool is_file = strstr(names[i], ".lua") != NULL;
+                RuleSet *rules = NULL;
+                if (is_file) {
+                        _cleanup_(base_freep) char *text = file_content(names[i], NULL);
+                        directory_open(&directory);
+                        directory_write_text(&directory, "rules.lua", text);
+                } else
+                        (void) snprintf(directory.path, sizeof(directory.path), "%s", names[i]);
+                _cleanup_(base_freep) char *report = directory_load(&directory, 0, &rules);
+                if (is_file)
+                        directory_close(&directory);
+                if (!rules || *report)
+                        fail_msg("%s: %s", names[i], report);
+                policy_free(rules);
+        }
+}
+
 /* ---- how long it takes --------------------------------------------------- */
 
 static double cpu_seconds(void) {
@@ -481,6 +505,7 @@ int main(void) {
                 cmocka_unit_test(policy_load__a_rule_that_can_never_match__is_told_what_excludes_what),
                 cmocka_unit_test(policy_load__a_rule_behind_one_that_always_wins__is_told_both_places),
                 cmocka_unit_test(policy_load__points_that_nobody_reaches_or_that_cost_points__are_told),
+                cmocka_unit_test(policy_load__the_languages_example_and_the_tests_own_rules__load_without_a_word),
                 cmocka_unit_test(policy_load__the_largest_rule_set__is_checked_in_seconds),
                 cmocka_unit_test(policy_load__conditions_made_to_be_hard__are_given_up_in_seconds),
         };
