@@ -125,12 +125,14 @@ static double shrink_over(int64_t seconds, int64_t half_life_s) {
         return seconds <= 0 ? 1 : halvings > FAST_HALVINGS_MAX ? 0 : exp2(-halvings);
 }
 
-/* To the nearest milli-point where that is beyond doubt. */
+/* To the nearest milli-point where that is beyond doubt; never for what is not a number (decay_points). */
 static inline bool round_surely(double points, int64_t *ret) {
-        double magnitude = fabs(points), shifted = magnitude + 0.5, margin = magnitude * FAST_MARGIN, rest;
-        int64_t whole = (int64_t) shifted;
+        double magnitude = fabs(points), margin = magnitude * FAST_MARGIN;
 
-        rest = shifted - (double) whole;
+        if (!(magnitude <= (double) FAST_WEIGHT_MAX))
+                return false;
+        int64_t whole = (int64_t) (magnitude + 0.5);
+        double rest = magnitude + 0.5 - (double) whole;
         *ret = points < 0 ? -whole : whole;
         return rest > margin && rest < 1 - margin;
 }
