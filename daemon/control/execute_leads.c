@@ -251,6 +251,7 @@ static int on_log_event(const StoredEvent *event, void *userdata) {
         put(json, "source", json_text(event->source), &failed);
         put(json, "id", json_text(event->record_id), &failed);
         put(json, "summary", json_text(event->summary ? event->summary : ""), &failed);
+        put(json, "rules", json_text(event->rules_hash ? event->rules_hash : ""), &failed);
         if (failed) {
                 json_decref(json);
                 listing->failed = true;

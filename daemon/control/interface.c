@@ -325,7 +325,7 @@ const Interface interface_leads = {
                  "  company: ?object, consent: ?object, waiting_for: ?string, attribution: ?object, interest: ?object, answers: ?object,\n"
                  "  opportunity: ?object, name: ?string)\n"
                  "\n"
-                 "type Event (event: int, time: string, type: string, source: string, id: string, summary: string)\n"
+                 "type Event (event: int, time: string, type: string, source: string, id: string, summary: string, rules: string)\n"
                  "\n"
                  "# What one rule did. at is file:line; event the activity that counted last; fields what it looked at, because the same "
                  "as a sentence.\n"

@@ -118,6 +118,7 @@ static void tell_journal(const OutboxRow *row) {
                 { "LEAD_OWNER", row->kind == EFFECT_REMINDED ? row->recipient : NULL },
                 { "LEAD_RULE", row->rule },
                 { "LEAD_STEP", step },
+                { "LEAD_RULESET", row->rules },
         };
 
         (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);

@@ -85,7 +85,8 @@ enum {
         OUTBOX_ATTEMPTS,
         OUTBOX_NEXT,
         OUTBOX_LEASE,
-        OUTBOX_ERROR
+        OUTBOX_ERROR,
+        OUTBOX_RULES
 };
 
 static int copy_text(sqlite3_stmt *row, int column, Arena *arena, const char **ret) {
@@ -120,6 +121,8 @@ static int read_outbox(Store *store, sqlite3_stmt *row, Arena *arena, OutboxRow 
                 r = copy_text(row, OUTBOX_BODY, arena, &ret->body);
         if (r == 0)
                 r = copy_text(row, OUTBOX_ERROR, arena, &ret->error);
+        if (r == 0)
+                r = copy_text(row, OUTBOX_RULES, arena, &ret->rules);
         return r;
 }
 

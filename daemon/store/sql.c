@@ -133,8 +133,8 @@ static const struct {
         "id, state, source, name, device, inode, size, mtime, next_offset, next_index, accepted, duplicates, refused, dropped," \
         " attempts FROM ledger"
 #define OUTBOX_COLUMNS \
-        "id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next, lease, error FROM " \
-        "outbox"
+        "id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next, lease, error," \
+        " (SELECT r.hash FROM event e CROSS JOIN ruleset r ON r.id = e.rules WHERE e.id = outbox.event) FROM outbox"
 #define OUTBOX_IS_LOCAL "via IN (0, 5)" /* VIA_JOURNAL, VIA_DROP: no other process is needed */
 #define LEAD_FILTER "l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
 

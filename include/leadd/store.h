@@ -133,6 +133,7 @@ typedef struct OutboxRow {
         Via via;
         const char *channel, *recipient, *address, *role, *rule, *body;
         const char *error; /* of the last attempt, NULL */
+        const char *rules; /* hash of the set that decided it */
         uint32_t step, attempts;
         int64_t created_us, next_us; /* next_us TIME_NONE: a dead letter */
         bool leased;                 /* an attempt is under way */

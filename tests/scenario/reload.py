@@ -167,6 +167,10 @@ def new_rules_regrade_all_leads_and_moves_wait_for_the_next_event():
         d.drop("web", "visit.json", activity("p0@example.com", "page_viewed"))
         d.settle()
         check(d.show("L-1")["status"], "mql", "its next event moves it")
+        hash_ = d.json("status")["rules"]["hash"]
+        log = d.log_of("L-1")
+        check((log[-1]["rules"], log[0]["rules"] != hash_), (hash_, True), "each event names the set that decided it")
+        check([line for line in d.log().splitlines() if "LEAD_RULE=" in line and "LEAD_RULESET=" not in line], [], "and each line of the journal")
         check(d.show("L-2")["status"], "inquiry")
         reply = reload(d, "--apply")
         check((reply["n_would_move"], reply["n_moved"]), (2, 2))
@@ -370,6 +374,8 @@ def a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go():
         d.settle()
         held = d.show("L-1")["held"]
         check(held["by"], "qualify")
+        line = wait_for(lambda: [line for line in d.log().splitlines() if "is held by" in line], "the journal to say that it is held")[0]
+        check(f'LEAD_RULESET={d.json("status")["rules"]["hash"]}' in line, True, line)
         write(d, ('when = { grade = "A1" } }', 'when = { ["person.email"] = present } }'))
         reply = reload(d)
         check((reply["n_moved"], d.show("L-1")["held"], d.show("L-1")["status"]), (1, None, "mql"), "its cause has gone")
