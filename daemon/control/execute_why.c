@@ -6,8 +6,10 @@
 #include "internal.h"
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
-#define NAMES_MAX 1024 /* candidates for did-you-mean */
+#define NEED_SECONDS_MAX 1 /* of one search */
+#define NAMES_MAX 1024     /* candidates for did-you-mean */
 
 /* The rules have no such thing: says so, with what may have been meant. */
 static void fail_unknown(ControlCall *call, const char *kind, const char *name, const char *const *names, size_t n) {
@@ -321,6 +323,14 @@ static int reply_need(
         return failed ? -ENOMEM : 0;
 }
 
+/* Rule functions may be slow, and the judging thread waits: the daemon's own time, not the book's, ends a search. */
+static bool is_over(void *userdata) {
+        const struct timespec *end = userdata;
+        struct timespec now;
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec > end->tv_sec || (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec);
+}
+
 static int fail_grade(const ControlDesk *desk, ControlCall *call, const char *grade, Arena *arena) {
         const char *const *grades;
         size_t n;
@@ -343,6 +353,11 @@ int execute_need(const ControlDesk *desk, ControlCall *call) {
                 return 0;
         }
         goal.within_us = duration.us;
+        struct timespec end;
+        (void) clock_gettime(CLOCK_MONOTONIC, &end);
+        end.tv_sec += NEED_SECONDS_MAX;
+        goal.is_over = is_over;
+        goal.userdata = &end;
         uint64_t lead;
         int r = execute_find_lead(desk, call, &lead);
         if (r < 0 || lead == 0)

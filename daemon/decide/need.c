@@ -216,6 +216,9 @@ int need_try(Needing *needing, const Suggestion *set, int64_t at_us, const Plan 
         int r = 0;
 
         *ret = (Tried){ 0 };
+        needing->is_over = needing->is_over || (needing->goal->is_over && needing->goal->is_over(needing->goal->userdata));
+        if (needing->is_over)
+                return 0;
         arena_reset(needing->scratch);
         needing->n_looks += needing->look_weight;
         /* No source: what somebody might state has none, and must not look as if a source had sent it. */
@@ -397,7 +400,9 @@ static int check_minimal(Needing *needing, const Suggestion *set, int64_t at_us,
         return 0;
 }
 
-static bool is_spent(const Needing *needing) { return needing->n_looks >= NEED_LOOKS_MAX || needing->n_steps >= NEED_STEPS_MAX; }
+static bool is_spent(const Needing *needing) {
+        return needing->is_over || needing->n_looks >= NEED_LOOKS_MAX || needing->n_steps >= NEED_STEPS_MAX;
+}
 
 static int try_set(Needing *needing, const Suggestion *set, int64_t at_us) {
         bool is_minimal;
@@ -409,7 +414,7 @@ static int try_set(Needing *needing, const Suggestion *set, int64_t at_us) {
         if (r < 0 || !tried.reached || (needing->plan && tried.n_steps == 0))
                 return r; /* what leads there by itself was found before the plans of people */
         r = check_minimal(needing, set, at_us, &is_minimal);
-        if (r < 0 || !is_minimal)
+        if (r < 0 || !is_minimal || needing->is_over)
                 return r;
         needing->found[needing->n_found++] = (Found){ .set = *set, .plan = needing->plan, .at_us = at_us, .tried = tried };
         return 0;

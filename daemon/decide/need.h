@@ -65,6 +65,8 @@ typedef struct Needing {
         size_t n_found, n_found_max;
         uint64_t *visited;
         size_t n_looks, n_steps, look_weight;
+        const NeedGoal *goal;
+        bool is_over;
         Tried base;
 } Needing;
 

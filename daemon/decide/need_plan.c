@@ -468,7 +468,8 @@ static int write_answer(Needing *needing, NeedAnswer *answer) {
         answer->functions = needing->suggestions.functions;
         answer->n_functions = needing->suggestions.n_functions;
         answer->n_looks = needing->n_looks;
-        answer->is_complete = needing->n_looks < NEED_LOOKS_MAX && needing->n_steps < NEED_STEPS_MAX && !needing->suggestions.is_full;
+        answer->is_complete = !needing->is_over && needing->n_looks < NEED_LOOKS_MAX && needing->n_steps < NEED_STEPS_MAX &&
+                              !needing->suggestions.is_full;
         if (answer->text)
                 return 0;
         const char *rest = answer->is_complete ? "" : "; the search ended at its limit, so there may be more";
@@ -484,7 +485,7 @@ int decide_need(RuleSet *rules, const DecideInput *input, const NeedGoal *goal, 
         Decision decision = { .after = *input->before, .profile = *input->profile };
         Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = &decision };
         Receipts receipts = { 0 };
-        Needing needing = { .rules = rules, .input = input, .arena = arena, .scratch = scratch, .look_weight = 1 };
+        Needing needing = { .rules = rules, .input = input, .arena = arena, .scratch = scratch, .look_weight = 1, .goal = goal };
         int r;
 
         *ret = (NeedAnswer){ .limits = ARENA_ARRAY(arena, const char *, POLICY_GROUPS_MAX) };

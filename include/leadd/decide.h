@@ -282,6 +282,9 @@ typedef struct NeedGoal {
         const char *grade;    /* at least this; NULL: */
         const Status *status; /* this one, if only in passing */
         int64_t within_us;    /* 0 = now */
+        /* Asked between two looks: true ends the search with what was found. For whoever must not wait on slow rule functions; NULL. */
+        bool (*is_over)(void *userdata);
+        void *userdata;
 } NeedGoal;
 
 typedef struct NeedAnswer {

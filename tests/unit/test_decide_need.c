@@ -309,6 +309,31 @@ static void need__of_what_caps_make_impossible__says_so_and_names_the_functions(
         gate_close_book(&world.book);
 }
 
+static bool after_some_looks(void *userdata) {
+        unsigned *n = userdata;
+        return ++*n > 200;
+}
+
+static void need__that_is_told_to_stop__ends_with_what_it_found_and_says_so(_unused_ void **state) {
+        _cleanup_(policy_freep) RuleSet *rules = gate_load_rules(rules_text);
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        unsigned n = 0;
+        const NeedGoal goal = { .grade = "A1", .is_over = after_some_looks, .userdata = &n };
+        NeedAnswer answer;
+        World world;
+        Asked asked;
+
+        open_world(&world, rules);
+        make_lead(&world, base_leads[5]);
+        ask_about(&world, arena, NOW_US, &asked);
+        assert_int_equal(decide_need(rules, &asked.input, &goal, arena, &answer), 0);
+        assert_false(answer.is_complete);
+        assert_non_null(strstr(answer.text, "the search ended at its limit"));
+        assert_int_equal(n, 201); /* and it did not go on asking */
+        prove_sets(&world, base_leads[5], &goal, &answer, "stopped");
+        gate_close_book(&world.book);
+}
+
 static void need__of_a_resting_lead__finds_the_signal_that_ends_the_rest(_unused_ void **state) {
         _cleanup_(policy_freep) RuleSet *rules = gate_load_rules(rules_text);
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
@@ -560,6 +585,7 @@ int main(void) {
                 cmocka_unit_test(need__of_every_status__prints_sets_that_lead_there_with_the_moves_named),
                 cmocka_unit_test(need__of_the_same_lead_twice__gives_the_same_answer),
                 cmocka_unit_test(need__of_what_caps_make_impossible__says_so_and_names_the_functions),
+                cmocka_unit_test(need__that_is_told_to_stop__ends_with_what_it_found_and_says_so),
                 cmocka_unit_test(need__of_a_resting_lead__finds_the_signal_that_ends_the_rest),
                 cmocka_unit_test(need__within_a_time__finds_what_time_alone_brings),
                 cmocka_unit_test(whynot__of_a_table__names_what_stands_in_the_way),
