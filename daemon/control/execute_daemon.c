@@ -156,6 +156,8 @@ int execute_rules(const ControlDesk *desk, ControlCall *call) {
         _cleanup_(json_decrefp) json_t *list = json_array();
         bool dead = call_bool(call, "dead");
         for (size_t i = 0; i < rules->n_rules; i++) {
+                if (rules->rules[i]->kind == RULE_TEST) /* no lead meets one */
+                        continue;
                 if (dead && (uses[i].n_7d > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
                         continue;
                 if (json_array_append_new(list, rule_json(rules, rules->rules[i], &uses[i])) < 0)

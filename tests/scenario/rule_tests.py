@@ -32,6 +32,10 @@ class Rules:
         return leadctl("test", str(self.path), *arguments)
 
 
+def rules_of(daemon):
+    return [json.loads(line) for line in daemon.ctl("--json", "rules").stdout.splitlines()]
+
+
 def leadctl(*arguments):
     return subprocess.run([LEADCTL, *arguments], capture_output=True, text=True, timeout=120)
 
@@ -147,6 +151,7 @@ def the_tests_are_installed_and_copied_with_the_rules():
 def a_reload_whose_tests_fail_is_refused_and_the_running_rules_stay():
     with Daemon(clock="2026-03-05T10:00:00+01:00") as d:
         old = d.json("status")["rules"]["hash"]
+        check([r["rule"] for r in rules_of(d) if r["kind"] == "test"], [], "tests are no rules that leads meet")
         mine = d.rules / "99_test.lua"
         mine.write_text('test "ours" { at = "2026-03-02T10:00:00Z", given = { lead{ person = { email = "m@k.example" } } }, expect = { status = "mql" } }\n')
         done = d.ctl("reload", check_code=1)
