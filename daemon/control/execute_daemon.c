@@ -110,6 +110,7 @@ static bool kind_leaves_traces(RuleKind kind) {
         case RULE_REASON:
         case RULE_SEGMENT:
         case RULE_SCORE:
+        case RULE_JUNK:
         case RULE_ROUTE:
         case RULE_SLA:
                 return true;
