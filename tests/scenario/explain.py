@@ -161,6 +161,8 @@ def a_rehearsal_shows_one_lead_under_other_rules_and_changes_nothing():
         shutil.copytree(d.rules, other)
         same = d.json("rehearse", other, *at)
         check((same["differ"], same["running"]["fit"], same["running"]["grade"]), ([], 30, "C3"), "the same rules say the same")
+        for test in other.glob("*_test.lua"):
+            test.unlink()  # the tests of the shipped rules know the rule that is renamed here
         scores = other / "40-scores.lua"
         scores.write_text(scores.read_text().replace("{ 50, 20 }", "{ 50, 60 }").replace('score "PHONE"', 'score "HAS_PHONE"'))
         moves = other / "30-moves.lua"
