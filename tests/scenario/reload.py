@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Reloading in the middle of the day: what is refused and why, what the leads make of new rules, and that nobody waits for it."""
-import json, os, pathlib, signal, socket, subprocess, sys, tempfile, threading, time
+import json, pathlib, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from harness import BUILD, Daemon, Failed, activity, check, lead, main, wait_for  # noqa: E402
+from harness import BUILD, Daemon, activity, check, lead, main, wait_for  # noqa: E402
 
 CLOCK = "2026-03-05T10:00:00+01:00"
 RULES = """
@@ -44,7 +44,10 @@ def rules_directory(text=RULES):
 
 
 def daemon(**more):
-    return Daemon(rules=rules_directory(), clock=CLOCK, **more)
+    rules = rules_directory()
+    d = Daemon(rules=rules, clock=CLOCK, **more)
+    shutil.rmtree(rules)  # it has a copy of its own
+    return d
 
 
 def write(d, *changes, extra=""):
