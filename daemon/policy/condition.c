@@ -222,8 +222,14 @@ bool eval_did_matches(Eval *eval, const Did *did, const Activity *activity) {
 }
 
 int64_t eval_activity_count(const Activity *activity) {
-        const Value *value = facts_get(activity->facts, FIELD_ACTIVITY_COUNT, NULL);
+        const Facts *facts = activity->facts;
+        const Value *value;
         double count;
+
+        /* Few say it: the facts are in the order of their fields, and most end before. */
+        if (facts->n_items == 0 || facts->items[facts->n_items - 1].field < FIELD_ACTIVITY_COUNT)
+                return 1;
+        value = facts_get(facts, FIELD_ACTIVITY_COUNT, NULL);
 
         if (!value || !value_as_number(value, &count))
                 return 1;
