@@ -33,6 +33,12 @@ test "A lead waits, visibly, while nobody is there who speaks its language" {
   later = { { advance = "1h", given = { back{ owner = "ben" } }, expect = { owner = "ben", held = false } } },
 }
 
+test "A language that nobody speaks keeps no lead waiting" {
+  at = "2026-03-02T10:00:00+01:00",
+  given = { lead{ form = "demo", person = { email = "a@one.example", locale = "fr-CH" }, company = { country = "CH" } } },
+  expect = { status = "mql", owner = "anna", held = false, hits = { "REST" }, misses = { "DACH" } },
+}
+
 test "A test lead is judged and shown, and nobody is bothered with it" {
   at = "2026-03-02T10:00:00+01:00",
   given = { lead{ form = "Quote", person = { email = "qa@keller.example" }, test = true } },

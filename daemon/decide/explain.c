@@ -245,6 +245,11 @@ static int explain_route(Explaining *explaining, const Route *route, Receipt *re
                         explaining->out->route = route;
                 return r;
         }
+        if (!route_is_met(deciding, route)) {
+                receipt->matched = false;
+                receipt->note = arena_printf(deciding->arena, "nobody in %s has the skill it asks for", route->team->rule.name);
+                return receipt->note ? 0 : -ENOMEM;
+        }
         r = route_explain_team(deciding, route, &candidates, &n);
         if (r < 0)
                 return r;

@@ -81,6 +81,8 @@ int fences_find_signal(Deciding *deciding, const Reason *reason, uint64_t event,
 /* route.c */
 /* Finds an owner in the team of the present status. again: an SLA takes it from the one who has it. */
 int route_lead(Deciding *deciding, bool again);
+/* Has anybody who takes turns in the team the skills the route asks for, be it that they cannot take the lead now? Without, it misses. */
+bool route_is_met(const Deciding *deciding, const Route *route);
 /* Whoever is away keeps what has been accepted; the rest goes to others as the team's on_absence says. */
 int route_absence(Deciding *deciding);
 /* When the owner's next absence begins that would take the lead away; TIME_NONE = none is known. */

@@ -13,6 +13,9 @@
  * turn now: with the same people at work it is as if the lead had never been. Who is away
  * is not asked, as when turns are taken.
  *
+ * A route whose match nobody in the team meets misses, and the next is asked: waiting would
+ * bring nobody. Who has the skill and is away or full is waited for.
+ *
  * An SLA offers the lead to others: to nobody who let it expire in this hand-off, and when
  * nobody else is left, to the head.
  *
@@ -82,6 +85,17 @@ static bool has_skills(const Deciding *deciding, const Route *route, const Membe
                         return false;
         }
         return true;
+}
+
+bool route_is_met(const Deciding *deciding, const Route *route) {
+        const Team *team = deciding->status->team;
+
+        for (size_t i = 0; i < team->n_members && route->n_match > 0; i++) {
+                const Member *member = team->members[i];
+                if (!member->left && member->weight > 0 && has_skills(deciding, route, member))
+                        return true;
+        }
+        return route->n_match == 0;
 }
 
 static int64_t next_midnight(const Deciding *deciding, const Member *member) {
@@ -456,6 +470,8 @@ int route_lead(Deciding *deciding, bool again) {
                         return 0;
                 }
                 if (!holds)
+                        continue;
+                if (!route->account && !route_is_met(deciding, route))
                         continue;
                 r = route->account ? route_to_account(deciding, route, &done) : route_by_team(deciding, route, again, &done);
                 if (r < 0)

@@ -331,6 +331,8 @@ static int ask_routes(Asking *asking, const Member *member, bool *ret_chosen) {
                                 note ? note : "it failed");
                 if (!holds)
                         continue;
+                if (!route->account && !route_is_met(deciding, route))
+                        continue;
                 if (!route->account)
                         return add_candidate(asking, route, member, ret_chosen);
                 r = route_explain_account(deciding, route, &takes, &why);
@@ -498,6 +500,8 @@ static int ask_route(Asking *asking, const Route *route) {
                 r = policy_holds(deciding->rules, above->when, &deciding->subject, deciding->arena, &holds, NULL, NULL);
                 if (r >= 0 && holds && above->account)
                         r = route_explain_account(deciding, above, &holds, &why);
+                else if (r >= 0 && holds)
+                        holds = route_is_met(deciding, above);
                 if (r < 0)
                         return r;
                 if (holds)
@@ -505,8 +509,14 @@ static int ask_route(Asking *asking, const Route *route) {
                                 above->rule.name, why ? ": " : "", why ? why : "");
         }
         r = ask_condition(asking, &route->rule, route->when);
-        if (r < 0 || !asking->out->is_so || !route->account)
+        if (r < 0 || !asking->out->is_so)
                 return r;
+        if (!route->account) {
+                asking->out->is_so = route_is_met(deciding, route);
+                return asking->out->is_so ? 0
+                                          : HURDLE(asking, "candidate", &route->rule, TIME_NONE, "nobody in %s has the skill it asks for",
+                                                    team->rule.name);
+        }
         r = route_explain_account(deciding, route, &asking->out->is_so, &why);
         return r < 0 || asking->out->is_so ? r : HURDLE(asking, "route", &route->rule, TIME_NONE, "%s", why);
 }

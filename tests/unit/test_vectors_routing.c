@@ -249,9 +249,77 @@ static void match__only_who_has_the_skill__gets_the_lead(void **state) {
         /* What a got alone cost no turn: between the two who speak English it is a's turn, then b's. */
         assert_int_equal(owner_of(book, speaks(book, "en")), 'a');
         assert_int_equal(owner_of(book, speaks(book, "en")), 'b');
-        uint64_t lead = speaks(book, "fr-FR");
+        shut(book);
+}
+
+/* Nobody is waited for who will not come: the next route is asked. Who has the skill and is away will come. */
+static void match__that_nobody_meets__goes_on_to_the_next_route(void **state) {
+        (void) state;
+        Book *book = open_skilled();
+        uint64_t lead = speaks(book, "fr-CH");
+        assert_non_null(book->leads[lead].owner);
+        assert_null(book->leads[lead].held.by);
+        assert_string_equal(book->decision.assignment.route, "REST");
+        seat_of(book, "a")->away_from_us = book->now_us;
+        seat_of(book, "a")->away_until_us = book->now_us + US_PER_DAY;
+        lead = speaks(book, "de-CH");
         assert_null(book->leads[lead].owner);
-        assert_non_null(strstr(book->leads[lead].held.text, "a lacks the skill, b lacks the skill, c lacks the skill"));
+        assert_string_equal(book->leads[lead].held.by, "SPEAKS");
+        assert_non_null(strstr(book->leads[lead].held.text, "a is away until 2026-03-06T09:00:00Z, b lacks the skill, c lacks the skill"));
+        shut(book);
+}
+
+static const Receipt *receipt_of(const Receipts *receipts, const char *rule) {
+        for (size_t i = 0; i < receipts->n_items; i++)
+                if (base_streq(receipts->items[i].rule->name, rule))
+                        return &receipts->items[i];
+        return NULL;
+}
+
+/* Explanations look at the same routes as routing does. */
+static void match__that_nobody_meets__is_explained_as_the_lead_was_routed(void **state) {
+        (void) state;
+        Book *book = open_skilled();
+        const Member *c = policy_member(book->rules, "c");
+        seat_of(book, "a")->turn = -5;
+        seat_of(book, "b")->turn = -5;
+        uint64_t lead = speaks(book, "fr-CH");
+        const Rule *rules[2] = { 0 };
+        for (size_t i = 0; i < book->rules->n_routes; i++)
+                for (size_t k = 0; k < 2; k++)
+                        if (base_streq(book->rules->routes[i].rule.name, k == 0 ? "SPEAKS" : "REST"))
+                                rules[k] = &book->rules->routes[i].rule;
+        LeadState free = book->leads[lead];
+        free.owner = NULL;
+        const DecideInput input = {
+                .event_id = book->next_event,
+                .lead_id = lead,
+                .before = &free,
+                .profile = &book->profiles[lead],
+                .history = book->history[lead],
+                .n_history = book->n_history[lead],
+                .now_us = book->now_us,
+                .desk = &(Desk){ .seats = book->seats, .n_seats = book->n_seats },
+        };
+        Explanation explanation;
+        WhyNot whynot;
+        assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
+        assert_ptr_equal(&explanation.route->rule, rules[1]);
+        const Receipt *missed = receipt_of(&explanation.receipts, "SPEAKS");
+        assert_non_null(missed);
+        assert_false(missed->matched);
+        assert_string_equal(missed->note, "nobody in desk has the skill it asks for");
+        assert_true(receipt_of(&explanation.receipts, "REST")->matched);
+
+        assert_int_equal(decide_whynot_rule(book->rules, &input, rules[0], book->arena, &whynot), 0);
+        assert_false(whynot.is_so);
+        assert_int_equal(whynot.hurdles.n_items, 1);
+        assert_string_equal(whynot.hurdles.items[0].kind, "candidate");
+        assert_int_equal(decide_whynot_rule(book->rules, &input, rules[1], book->arena, &whynot), 0);
+        assert_true(whynot.is_so);
+        assert_int_equal(decide_whynot_owner(book->rules, &input, c, book->arena, &whynot), 0);
+        assert_string_equal(whynot.text, "c will be offered the lead at its next event");
+        assert_int_equal(whynot.hurdles.n_items, 0);
         shut(book);
 }
 
@@ -575,6 +643,8 @@ int main(void) {
                 cmocka_unit_test(V8__a_grade_with_leave__moves_a_lead_once_each_way),
                 cmocka_unit_test(top_first__the_first_by_rank_until_capped),
                 cmocka_unit_test(match__only_who_has_the_skill__gets_the_lead),
+                cmocka_unit_test(match__that_nobody_meets__goes_on_to_the_next_route),
+                cmocka_unit_test(match__that_nobody_meets__is_explained_as_the_lead_was_routed),
                 cmocka_unit_test(account__goes_to_its_owner_unless_away_gone_or_of_another_team),
                 cmocka_unit_test(credit__a_lead_that_was_not_one__is_as_if_it_had_never_been),
                 cmocka_unit_test(credit__by_hand_or_without_it__gives_nothing_back),
