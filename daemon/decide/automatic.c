@@ -128,7 +128,7 @@ static int find_move(Deciding *deciding, const Move **ret, bool *ret_broken) {
         *ret_broken = false;
         for (size_t i = 0; i < rules->n_moves; i++) {
                 const Move *move = &rules->moves[i];
-                const char *missing = NULL, *note = NULL;
+                const char *missing = NULL, *failed = NULL, *note = NULL;
                 const Fence *fence;
                 int64_t opens_us;
                 bool holds;
@@ -138,19 +138,20 @@ static int find_move(Deciding *deciding, const Move **ret, bool *ret_broken) {
                 if (r < 0)
                         return r;
                 if (r == POLICY_E_FAILED) {
-                        /* A move that breaks holds the lead where it is: guessing would be worse. */
                         *ret_broken = true;
-                        deciding_hold(deciding, move->rule.name, note ? note : "the rule failed", TIME_NONE);
-                        return receipts_add(&deciding->out->receipts, deciding->arena,
-                                (Receipt){ .rule = &move->rule, .failed = true, .note = deciding->out->after.held.text });
+                        return moves_hold(deciding, move, note ? note : "the rule failed");
                 }
                 if (!holds)
                         continue;
-                r = moves_add_missing(deciding, move->needs, move->n_needs, &missing);
+                r = moves_add_missing(deciding, move->needs, move->n_needs, &missing, &failed);
                 if (r < 0)
                         return r;
                 if (missing)
-                        continue;
+                        continue; /* whatever the others came to: the move is not for this lead */
+                if (failed) {
+                        *ret_broken = true;
+                        return moves_hold(deciding, move, arena_printf(deciding->arena, "needs %s", failed));
+                }
                 r = moves_find_fence(deciding, move->to, &fence, &opens_us, NULL);
                 if (r < 0)
                         return r;

@@ -33,6 +33,7 @@ typedef struct Deciding {
         const char *fired_sla;  /* the SLA whose step fired in this event */
         const Score *veto;      /* the first that matched; NULL */
         bool vetoed;            /* the lead is where it wants it */
+        bool move_failed;       /* a move that cannot be judged holds the lead: what routing has to say stands behind it */
         int64_t fence_opens_us; /* when a fence opens that alone keeps an automatic move from happening; TIME_NONE */
 } Deciding;
 
@@ -51,8 +52,11 @@ int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Rea
 /* The member who acts; NULL = no person, or nobody in the rules. */
 const Member *moves_actor(const Deciding *deciding);
 bool moves_leave(const Move *move, const Status *status);
-/* What of the needs is not met, in words, joined by "; " after what *ret holds; it stays as it is (NULL) when all are. */
-int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret);
+/* What of the needs is not met, in words, joined by "; " after what *ret holds, and likewise what cannot be judged, with what went wrong:
+ * both stay as they are (NULL) when all are met. */
+int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret, const char **ret_failed);
+/* A move that cannot be judged holds the lead where it is: guessing would be worse. */
+int moves_hold(Deciding *deciding, const Move *move, const char *text);
 /* Carries a checked move out. name: the move's or the score's that vetoed. */
 int moves_carry_out(
         Deciding *deciding, const char *name, const Status *to, bool restart, const Reason *reason, const char *by, const char *note);

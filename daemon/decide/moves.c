@@ -55,23 +55,42 @@ static int describe_need(Deciding *deciding, const Need *need, const char **ret)
         return *ret ? 0 : -ENOMEM;
 }
 
-int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret) {
+static const char *join(Deciding *deciding, const char *list, const char *text) {
+        return list && text ? arena_printf(deciding->arena, "%s; %s", list, text) : list ? list : text;
+}
+
+int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret, const char **ret_failed) {
         for (size_t i = 0; i < n_needs; i++) {
-                const char *text;
+                const char *text, *note = NULL;
                 bool holds = false;
-                int r = policy_holds(deciding->rules, needs[i].condition, &deciding->subject, deciding->arena, &holds, NULL, NULL);
+                int r = policy_holds(deciding->rules, needs[i].condition, &deciding->subject, deciding->arena, &holds, &note, NULL);
                 if (r < 0)
                         return r;
-                if (holds)
+                bool failed = r == POLICY_E_FAILED;
+                if (holds && !failed)
                         continue;
                 r = describe_need(deciding, &needs[i], &text);
                 if (r < 0)
                         return r;
-                *ret = *ret ? arena_printf(deciding->arena, "%s; %s", *ret, text) : text;
-                if (!*ret)
+                if (failed) {
+                        text = arena_printf(deciding->arena, "%s, which failed: %s", text, note ? note : "it cannot be judged");
+                        if (!text)
+                                return -ENOMEM;
+                }
+                const char **list = failed ? ret_failed : ret;
+                *list = join(deciding, *list, text);
+                if (!*list)
                         return -ENOMEM;
         }
         return 0;
+}
+
+int moves_hold(Deciding *deciding, const Move *move, const char *text) {
+        if (!text)
+                return -ENOMEM;
+        deciding->move_failed = true;
+        deciding_hold(deciding, move->rule.name, text, TIME_NONE);
+        return receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &move->rule, .failed = true, .note = text });
 }
 
 static int add_move(Deciding *deciding, MoveMade made) {
@@ -130,6 +149,7 @@ int moves_carry_out(
         after->entered_us = deciding->subject.entered_us = deciding->input->now_us;
         after->sla = SLA_STATE_NONE;
         after->held = (HeldState){ .next_look_us = TIME_NONE };
+        deciding->move_failed = false;
         after->recycle_us = TIME_NONE;
         after->recycle_reason = NULL;
         if (to->team != from->team) {
@@ -228,7 +248,7 @@ static int check_reason(Deciding *deciding, const Move *move, const char *name, 
 /* Everything that is missing is named at once: nobody should have to ask three times. */
 static int check_needs(Deciding *deciding, const Move *move, const Reason *reason, const Status *to, const char *note) {
         bool needs_note = reason && reason->note_required && (!note || !*note);
-        const char *missing = NULL, *closed = "", *code = needs_note ? "note_required" : "needs";
+        const char *missing = NULL, *failed = NULL, *closed = "", *code = needs_note ? "note_required" : "needs";
         const Fence *fence = NULL;
         char until[TIME_TEXT_SIZE];
         int64_t opens_us;
@@ -236,9 +256,14 @@ static int check_needs(Deciding *deciding, const Move *move, const Reason *reaso
 
         if (needs_note)
                 missing = "a note";
-        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing);
+        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing, &failed);
         if (r >= 0 && reason)
-                r = moves_add_missing(deciding, reason->needs, reason->n_needs, &missing);
+                r = moves_add_missing(deciding, reason->needs, reason->n_needs, &missing, &failed);
+        if (r >= 0 && failed) {
+                /* What cannot be judged counts as not met, and whoever asks learns that it is not the lead's fault. */
+                missing = join(deciding, missing, failed);
+                r = missing ? 0 : -ENOMEM;
+        }
         if (r >= 0 && to != deciding->status)
                 r = moves_find_fence(deciding, to, &fence, &opens_us, NULL);
         if (r < 0)
@@ -345,7 +370,7 @@ int moves_assign(Deciding *deciding) {
 
 int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Reason *reason, int64_t *ret_again_us) {
         const Status *to = move->to ? move->to : reason ? reason->to : NULL;
-        const char *missing = NULL;
+        const char *missing = NULL, *failed = NULL;
         const Fence *fence;
         int64_t opens_us;
         int r;
@@ -354,10 +379,12 @@ int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Rea
         if (!to || !moves_leave(move, deciding->status))
                 return deciding_summarise(
                         deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
-        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing);
+        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing, &failed);
+        if (r == 0 && failed && !missing)
+                r = moves_hold(deciding, move, arena_printf(deciding->arena, "needs %s", failed));
         if (r < 0)
                 return r;
-        if (missing) {
+        if (missing || failed) {
                 *ret_again_us = deciding->input->now_us + DECIDE_LOOK_AGAIN_US;
                 return deciding_summarise(deciding, "%s: %s is missing what it needs", sla->rule.name, move->rule.name);
         }

@@ -268,6 +268,14 @@ static int save_turns(Deciding *deciding, const Candidate *candidates, size_t n)
 
 /* ---- routes ---- */
 
+/* Where a move that failed holds the lead already, that stays to be seen, and the lead is looked at as routing would have it. */
+static void hold_by_route(Deciding *deciding, const char *by, const char *text, int64_t look_us) {
+        if (deciding->move_failed)
+                deciding->out->after.held.next_look_us = look_us;
+        else
+                deciding_hold(deciding, by, text, look_us);
+}
+
 static int hold_for_nobody(Deciding *deciding, const Route *route, const Candidate *candidates, size_t n) {
         Text text = { 0 };
         int64_t look_us = TIME_NONE;
@@ -289,7 +297,7 @@ static int hold_for_nobody(Deciding *deciding, const Route *route, const Candida
         text_free(&text);
         if (!kept)
                 return -ENOMEM;
-        deciding_hold(deciding, route->rule.name, kept, look_us);
+        hold_by_route(deciding, route->rule.name, kept, look_us);
         return deciding_summarise(deciding, "held: %s", kept);
 }
 
@@ -466,7 +474,7 @@ int route_lead(Deciding *deciding, bool again) {
                 if (r < 0)
                         return r;
                 if (r == POLICY_E_FAILED) {
-                        deciding_hold(deciding, route->rule.name, note ? note : "the rule failed", TIME_NONE);
+                        hold_by_route(deciding, route->rule.name, note ? note : "the rule failed", TIME_NONE);
                         return 0;
                 }
                 if (!holds)
@@ -481,14 +489,18 @@ int route_lead(Deciding *deciding, bool again) {
                                 continue; /* an account route misses when nobody has the account */
                         return 0;
                 }
-                after->held = (HeldState){ .next_look_us = TIME_NONE };
+                if (!deciding->move_failed)
+                        after->held = (HeldState){ .next_look_us = TIME_NONE };
                 after->unaccepted = true;
                 r = receipts_add(&deciding->out->receipts, deciding->arena, (Receipt){ .rule = &route->rule, .matched = true });
                 if (r < 0)
                         return r;
                 return deciding_summarise(deciding, "offered to %s (%s)", deciding->owner->rule.name, route->rule.name);
         }
-        deciding_hold(deciding, "route", arena_printf(deciding->arena, "no route leads to the team %s", team->rule.name), TIME_NONE);
+        const char *text = arena_printf(deciding->arena, "no route leads to the team %s", team->rule.name);
+        if (!text)
+                return -ENOMEM;
+        hold_by_route(deciding, "route", text, TIME_NONE);
         return 0;
 }
 

@@ -502,6 +502,82 @@ static void chain__of_more_than_eight__is_stopped_before_the_ninth_and_named(voi
         }
 }
 
+/* ---- moves that fail ---- */
+
+#define FAILS "function(lead) return lead.person.nothing.more end"
+
+/* "break" cannot be judged where the lead is handed over: routing gives it an owner, or nobody is there, and the hold stays. */
+static void hold__of_a_move_that_fails__outlives_routing_in_the_same_event(void **state) {
+        (void) state;
+        for (int away = 0; away <= 1; away++) {
+                Book *book = open_fenced("move \"break\" { from = \"mql\", to = \"nurture\", by = \"rules\", when = " FAILS " }\n");
+                if (away) {
+                        seat_of(book, "a")->away_from_us = book->now_us;
+                        seat_of(book, "a")->away_until_us = at("2026-03-09T10:00:00+01:00");
+                }
+                uint64_t lead = large(book);
+                const LeadState *after = &book->leads[lead];
+                assert_string_equal(after->status, "mql");
+                assert_true((after->owner != NULL) == !away);
+                assert_string_equal(after->held.by, "break");
+                assert_non_null(strstr(after->held.text, "rules.lua:"));
+                /* whoever is back is offered it all the same */
+                assert_int_equal(after->held.next_look_us, away ? at("2026-03-09T10:00:00+01:00") : TIME_NONE);
+                if (away) {
+                        book->now_us = after->wake_us;
+                        look(book, lead);
+                        assert_string_equal(after->owner, "a");
+                        assert_string_equal(after->held.by, "break");
+                }
+                shut(book);
+        }
+}
+
+/* By rules: no later move is let through by guessing. By a person: refused, and the rule that failed is named. By an SLA: held. */
+static void need__that_fails__holds_the_lead_and_refuses_a_person(void **state) {
+        (void) state;
+        static const char *const needs[] = { "\"WEIRD\"", FAILS, "\"WEIRD\", { [\"person.title\"] = present }" };
+        for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
+                char more[1024];
+                (void) snprintf(more, sizeof more,
+                        "criterion \"WEIRD\" { doc = \"weird enough\", when = " FAILS " }\n"
+                        "move \"first\" { from = \"mql\", to = \"nurture\", by = \"rules\", needs = { %s } }\n"
+                        "move \"second\" { from = \"mql\", to = \"lost\", by = \"rules\" }\n"
+                        "move \"drop\" { from = \"mql\", to = \"lost\", by = \"owner\", needs = { %s } }\n",
+                        needs[i], needs[i]);
+                Book *book = open_fenced(more);
+                uint64_t lead = large(book);
+                if (i == 2) {
+                        /* what is plainly missing decides: the first is not for this lead, and the second is */
+                        assert_string_equal(book->leads[lead].status, "lost");
+                        shut(book);
+                        continue;
+                }
+                assert_string_equal(book->leads[lead].status, "mql");
+                assert_string_equal(book->leads[lead].held.by, "first");
+                assert_non_null(strstr(book->leads[lead].held.text,
+                        i == 0 ? "needs WEIRD (weird enough), which failed: rules.lua:" : ", which failed: rules.lua:"));
+                person(book, lead, "outcome.drop", "rep:a", NULL, NULL);
+                assert_true(book->decision.refused);
+                assert_string_equal(book->decision.refusal_code, "needs");
+                assert_non_null(strstr(book->decision.refusal_text,
+                        i == 0 ? "\"drop\" is missing: WEIRD (weird enough), which failed: rules.lua:" : ", which failed: rules.lua:"));
+                shut(book);
+        }
+        Book *book = open_fenced("status \"owed\" { team = \"desk\", kind = \"sla\", meaning = \"o\" }\n"
+                                 "move \"owe\" { from = \"mql\", to = \"owed\", by = \"owner\" }\n"
+                                 "move \"expire\" { from = \"owed\", to = \"nurture\", by = \"desk\", needs = { " FAILS " } }\n"
+                                 "sla \"OWED\" { status = \"owed\", within = \"1h\", steps = { { at = \"1h\", move = \"expire\" } } }\n");
+        uint64_t lead = large(book);
+        person(book, lead, "outcome.owe", "rep:a", NULL, NULL);
+        book->now_us = book->leads[lead].sla.next_due_us;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].status, "owed");
+        assert_string_equal(book->leads[lead].held.by, "expire");
+        assert_int_equal(book->leads[lead].wake_us, book->now_us + US_PER_DAY);
+        shut(book);
+}
+
 /* ---- what is missing ---- */
 
 static void refusal__names_everything_that_is_missing_in_words(void **state) {
@@ -546,6 +622,8 @@ int main(void) {
                 cmocka_unit_test(veto__before_a_closed_fence_or_in_a_final_status__moves_nothing),
                 cmocka_unit_test(chain__that_would_lead_back__is_stopped_and_named),
                 cmocka_unit_test(chain__of_more_than_eight__is_stopped_before_the_ninth_and_named),
+                cmocka_unit_test(hold__of_a_move_that_fails__outlives_routing_in_the_same_event),
+                cmocka_unit_test(need__that_fails__holds_the_lead_and_refuses_a_person),
                 cmocka_unit_test(refusal__names_everything_that_is_missing_in_words),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
