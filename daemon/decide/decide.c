@@ -480,10 +480,10 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                 if (r < 0)
                         return r;
         }
-        r = moves_veto(&deciding);
+        r = input->stays ? 0 : moves_veto(&deciding);
         if (r < 0)
                 return r;
-        r = moves_automatic(&deciding);
+        r = input->stays ? 0 : moves_automatic(&deciding);
         if (r < 0)
                 return r;
 

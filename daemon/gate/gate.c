@@ -353,7 +353,7 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
                 return 0;
         if (r != 0)
                 return r;
-        const DecideInput input = {
+        DecideInput input = {
                 .event_id = store_next_event(gate->store),
                 .lead_id = lead,
                 .before = &loaded.before,
@@ -379,13 +379,26 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
         after.n_segments = decision.after.n_segments;
         if (status)
                 after.status = status->rule.name;
-        /* What was armed stays: at worst it is a look too many. */
-        if (!after.test)
+        bool moving = moves_by_itself(&decision);
+        /* What was armed stays, and what the new rules would arm is armed: a planned absence, a step that comes sooner. At worst it is a
+         * look too many. */
+        if (!after.test) {
                 sooner(&after.wake_us, decision.look_us);
+                if (!moving)
+                        sooner(&after.wake_us, decision.after.wake_us);
+        }
+        /* A lead that would move waits for its next event in the status it has: what is armed there counts, not what it would find. */
+        if (moving && !after.test) {
+                Decision staying;
+                input.stays = true;
+                r = decide_event(gate->rules, &input, gate->arena, &staying);
+                if (r < 0)
+                        return r;
+                sooner(&after.wake_us, staying.after.wake_us);
+        }
         r = store_rederive(gate->store, &(const Rederived){ .before = &loaded.before, .after = &after }, &changed);
         if (r != 0)
                 return r;
-        bool moving = moves_by_itself(&decision);
         slice->found.n_leads++;
         slice->found.n_changed += changed;
         slice->found.n_regraded += !base_streq(loaded.before.grade, after.grade);

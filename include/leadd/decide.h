@@ -98,6 +98,7 @@ typedef struct DecideInput {
         bool actor_is_operator; /* may act for the person named */
         int64_t now_us;
         const Desk *desk;
+        bool stays; /* no automatic move and no veto: what would hold for the lead where it is */
 } DecideInput;
 
 typedef struct MoveMade {

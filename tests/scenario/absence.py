@@ -78,4 +78,48 @@ def an_absence_that_begins_later_passes_on_then():
         check(owners(d), ["ben", "ben", "anna", "ben"])
 
 
-main(who_is_away_now_keeps_what_was_accepted, an_absence_that_begins_later_passes_on_then)
+# No reminder in the days that matter: nothing but the absence looks at the lead.
+PATIENT = ('steps = { { at = "1wd"', 'steps = { { at = "10wd"')
+BEN_AWAY = 'ben = { away = { "2026-03-09..2026-03-13" } }'
+
+
+def reload(d, *changes):
+    text = RULES
+    for old, new in (PATIENT, *changes):
+        check(old in text, True, f"{old} in the rules")
+        text = text.replace(old, new)
+    (d.rules / "rules.lua").write_text(text)
+    check(d.json("reload")["loaded"], True)
+
+
+def an_absence_that_comes_with_a_reload_passes_on_when_it_begins():
+    with daemon() as d:
+        reload(d)
+        four(d)
+        d.advance("1d")
+        reload(d, ("ben = {}", BEN_AWAY))
+        check(owners(d), ["anna", "ben", "anna", "ben"])
+        d.advance("2d")
+        check(owners(d), ["anna", "ben", "anna", "ben"])
+        d.advance("1d")
+        check(owners(d), ["anna", "anna", "anna", "anna"])
+
+
+def who_may_keep_leads_while_away_passes_them_on_once_the_rules_say_so():
+    with daemon() as d:
+        keep = ('on_absence = "reassign_unaccepted"', 'on_absence = "keep"')
+        reload(d, keep, ("ben = {}", BEN_AWAY))
+        four(d)
+        d.advance("1d")
+        # A move that the change causes waits for the lead's next event; what is armed in its status is armed all the same.
+        rather = ('route "ALL"', 'move "rather" { from = "mql", to = "sal", by = "rules", when = { ["person.email"] = "p1@example.com" } }\nroute "ALL"')
+        reload(d, ("ben = {}", BEN_AWAY), rather)
+        check([d.show(f"L-{i}")["status"] for i in (2, 4)], ["mql", "mql"])
+        d.advance("2d")
+        check([d.show(f"L-{i}")["status"] for i in (2, 4)], ["mql", "mql"])
+        d.advance("1d")
+        check((d.show("L-2")["status"], d.show("L-4")["owner"]), ("sal", "anna"), "looked at when he went")
+
+
+main(who_is_away_now_keeps_what_was_accepted, an_absence_that_begins_later_passes_on_then,
+     an_absence_that_comes_with_a_reload_passes_on_when_it_begins, who_may_keep_leads_while_away_passes_them_on_once_the_rules_say_so)

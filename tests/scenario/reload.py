@@ -384,6 +384,38 @@ def a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go():
         check((reply["n_moved"], d.show("L-1")["held"], d.show("L-1")["status"]), (1, None, "mql"), "its cause has gone")
 
 
+PROMISE = """
+sla "ANSWER" { status = "mql", within = "1d", clock = "wall", retime = true,
+  steps = { { at = "1d", every = "1d", remind = { "owner" } } } }
+"""
+
+
+def a_running_timer_follows_a_shorter_promise_without_waiting_for_its_old_instant():
+    with daemon() as d:
+        sla = ('status "mql" { team = "sales", kind = "open"', 'status "mql" { team = "sales", kind = "sla"')
+        write(d, sla, extra=PROMISE)
+        reload(d)
+        d.drop("web", "a.json", lead("a@example.com", id="a", **DEMO))
+        d.settle()
+        check(d.show("L-1")["due"], "2026-03-06T09:00:00Z")
+        d.advance("30m")
+        write(d, sla, extra=PROMISE.replace('within = "1d"', 'within = "1h"').replace('at = "1d"', 'at = "1h"'))
+        reload(d)
+        d.advance("29m")
+        check(d.log_of("L-1")[-1]["type"], "lead.submitted")
+        d.advance("1m")
+        check(d.log_of("L-1")[-1]["type"], "timer.step", "at the new instant")
+        check(d.show("L-1")["due"], "2026-03-05T10:00:00Z")
+        # Cut to less than has gone by: due at once.
+        d.drop("web", "b.json", lead("b@example.com", id="b", **DEMO))
+        d.settle()
+        d.advance("30m")
+        write(d, sla, extra=PROMISE.replace('within = "1d"', 'within = "10m"').replace('at = "1d"', 'at = "10m"'))
+        reload(d)
+        d.advance("1s")
+        check(d.log_of("L-2")[-1]["type"], "timer.step")
+
+
 def rules_that_never_fire_are_named_and_counted_by_day_and_week():
     with daemon() as d:
         d.drop("web", "a.json", lead("a@example.com", id="a", **PHONE))
@@ -411,4 +443,4 @@ main(a_set_that_would_leave_leads_behind_is_refused_and_counts_them, a_set_whose
      a_start_goes_on_under_the_last_good_set_when_the_new_one_would_leave_leads_behind,
      rules_changed_while_nobody_ran_reach_the_leads_after_the_start, a_rule_that_overruns_ten_times_is_suspended_until_the_next_reload,
      what_the_clock_cut_is_cut_again_by_a_replay, a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go,
-     rules_that_never_fire_are_named_and_counted_by_day_and_week)
+     a_running_timer_follows_a_shorter_promise_without_waiting_for_its_old_instant, rules_that_never_fire_are_named_and_counted_by_day_and_week)
