@@ -41,8 +41,7 @@ static bool equal_matchers(const Matcher *a, const Matcher *b) {
         if (a->op != b->op || a->negate != b->negate || a->with_true != b->with_true || a->with_false != b->with_false ||
                 a->low_open != b->low_open || a->high_open != b->high_open || a->n_words != b->n_words || a->n_numbers != b->n_numbers ||
                 a->n_segments != b->n_segments || a->list != b->list || a->low != b->low || a->high != b->high ||
-                memcmp(&a->low_number, &b->low_number, sizeof(double)) != 0 ||
-                memcmp(&a->high_number, &b->high_number, sizeof(double)) != 0)
+                a->low_number != b->low_number || a->high_number != b->high_number)
                 return false;
         for (size_t i = 0; i < a->n_words; i++)
                 if (a->words[i].size != b->words[i].size || memcmp(a->words[i].text, b->words[i].text, a->words[i].size) != 0)

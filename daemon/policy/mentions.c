@@ -47,20 +47,21 @@ static bool find_facts(const Ref *ref, Mention *ret) {
         }
 }
 
-static int tell(const Mentioning *mentioning, Mention *mention, MatchOp op, const Word *words, size_t n_words) {
+/* The mention is lent for the call, and so is the matcher. */
+static int tell(const Mentioning *mentioning, Mention mention, MatchOp op, const Word *words, size_t n_words) {
         const Matcher matcher = { .op = op, .words = words, .n_words = n_words };
 
-        mention->rule = mentioning->rule;
-        mention->written = words[0].written;
-        mention->n_texts = n_words;
-        mention->how = op == MATCH_HAS      ? "has"
-                       : op == MATCH_WORD   ? "word"
-                       : op == MATCH_STARTS ? "starts"
-                       : op == MATCH_ENDS   ? "ends"
-                       : op == MATCH_LIKE   ? "like"
-                                            : NULL;
-        mention->matcher = &matcher;
-        return mentioning->on_mention(mention, mentioning->userdata);
+        mention.rule = mentioning->rule;
+        mention.written = words[0].written;
+        mention.n_texts = n_words;
+        mention.how = op == MATCH_HAS      ? "has"
+                      : op == MATCH_WORD   ? "word"
+                      : op == MATCH_STARTS ? "starts"
+                      : op == MATCH_ENDS   ? "ends"
+                      : op == MATCH_LIKE   ? "like"
+                                           : NULL;
+        mention.matcher = &matcher;
+        return mentioning->on_mention(&mention, mentioning->userdata);
 }
 
 static int on_compared(const Compared *compared, void *userdata) {
@@ -74,16 +75,16 @@ static int on_compared(const Compared *compared, void *userdata) {
 
                 mention.of = MENTION_TYPE;
                 mention.path = "type";
-                return tell(mentioning, &mention, MATCH_EQUALS, &word, 1);
+                return tell(mentioning, mention, MATCH_EQUALS, &word, 1);
         }
         if (!find_facts(compared->ref, &mention) || matcher->n_words == 0)
                 return 0;
         mention.path = compared->ref->path;
         /* Of one_of each word stands for itself; of has{..} any will do. */
         if (matcher->op != MATCH_EQUALS)
-                return tell(mentioning, &mention, matcher->op, matcher->words, matcher->n_words);
+                return tell(mentioning, mention, matcher->op, matcher->words, matcher->n_words);
         for (size_t i = 0; i < matcher->n_words && r == 0; i++)
-                r = tell(mentioning, &mention, MATCH_EQUALS, &matcher->words[i], 1);
+                r = tell(mentioning, mention, MATCH_EQUALS, &matcher->words[i], 1);
         return r;
 }
 
@@ -102,7 +103,7 @@ static int mention_map(Mentioning *mentioning, const ScoreBody *score) {
                 Mention mention = { .path = score->field.path };
 
                 if (find_facts(&score->field, &mention))
-                        r = tell(mentioning, &mention, MATCH_EQUALS, &score->choices[i].word, 1);
+                        r = tell(mentioning, mention, MATCH_EQUALS, &score->choices[i].word, 1);
         }
         return r;
 }

@@ -5,7 +5,7 @@ import concurrent.futures, hashlib, os, pathlib, re, subprocess, sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 STAMPS = TOP / "build/tidy"
-libraries = re.search(r"^LIBRARIES = (.*)$", (TOP / "Makefile").read_text(), re.M).group(1).split()
+libraries = " ".join(re.findall(r"^(?:NOTIFIER_)?LIBRARIES = (.*)$", (TOP / "Makefile").read_text(), re.M)).split()
 flags = ["-std=gnu17", "-Iinclude", "-D_GNU_SOURCE", '-DLEADD_VERSION="x"', '-DLEADD_PREFIX="/usr"']
 flags += subprocess.run(["pkg-config", "--cflags", *libraries], capture_output=True, text=True, check=True).stdout.split()
 shared = b"".join(p.read_bytes() for p in [TOP / ".clang-tidy", *sorted((TOP / "include").rglob("*.h"))])
