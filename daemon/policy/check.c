@@ -4,6 +4,8 @@
  * There is one way in, every status has somebody's limit where it promises one, every hand-off finds a route, every
  * lead can reach an end. Compiles nothing; skipped when a file did not run to its end, because what is missing may
  * stand there, and when only calendars are asked for.
+ *
+ * What it refuses compiled, and was perhaps loaded by a leadd that did not look: from an archive it is a warning.
  */
 #include "check.h"
 
@@ -23,10 +25,10 @@ static void check_statuses(Load *load) {
                 if (!rules->initial)
                         rules->initial = status;
                 else
-                        loader_error(&load->loader, "is initial, but so is \"%s\" (%s:%d); new leads need one place",
+                        loader_refuse(&load->loader, "is initial, but so is \"%s\" (%s:%d); new leads need one place",
                                 rules->initial->rule.name, rules->initial->rule.file, rules->initial->rule.line);
                 if (status->kind == STATUS_FINAL)
-                        loader_error(&load->loader, "is initial and final: nothing would ever happen");
+                        loader_refuse(&load->loader, "is initial and final: nothing would ever happen");
         }
         if (!rules->initial)
                 load_problem(load, true, "", 0, "no status is initial: new leads have no place (initial = true)");
@@ -96,9 +98,9 @@ static int check_paths(Load *load) {
         for (size_t s = 0; s < rules->n_statuses; s++) {
                 load->loader.rule = &rules->statuses[s].rule;
                 if (rules->initial && !from_start[s])
-                        loader_error(&load->loader, "cannot be reached: no moves lead there from \"%s\"", rules->initial->rule.name);
+                        loader_refuse(&load->loader, "cannot be reached: no moves lead there from \"%s\"", rules->initial->rule.name);
                 if (!to_end[s])
-                        loader_error(&load->loader, "no moves lead from here to a status of kind \"final\"");
+                        loader_refuse(&load->loader, "no moves lead from here to a status of kind \"final\"");
         }
         return 0;
 }
@@ -124,9 +126,9 @@ static void check_slas(Load *load) {
                 }
                 load->loader.rule = &status->rule;
                 if (!any)
-                        loader_error(&load->loader, "is of kind \"sla\", but no sla has status = \"%s\"", status->rule.name);
+                        loader_refuse(&load->loader, "is of kind \"sla\", but no sla has status = \"%s\"", status->rule.name);
                 else if (!always)
-                        loader_error(&load->loader,
+                        loader_refuse(&load->loader,
                                 "every sla for it has a condition: one must apply to the leads that are left (without \"when\")");
         }
         for (size_t i = 0; i < rules->n_slas; i++) {
@@ -136,11 +138,11 @@ static void check_slas(Load *load) {
                 if (load->broken[sla->rule.index])
                         continue;
                 if (last && !last->move && last->every.us == 0 && last->every.workdays == 0)
-                        loader_error(&load->loader,
+                        loader_refuse(&load->loader,
                                 "its last step neither moves the lead nor repeats (\"every\"): after it there would be silence");
                 if (last && last->move && !move_leaves_for_good(last->move, last->reason, sla->status) && last->every.us == 0 &&
                         last->every.workdays == 0)
-                        loader_error(&load->loader,
+                        loader_refuse(&load->loader,
                                 "its last step's move \"%s\" leads back to \"%s\" and does not repeat (\"every\"): after it there would be "
                                 "silence",
                                 last->move->rule.name, sla->status->rule.name);
@@ -178,12 +180,12 @@ static void check_routes(Load *load) {
                         anybody = anybody || (team->members[m]->weight > 0 && !team->members[m]->left);
                 load->loader.rule = &team->rule;
                 if (!anybody)
-                        loader_error(&load->loader, "nobody gets its leads: every member has weight 0 or has left");
+                        loader_refuse(&load->loader, "nobody gets its leads: every member has weight 0 or has left");
                 load->loader.rule = last ? &last->rule : &team->rule;
                 if (!last)
-                        loader_error(&load->loader, "no route leads to it: route \"NAME\" { team = \"%s\" }", team->rule.name);
+                        loader_refuse(&load->loader, "no route leads to it: route \"NAME\" { team = \"%s\" }", team->rule.name);
                 else if (!condition_is_always(last->when) || last->n_match > 0)
-                        loader_error(&load->loader,
+                        loader_refuse(&load->loader,
                                 "is the last route to the team \"%s\", so it must take every lead (no \"when\", no \"match\")",
                                 team->rule.name);
         }
@@ -218,10 +220,10 @@ static void check_moves(Load *load) {
                 for (size_t i = 0; i < move->n_from && (move->by == BY_OWNER || move->by == BY_TEAM); i++) {
                         const Team *team = move->from[i]->team;
                         if (team && team->n_members == 0 && move->by == BY_OWNER)
-                                loader_error(&load->loader, "nobody owns a lead in \"%s\": the team \"%s\" has no members",
+                                loader_refuse(&load->loader, "nobody owns a lead in \"%s\": the team \"%s\" has no members",
                                         move->from[i]->rule.name, team->rule.name);
                         else if (team && team->n_members == 0)
-                                loader_error(&load->loader, "nobody is in the team \"%s\" of the status \"%s\"", team->rule.name,
+                                loader_refuse(&load->loader, "nobody is in the team \"%s\" of the status \"%s\"", team->rule.name,
                                         move->from[i]->rule.name);
                 }
         }
@@ -254,11 +256,11 @@ static void check_moves(Load *load) {
 /* Who leads a team or stands in for somebody must be able to own its leads: be in it, and still be there. */
 static void check_stand_in(Load *load, const char *what, const Member *member, const Team *team) {
         if (member && member->team != team)
-                loader_error(&load->loader,
+                loader_refuse(&load->loader,
                         "its %s \"%s\" is in the team \"%s\"; only a member can own its leads (weight = 0: gets no turns)", what,
                         member->rule.name, member->team->rule.name);
         else if (member && member->left)
-                loader_error(&load->loader, "its %s \"%s\" has left", what, member->rule.name);
+                loader_refuse(&load->loader, "its %s \"%s\" has left", what, member->rule.name);
 }
 
 static void check_people(Load *load) {
@@ -295,7 +297,7 @@ static void check_deputies(Load *load) {
                 load->loader.rule = &team->rule;
                 for (size_t m = 0; m < team->n_members && team->on_absence == ABSENCE_DEPUTY; m++)
                         if (!team->members[m]->deputy && team->members[m]->weight > 0 && team->deputy != team->members[m])
-                                loader_error(&load->loader, "on_absence is \"deputy\", but \"%s\" has none", team->members[m]->rule.name);
+                                loader_refuse(&load->loader, "on_absence is \"deputy\", but \"%s\" has none", team->members[m]->rule.name);
         }
 }
 
@@ -355,5 +357,6 @@ int check_whole(Load *load) {
         if (load->loader.report->n_errors > 0)
                 return 0;
         int r = check_paths(load);
-        return r == 0 && load->loader.report->n_errors == 0 ? check_meaning(load) : r;
+        /* Hints are for whoever writes the rules: those of an archive are written. */
+        return r == 0 && load->loader.report->n_errors == 0 && !load->archived ? check_meaning(load) : r;
 }

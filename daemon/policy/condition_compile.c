@@ -206,7 +206,7 @@ void condition_check_grade(Loader *loader, const GradeUse *use) {
                         if (base_streq(use->grade + size, grade->engagement[j].name))
                                 return;
         }
-        loader_error(loader, "%s: \"%s\" can never be \"%s\"", use->where, use->path, use->grade);
+        loader_refuse(loader, "%s: \"%s\" can never be \"%s\"", use->where, use->path, use->grade);
 }
 
 /* ---- matchers ---- */

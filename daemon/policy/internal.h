@@ -55,6 +55,9 @@ typedef struct Loader {
 
 /* Adds a problem at loader->rule: "KIND "NAME": text". */
 void loader_error(Loader *loader, const char *format, ...) _printf_(2, 3);
+/* The same for what compiled and could be judged by, and is refused for what it would do: a warning in a set that comes from an archive.
+ * Checks that are added to what earlier versions have loaded use this one. */
+void loader_refuse(Loader *loader, const char *format, ...) _printf_(2, 3);
 void loader_warning(Loader *loader, const char *format, ...) _printf_(2, 3);
 /* "unknown WHAT "word"" with "; did you mean "x"?" when a candidate is near. */
 void loader_unknown(Loader *loader, const char *what, const char *word, const char *const *candidates, size_t n_candidates);

@@ -36,7 +36,7 @@ int kind_compile_junk(Load *load, int index, void *head) {
                 loader_error(&load->loader, "when: %s does not fit: an activity is junk for good or not at all", word);
         else if (condition_is_always(junk->when) ||
                  (junk->when->type == NODE_DID && !junk->when->did->type && junk->when->did->n_matchers == 0))
-                loader_error(&load->loader, "when: is every activity: none would count");
+                loader_refuse(&load->loader, "when: is every activity: none would count");
         return 0;
 }
 

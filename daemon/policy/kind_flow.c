@@ -27,9 +27,9 @@ int kind_compile_status(Load *load, int index, void *head) {
         for (size_t i = 0; status->renamed_from && i < rules->n_statuses; i++) {
                 const Status *other = &rules->statuses[i];
                 if (base_streq(other->rule.name, status->renamed_from))
-                        loader_error(&load->loader, "\"renamed_from\" names the status \"%s\", which still exists", other->rule.name);
+                        loader_refuse(&load->loader, "\"renamed_from\" names the status \"%s\", which still exists", other->rule.name);
                 else if (other < status && other->renamed_from && base_streq(other->renamed_from, status->renamed_from))
-                        loader_error(&load->loader, "\"renamed_from\" names \"%s\", which already became \"%s\"", status->renamed_from,
+                        loader_refuse(&load->loader, "\"renamed_from\" names \"%s\", which already became \"%s\"", status->renamed_from,
                                 other->rule.name);
         }
         return r;
@@ -93,20 +93,20 @@ static void check_move_names(Load *load, const Move *move) {
         const RuleSet *rules = load->loader.rules;
         for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
                 if (base_streq(move->rule.name, taken[i]))
-                        loader_error(&load->loader, "\"%s\" is leadd's own word: nobody could ask for this move", taken[i]);
+                        loader_refuse(&load->loader, "\"%s\" is leadd's own word: nobody could ask for this move", taken[i]);
                 for (size_t a = 0; a < move->n_aliases; a++)
                         if (base_streq(move->aliases[a], taken[i]))
-                                loader_error(&load->loader, "its alias \"%s\" is leadd's own word: nobody could ask for it", taken[i]);
+                                loader_refuse(&load->loader, "its alias \"%s\" is leadd's own word: nobody could ask for it", taken[i]);
         }
         for (size_t a = 0; a < move->n_aliases; a++) {
                 const Rule *other = load_find(load, RULE_MOVE, move->aliases[a]);
                 if (other)
-                        loader_error(&load->loader, "its alias \"%s\" is the name of the move at %s:%d", move->aliases[a], other->file,
+                        loader_refuse(&load->loader, "its alias \"%s\" is the name of the move at %s:%d", move->aliases[a], other->file,
                                 other->line);
                 for (const Move *before = rules->moves; before < move; before++)
                         for (size_t b = 0; b < before->n_aliases; b++)
                                 if (base_streq(before->aliases[b], move->aliases[a]))
-                                        loader_error(&load->loader, "its alias \"%s\" is also one of the move \"%s\" (%s:%d)",
+                                        loader_refuse(&load->loader, "its alias \"%s\" is also one of the move \"%s\" (%s:%d)",
                                                 move->aliases[a], before->rule.name, before->rule.file, before->rule.line);
         }
 }
@@ -141,17 +141,17 @@ int kind_compile_move(Load *load, int index, void *head) {
         if (!has_to && !has_reasons)
                 loader_error(&load->loader, "leads nowhere: it needs \"to\", or \"reasons\" that say where to");
         if (has_to && has_reasons)
-                loader_error(&load->loader, "has both \"to\" and \"reasons\": each reason says where to");
+                loader_refuse(&load->loader, "has both \"to\" and \"reasons\": each reason says where to");
         if (has_by && move->by == BY_RULES && has_reasons)
                 loader_error(&load->loader, "\"reasons\" are for people: a move by \"rules\" has \"to\"");
         if (has_by && move->by == BY_RULES && move->n_aliases > 0)
-                loader_error(&load->loader, "\"alias\" is for people: nobody asks for a move by \"rules\"");
+                loader_refuse(&load->loader, "\"alias\" is for people: nobody asks for a move by \"rules\"");
         if (has_by && move->by != BY_RULES && keys_has(L, index, "when"))
-                loader_error(&load->loader, "\"when\" is for moves by \"rules\"; what a person's move requires stands in \"needs\"");
+                loader_refuse(&load->loader, "\"when\" is for moves by \"rules\"; what a person's move requires stands in \"needs\"");
         if (has_by && move->by == BY_RULES && move->to)
                 for (size_t i = 0; i < move->n_from; i++)
                         if (move->from[i] == move->to)
-                                loader_error(&load->loader, "a move by \"rules\" cannot lead from \"%s\" to itself", move->to->rule.name);
+                                loader_refuse(&load->loader, "a move by \"rules\" cannot lead from \"%s\" to itself", move->to->rule.name);
         check_move_names(load, move);
         return 0;
 }
@@ -192,9 +192,9 @@ int kind_compile_fence(Load *load, int index, void *head) {
         else if (!has_when && !has_since)
                 loader_error(&load->loader, "is never closed: it needs \"when\", or \"since\" and \"hold\"");
         else if (has_when && has_since)
-                loader_error(&load->loader, "has both \"when\" and \"since\": make two fences of it");
+                loader_refuse(&load->loader, "has both \"when\" and \"since\": make two fences of it");
         else if (has_hold && fence->hold.us <= 0 && load->loader.report->n_errors == n_before)
-                loader_error(&load->loader, "\"hold\" is nothing: the fence is never closed");
+                loader_refuse(&load->loader, "\"hold\" is nothing: the fence is never closed");
         return 0;
 }
 
@@ -257,7 +257,7 @@ static int check_skills(Load *load, const Route *route) {
                         }
                 const char *closest = found ? NULL : text_closest(route->match[i].skill, skills, n);
                 if (!found)
-                        loader_error(&load->loader, "nobody in the team \"%s\" has the skill \"%s\"%s%s%s", route->team->rule.name,
+                        loader_refuse(&load->loader, "nobody in the team \"%s\" has the skill \"%s\"%s%s%s", route->team->rule.name,
                                 route->match[i].skill, closest ? "; did you mean \"" : "", closest ? closest : "", closest ? "\"?" : "");
         }
         return 0;
@@ -279,11 +279,11 @@ int kind_compile_route(Load *load, int index, void *head) {
         if (!keys_has(L, index, "team") && !keys_has(L, index, "owner"))
                 loader_error(&load->loader, "leads to nobody: it needs \"team\", or owner = \"account\"");
         if (keys_has(L, index, "team") && keys_has(L, index, "owner"))
-                loader_error(&load->loader, "has both \"team\" and \"owner\"");
+                loader_refuse(&load->loader, "has both \"team\" and \"owner\"");
         if (route->account && keys_has(L, index, "match"))
-                loader_error(&load->loader, "\"match\" is for routes to a team");
+                loader_refuse(&load->loader, "\"match\" is for routes to a team");
         if (route->team && route->team->n_members == 0)
-                loader_error(
+                loader_refuse(
                         &load->loader, "the team \"%s\" has no members: its leads are a queue and need no route", route->team->rule.name);
         return check_skills(load, route);
 }

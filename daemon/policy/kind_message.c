@@ -69,14 +69,14 @@ int kind_compile_channel(Load *load, int index, void *head) {
         if (is_mail && !keys_has(L, index, "from"))
                 loader_error(&load->loader, "mail needs \"from\"");
         if (!is_mail && keys_has(L, index, "from"))
-                loader_error(&load->loader, "\"from\" is for mail (sendmail, smtp)");
+                loader_refuse(&load->loader, "\"from\" is for mail (sendmail, smtp)");
         if (needs_target && !keys_has(L, index, "target"))
                 loader_error(&load->loader, "%s needs \"target\": %s", vias[channel->via],
                         channel->via == VIA_SMTP   ? "the server"
                         : channel->via == VIA_EXEC ? "the program"
                                                    : "the address");
         if (channel->via != VIA_WEBHOOK && keys_has(L, index, "via") && keys_has(L, index, "secret"))
-                loader_error(&load->loader, "\"secret\" is for webhooks");
+                loader_refuse(&load->loader, "\"secret\" is for webhooks");
         if (channel->secret && (channel->secret[0] == '.' || channel->secret[0] == '\0' || strchr(channel->secret, '/')))
                 loader_error(&load->loader, "\"secret\" is the name of a file in leadd-notify's directory of secrets, not a path");
         if (channel->via == VIA_EXEC && channel->target && channel->target[0] != '/')
@@ -85,7 +85,7 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 strncmp(channel->target, "http://", 7) != 0)
                 loader_error(&load->loader, "\"target\" of a webhook is an http or https address");
         if (!needs_target && keys_has(L, index, "via") && keys_has(L, index, "target"))
-                loader_error(&load->loader, "\"target\" is for smtp, exec and webhook");
+                loader_refuse(&load->loader, "\"target\" is for smtp, exec and webhook");
         return 0;
 }
 

@@ -254,7 +254,7 @@ int kind_compile_team(Load *load, int index, void *head) {
         static const char *const taken[] = { "rules", "owner", "team", NULL };
         Team *team = head;
         if (keys_is_among(team->rule.name, taken))
-                loader_error(&load->loader, "a team cannot be called \"%s\": in `by` that word means something else", team->rule.name);
+                loader_refuse(&load->loader, "a team cannot be called \"%s\": in `by` that word means something else", team->rule.name);
         return keys_compile(load, index, "", keys, ARRAY_SIZE(keys), team);
 }
 
@@ -380,14 +380,14 @@ int kind_compile_member(Load *load, int index, void *head) {
         Member *member = head;
         member->weight = 1;
         if (keys_is_among(member->rule.name, taken))
-                loader_error(
+                loader_refuse(
                         &load->loader, "a member cannot be called \"%s\": in `remind` that word means somebody else", member->rule.name);
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), member);
         if (r == 0 && member->deputy == member)
                 loader_error(&load->loader, "cannot be their own deputy");
         for (const Member *other = load->loader.rules->members; member->user && other < member; other++)
                 if (other->user && base_streq(other->user, member->user))
-                        loader_error(&load->loader, "the user \"%s\" is already member \"%s\" (%s:%d)", member->user, other->rule.name,
+                        loader_refuse(&load->loader, "the user \"%s\" is already member \"%s\" (%s:%d)", member->user, other->rule.name,
                                 other->rule.file, other->rule.line);
         return r;
 }

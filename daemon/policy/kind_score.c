@@ -192,7 +192,7 @@ static int compile_bands(
         qsort(bands, n, sizeof(Band), band_compare);
         for (size_t i = 1; i < n; i++)
                 if (bands[i].from_mp == bands[i - 1].from_mp)
-                        loader_error(&load->loader, "\"%s\": the bands \"%s\" and \"%s\" begin at the same points", where,
+                        loader_refuse(&load->loader, "\"%s\": the bands \"%s\" and \"%s\" begin at the same points", where,
                                 bands[i - 1].name, bands[i].name);
         *ret = bands;
         *ret_n = n;

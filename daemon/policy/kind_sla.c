@@ -63,11 +63,11 @@ static void check_readers(Load *load, const Sla *sla, const SlaStep *step, const
         const Team *team = sla->status ? sla->status->team : NULL;
         for (size_t i = 0; i < step->n_remind; i++) {
                 if (team && !team->head && base_streq(step->remind[i], "head"))
-                        loader_error(&load->loader, "%s reminds the head, but the team \"%s\" has none", where, team->rule.name);
+                        loader_refuse(&load->loader, "%s reminds the head, but the team \"%s\" has none", where, team->rule.name);
                 if (team && team->n_members == 0 && base_streq(step->remind[i], "owner"))
-                        loader_error(&load->loader, "%s reminds the owner, but the team \"%s\" has no members", where, team->rule.name);
+                        loader_refuse(&load->loader, "%s reminds the owner, but the team \"%s\" has no members", where, team->rule.name);
                 if (!load->loader.rules->settings->ops && base_streq(step->remind[i], "ops"))
-                        loader_error(&load->loader, "%s reminds ops, but the settings name no \"ops\" address", where);
+                        loader_refuse(&load->loader, "%s reminds ops, but the settings name no \"ops\" address", where);
         }
 }
 
@@ -75,7 +75,7 @@ static void check_step_move(Load *load, const Sla *sla, const SlaStep *step, boo
         const Move *move = step->move;
         if (!move) {
                 if (has_reason)
-                        loader_error(&load->loader, "%s has a reason but no move", where);
+                        loader_refuse(&load->loader, "%s has a reason but no move", where);
                 return;
         }
         bool starts_here = false, allows = false;
@@ -84,12 +84,12 @@ static void check_step_move(Load *load, const Sla *sla, const SlaStep *step, boo
         for (size_t i = 0; i < move->n_reasons; i++)
                 allows = allows || move->reasons[i] == step->reason;
         if (!starts_here && sla->status)
-                loader_error(
+                loader_refuse(
                         &load->loader, "%s: the move \"%s\" does not start from \"%s\"", where, move->rule.name, sla->status->rule.name);
         if (move->n_reasons > 0 && !has_reason)
                 loader_error(&load->loader, "%s: the move \"%s\" needs a reason", where, move->rule.name);
         else if (step->reason && !allows)
-                loader_error(&load->loader, "%s: \"%s\" is no reason of the move \"%s\"", where, step->reason->rule.name, move->rule.name);
+                loader_refuse(&load->loader, "%s: \"%s\" is no reason of the move \"%s\"", where, step->reason->rule.name, move->rule.name);
 }
 
 static int compile_step(Load *load, int index, const char *where, const Sla *sla, SlaStep *step) {
@@ -113,9 +113,9 @@ static int compile_step(Load *load, int index, const char *where, const Sla *sla
         if (r < 0 || load->loader.report->n_errors > n_before)
                 return r; /* what else it lacks may only look so */
         if (!keys_has(L, index, "remind") && !keys_has(L, index, "move") && !step->reassign)
-                loader_error(&load->loader, "%s does nothing: it needs \"remind\", \"reassign\" or \"move\"", where);
+                loader_refuse(&load->loader, "%s does nothing: it needs \"remind\", \"reassign\" or \"move\"", where);
         if (keys_has(L, index, "message") && !keys_has(L, index, "remind"))
-                loader_error(&load->loader, "%s has a message but reminds nobody", where);
+                loader_refuse(&load->loader, "%s has a message but reminds nobody", where);
         if (keys_has(L, index, "every") && step->every.us == 0 && step->every.workdays == 0)
                 loader_error(&load->loader, "%s repeats without a pause", where);
         else if (step->every.us != 0 && step->every.us < US_PER_MINUTE)
@@ -160,9 +160,9 @@ static int compile_steps(Load *load, int index, const char *name, void *target) 
                 if (r < 0)
                         return r;
                 if (i > 0 && duration_is_before(steps[i].at, steps[i - 1].at))
-                        loader_error(&load->loader, "%s comes before the step above it", where);
+                        loader_refuse(&load->loader, "%s comes before the step above it", where);
                 if (i + 1 < n && (steps[i].every.us != 0 || steps[i].every.workdays != 0))
-                        loader_error(&load->loader, "%s repeats, but only the last step can", where);
+                        loader_refuse(&load->loader, "%s repeats, but only the last step can", where);
         }
         sla->steps = steps;
         sla->n_steps = n;
@@ -215,7 +215,7 @@ int kind_compile_sla(Load *load, int index, void *head) {
         if (r < 0)
                 return r;
         if (sla->status && sla->status->kind != STATUS_SLA)
-                loader_error(&load->loader, "the status \"%s\" is not of kind \"sla\"", sla->status->rule.name);
+                loader_refuse(&load->loader, "the status \"%s\" is not of kind \"sla\"", sla->status->rule.name);
         check_clock(load, sla);
         return 0;
 }

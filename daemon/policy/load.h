@@ -71,6 +71,7 @@ struct Load {
         Text text;              /* what tests are written into before it is kept: an error of Lua must not lose it */
         Intake *intake;         /* that reads their records; made for the first */
         bool calendars_suffice; /* POLICY_LOAD_CALENDARS */
+        bool archived;          /* it ran once, and shall load for ever: see loader_refuse */
 };
 static inline Load *load_of(Loader *loader) { return (Load *) loader; }
 

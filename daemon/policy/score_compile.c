@@ -179,7 +179,7 @@ static int compile_bands(Load *load, int index, const char *where, void *target)
                         return 0;
                 }
                 if (i > 0 && band->from >= bands[i - 1].from)
-                        loader_error(&load->loader, "%s[%zu] can never be reached: the band before it starts at %g", where, i + 1,
+                        loader_refuse(&load->loader, "%s[%zu] can never be reached: the band before it starts at %g", where, i + 1,
                                 bands[i - 1].from);
         }
         score->bands = bands;
@@ -357,11 +357,11 @@ static ScoreKind find_kind(Loader *loader, const ScoreBody *score) {
 
 static void check_companions(Loader *loader, const ScoreBody *score) {
         if ((score->has_cap || score->has_per) && !score->has_each)
-                loader_error(loader, "%s needs each", score->has_cap ? "cap" : "per");
+                loader_refuse(loader, "%s needs each", score->has_cap ? "cap" : "per");
         if (score->fade.fade_every_s > 0 && !score->has_on)
-                loader_error(loader, "fade needs on: it is the activity that grows old");
+                loader_refuse(loader, "fade needs on: it is the activity that grows old");
         if (score->public.veto && score->kind == SCORE_POINTS && !score->when)
-                loader_error(loader, "would veto every lead: it needs when");
+                loader_refuse(loader, "would veto every lead: it needs when");
 }
 
 int score_compile(Loader *loader, int index, Score *head) {
@@ -454,13 +454,13 @@ static void check_weights(Loader *loader, size_t place) {
                 sum_mp += score->weight_mp;
                 loader->rule = &score->public.rule;
                 if (weights && !score->has_weight)
-                        loader_error(loader, "group \"%s\" has weights: this needs weight and best_of", group->rule.name);
+                        loader_refuse(loader, "group \"%s\" has weights: this needs weight and best_of", group->rule.name);
                 else if (!weights && score->has_weight)
-                        loader_error(loader, "weight needs a group that says weights = true");
+                        loader_refuse(loader, "weight needs a group that says weights = true");
         }
         loader->rule = &group->rule;
         if (weights && sum_mp != WEIGHT_SUM_MP)
-                loader_error(loader, "its weights sum to %g, not to 100", (double) sum_mp / 1000.0);
+                loader_refuse(loader, "its weights sum to %g, not to 100", (double) sum_mp / 1000.0);
 }
 
 /* Grades that conditions ask for, whichever stood first in the file. */

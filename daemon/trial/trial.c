@@ -406,7 +406,7 @@ static int run_all(Trial *trial) {
         if (r == 0 && trial->options->coverage)
                 r = coverage_new(trial->rules, &trial->coverage);
         for (size_t i = 0; i < rules->n_tests && r == 0 && !must_stop(trial); i++)
-                if (is_wanted(trial, &rules->tests[i], folded, folded_size))
+                if (rules->tests[i].n_steps > 0 && is_wanted(trial, &rules->tests[i], folded, folded_size))
                         r = run_test(trial, &rules->tests[i]);
         report->stopped = trial->stop;
         if (r == 0 && trial->coverage)

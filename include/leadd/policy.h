@@ -451,7 +451,12 @@ enum {
 
 /* report is filled in either case (warnings); release it with policy_report_done. */
 int policy_load(const char *directory, unsigned flags, RuleSet **ret, PolicyReport *report);
-/* The whole set (files, lists, holiday files) as one self-contained blob, and back. Loading an archive gives the same hash. */
+/* The whole set (files, lists, holiday files) as one self-contained blob, and back. Loading an archive gives the same hash.
+ *
+ * A set that ran once loads from its archive for ever: the book's events are replayed under it, and it is what a broken boot falls back
+ * to. So what a later leadd refuses on disk although it compiles (every check of the whole set, and whatever else one would not want to
+ * run by) is a warning here, and a test that does not compile any more is no test. What is left are errors without which nothing could be
+ * judged: files that do not run, names that nobody declared. */
 int policy_archive(const RuleSet *rules, const void **ret_data, size_t *ret_size); /* borrowed from rules */
 int policy_load_archive(const void *data, size_t size, RuleSet **ret, PolicyReport *report);
 RuleSet *policy_free(RuleSet *rules);
