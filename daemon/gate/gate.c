@@ -303,8 +303,6 @@ int gate_log_activation(Gate *gate, int64_t now_us, bool apply) {
         return r == 0 ? log_rules_event(gate, record, now_us) : r;
 }
 
-int gate_log_rules(Gate *gate, int64_t now_us) { return gate_log_activation(gate, now_us, false); }
-
 /* ---- re-deriving ---- */
 
 static int add_look(Gate *gate, uint64_t lead) {

@@ -79,7 +79,7 @@ _unused_ static void gate_use_rules(GateBook *book, RuleSet *rules, int64_t now_
         assert_int_equal(store_rules_activate(book->store, rules, now_us), 0);
         gate_set_rules(book->gate, rules);
         book->rules = rules;
-        assert_int_equal(gate_log_rules(book->gate, now_us), 0);
+        assert_int_equal(gate_log_activation(book->gate, now_us, false), 0);
         assert_int_equal(store_commit(book->store), 0);
 }
 
