@@ -54,6 +54,7 @@ static int bind_socket(const char *path, int *ret) {
 static int serve_socket(const char *path, const NotifierConfig *config) {
         _cleanup_(base_closep) int listen_fd = -1;
         unsigned n_children = 0;
+        bool short_of_everything = false;
         int r = bind_socket(path, &listen_fd);
 
         if (r < 0)
@@ -63,10 +64,18 @@ static int serve_socket(const char *path, const NotifierConfig *config) {
                         n_children--;
                 _cleanup_(base_closep) int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
                 if (fd < 0) {
-                        if (errno == EINTR || errno == ECONNABORTED || errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+                        if (errno == EINTR || errno == ECONNABORTED)
                                 continue;
-                        return -errno;
+                        if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+                                return -errno;
+                        /* The connection still waits in the backlog, so the next attempt would fail at once as well. */
+                        if (!short_of_everything)
+                                log_warning("no connection can be taken: %s", strerror(errno));
+                        short_of_everything = true;
+                        (void) sleep(1);
+                        continue;
                 }
+                short_of_everything = false;
                 pid_t pid = fork();
                 if (pid == 0) {
                         base_closep(&listen_fd);

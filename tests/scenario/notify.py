@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """People and programs are told: the real leadd and the real leadd-notify, a mail server, a sendmail and a web server of the test's own."""
-import base64, email, email.policy, hashlib, hmac, http.server, json, os, pathlib, random, shutil, signal, socket, subprocess, sys, threading, time
+import base64, email, email.policy, hashlib, hmac, http.server, json, os, pathlib, random, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import BUILD, Daemon, Failed, check, lead, main, wait_for  # noqa: E402
@@ -345,6 +345,25 @@ def nothing_a_lead_says_becomes_a_header_or_an_argument():
     shutil.rmtree(d.directory)
 
 
+def without_room_for_a_connection_it_waits_instead_of_spinning():
+    def cpu_seconds(pid):
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    with tempfile.TemporaryDirectory() as directory, Notifier(directory) as notifier, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        pid = notifier.process.pid
+        n_open = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (n_open, 1024))
+        client.connect(str(notifier.path))
+        before = cpu_seconds(pid)
+        time.sleep(1)
+        check(cpu_seconds(pid) - before < 0.3, True, f"{cpu_seconds(pid) - before} s of processor time in a second")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1024, 1024))
+        client.settimeout(10)
+        client.sendall(json.dumps({"method": "org.varlink.service.GetInfo"}).encode() + b"\0")
+        check(client.recv(4096) != b"", True, "who waited is answered when there is room again")
+
+
 main(nothing_a_lead_says_becomes_a_header_or_an_argument, a_reminder_is_mailed_to_the_owner_through_a_mail_server, a_mail_server_that_puts_it_off_gets_it_again_one_that_refuses_does_not,
      a_webhook_is_signed_and_its_failures_are_waited_out, a_server_that_stalls_delays_nobody, killed_between_attempt_and_mark_repeats_what_was_under_way_with_the_same_id,
-     a_program_gets_the_event_and_no_shell, quiet_hours_wait_for_the_readers_working_time)
+     a_program_gets_the_event_and_no_shell, quiet_hours_wait_for_the_readers_working_time, without_room_for_a_connection_it_waits_instead_of_spinning)
