@@ -180,6 +180,7 @@ int moves_carry_out(
 
 /* ---- moves of people ---- */
 
+/* *ret_owner_acts: the owner makes it, or the head in the owner's place. */
 static int check_by(Deciding *deciding, const Move *move, bool *ret_owner_acts) {
         const Team *team = deciding->status->team;
         const char *actor = deciding->input->actor;
@@ -187,14 +188,14 @@ static int check_by(Deciding *deciding, const Move *move, bool *ret_owner_acts) 
         ActorKind kind = actor_parse(actor, &name);
         const Member *member = kind == ACTOR_REP ? policy_member(deciding->rules, name) : NULL;
 
-        *ret_owner_acts = member && member == deciding->owner;
+        *ret_owner_acts = member && (member == deciding->owner || (move->by == BY_OWNER && member == team->head));
         if (kind == ACTOR_REP && !member)
                 return deciding_refuse(deciding, "not_allowed", "nobody named \"%s\" is a member of any team", name);
         if (kind == ACTOR_OTHER)
                 return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by a person: name one (rep:NAME)", move->rule.name);
         switch (move->by) {
         case BY_OWNER:
-                if (*ret_owner_acts || (member && member == team->head))
+                if (*ret_owner_acts)
                         return 0;
                 if (!deciding->owner)
                         return deciding_refuse(

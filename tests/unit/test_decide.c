@@ -231,6 +231,33 @@ static void assign__by_hand__disturbs_no_turn_and_restarts_the_sla(void **state)
         free(book);
 }
 
+/* What the head accepted in the owner's place is accepted: an absence takes it away no more, and it counts against no cap. */
+static void accept__by_the_head__leaves_nothing_unaccepted(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book,
+                "team \"desk\" { calendar = \"berlin\", head = \"h\", on_absence = \"reassign_unaccepted\", members = { a = {}, b = {}, h "
+                "= "
+                "{ weight = 0 } } }\n",
+                NULL);
+        uint64_t lead = hand_raise(book);
+        assert_string_equal(book->leads[lead].owner, "a");
+        assert_true(book->leads[lead].unaccepted);
+        person(book, lead, "outcome.accept", "rep:b", NULL, NULL);
+        assert_true(book->decision.refused);
+        person(book, lead, "outcome.accept", "rep:h", NULL, NULL);
+        assert_false(book->decision.refused);
+        assert_false(book->leads[lead].unaccepted);
+        assert_int_equal(seat_of(book, "a")->n_unaccepted, 0);
+        assert_string_equal(book->decision.freed_team, "desk");
+        seat_of(book, "a")->away_from_us = book->now_us;
+        seat_of(book, "a")->away_until_us = book->now_us + US_PER_DAY;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].owner, "a");
+        close_book(book);
+        free(book);
+}
+
 static void automatic__moves_that_would_go_round__stop(void **state) {
         (void) state;
         Book *book = malloc(sizeof *book);
@@ -390,6 +417,7 @@ int main(void) {
                 cmocka_unit_test(handback__budget__rests_until_the_date_or_the_signal),
                 cmocka_unit_test(sla__steps__are_due_in_the_owners_working_time_and_fire_once),
                 cmocka_unit_test(assign__by_hand__disturbs_no_turn_and_restarts_the_sla),
+                cmocka_unit_test(accept__by_the_head__leaves_nothing_unaccepted),
                 cmocka_unit_test(automatic__moves_that_would_go_round__stop),
                 cmocka_unit_test(test_lead__is_judged_and_never_routed_or_told),
                 cmocka_unit_test(reload__held_lead_whose_cause_nobody_looks_at__is_free_and_never_due_at_once),
