@@ -6,8 +6,8 @@
  * away: the two would take turns for ever.
  *
  * Then the moves by "rules": the first declared that leaves the status, holds, has its needs and meets no fence, again
- * and again. A chain ends where nothing applies; it is stopped, and named, where the next move would lead back into a
- * status left in this event, or would be the ninth.
+ * and again. None leaves a final status: only a person re-opens a lead. A chain ends where nothing applies; it is stopped, and named, where
+ * the next move would lead back into a status left in this event, or would be the ninth.
  */
 #include "internal.h"
 
@@ -101,7 +101,7 @@ static int is_resting(Deciding *deciding, bool *ret) {
         *ret = false;
         if (after->recycle_us == TIME_NONE)
                 return 0;
-        bool open = after->recycle_us != RECYCLE_UNTIL_WOKEN && deciding->input->now_us >= after->recycle_us;
+        bool open = after->recycle_us == RECYCLE_UNTIL_WOKEN ? !fences_can_wake(deciding) : deciding->input->now_us >= after->recycle_us;
         const ReasonUse *use = after->recycle_reason ? fences_find_use(after, after->recycle_reason) : NULL;
         if (use)
                 open = open || use->woken;
@@ -177,7 +177,7 @@ int moves_automatic(Deciding *deciding) {
         bool resting, broken;
         int r;
 
-        for (size_t n = 0; !deciding->vetoed; n++) {
+        for (size_t n = 0; !deciding->vetoed && deciding->status->kind != STATUS_FINAL; n++) {
                 const Move *move;
                 r = is_resting(deciding, &resting);
                 if (r < 0 || resting)

@@ -6,7 +6,7 @@
  *
  * A hand-back is remembered a reason (ReasonUse). An activity that arrived after it, is not older than it and matches
  * the reason's `wake_on` wakes the use, once and for good: that opens the since/hold fence, and ends the rest of
- * recycle_after (moves.c). A fence that cannot be judged stays closed: the safe side of a fence is shut.
+ * recycle_after (automatic.c). A fence that cannot be judged stays closed: the safe side of a fence is shut.
  */
 #include "internal.h"
 
@@ -106,6 +106,13 @@ int fences_wake(Deciding *deciding) {
                 uses[i].woken = true;
         }
         return 0;
+}
+
+bool fences_can_wake(const Deciding *deciding) {
+        const char *name = deciding->out->after.recycle_reason;
+        const Reason *reason = name ? policy_reason(deciding->rules, name) : NULL;
+
+        return reason && reason->wake_on;
 }
 
 static void trace_hold(Text *trace, const ReasonUse *use, int64_t opens_us, int64_t now_us) {

@@ -146,7 +146,9 @@ bool hurdles_rest(const Deciding *deciding, int64_t *ret_until_us, const Reason 
         const ReasonUse *use = state->recycle_reason ? fences_find_use(state, state->recycle_reason) : NULL;
         if (use && use->woken)
                 return false; /* the next event ends it */
-        return state->recycle_us != TIME_NONE && (state->recycle_us == RECYCLE_UNTIL_WOKEN || state->recycle_us > deciding->input->now_us);
+        if (state->recycle_us == RECYCLE_UNTIL_WOKEN)
+                return fences_can_wake(deciding);
+        return state->recycle_us != TIME_NONE && state->recycle_us > deciding->input->now_us;
 }
 
 static int add_rest(Deciding *deciding, Hurdles *hurdles) {
@@ -175,7 +177,10 @@ int hurdles_of_move(Deciding *deciding, const Move *move, const Reason *reason, 
         bool leaves = moves_leave(move, deciding->status);
         int r = 0;
 
-        if (move->by == BY_RULES && leaves)
+        if (move->by == BY_RULES && leaves && deciding->status->kind == STATUS_FINAL)
+                r = hurdles_printf(deciding, hurdles, "final", &deciding->status->rule, TIME_NONE,
+                        "%s is final: no rule moves a lead out of it", deciding->status->rule.name);
+        else if (move->by == BY_RULES && leaves)
                 r = add_rest(deciding, hurdles);
         if (r == 0 && move->by == BY_RULES && leaves && deciding->vetoed)
                 r = hurdles_printf(deciding, hurdles, "veto", &deciding->veto->rule, TIME_NONE, "the veto %s keeps the lead in %s",

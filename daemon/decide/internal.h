@@ -79,6 +79,8 @@ int fences_note_reason(Deciding *deciding, const Reason *reason);
 const ReasonUse *fences_find_use(const LeadState *state, const char *reason);
 /* Marks the uses whose signal has come. */
 int fences_wake(Deciding *deciding);
+/* Has the reason the lead rests for a signal that may end the rest? Rules loaded since may have dropped it, and the reason with it. */
+bool fences_can_wake(const Deciding *deciding);
 /* Did an activity match the reason's wake_on that arrived after the event and is not older than the instant? */
 int fences_find_signal(Deciding *deciding, const Reason *reason, uint64_t event, int64_t at_us, bool *ret);
 

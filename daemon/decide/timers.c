@@ -249,6 +249,7 @@ void timers_arm(Deciding *deciding) {
         LeadState *after = &deciding->out->after;
         int64_t now_us = deciding->input->now_us;
         int64_t look_us = TIME_NONE;
+        bool ended = deciding->status->kind == STATUS_FINAL;
 
         after->wake_us = TIME_NONE;
         if (after->test)
@@ -256,15 +257,16 @@ void timers_arm(Deciding *deciding) {
         sooner(&after->wake_us, after->sla.next_due_us);
         sooner(&after->wake_us, after->held.next_look_us);
         sooner(&after->wake_us, route_next_absence(deciding));
-        if (after->recycle_us != RECYCLE_UNTIL_WOKEN)
+        /* Nothing leaves a final status by itself: the end of a rest, once past, would be due at once again and again. */
+        if (after->recycle_us != RECYCLE_UNTIL_WOKEN && !ended)
                 sooner(&after->wake_us, after->recycle_us);
-        if (deciding->status && deciding->status->kind != STATUS_FINAL)
+        if (!ended)
                 sooner(&look_us, deciding->subject.next_change_us);
         /* What changes by itself lies ahead: an instant that has come was judged just now, and looking again at once would spin. */
         if (look_us != TIME_NONE && look_us <= now_us)
                 look_us = now_us + US_PER_SECOND;
-        /* A fence stands in front of the way out of a final status, too. */
-        sooner(&look_us, deciding->fence_opens_us);
+        if (!ended)
+                sooner(&look_us, deciding->fence_opens_us);
         sooner(&after->wake_us, look_us);
         deciding->out->look_us = look_us;
 }

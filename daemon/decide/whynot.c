@@ -105,7 +105,7 @@ static int add_ways_between(Asking *asking, const Status *from, const Status *to
 static bool is_next_to(const RuleSet *rules, const Status *from, const Status *to) {
         for (size_t i = 0; i < rules->n_moves; i++) {
                 const Move *move = &rules->moves[i];
-                if (!moves_leave(move, from))
+                if (!moves_leave(move, from) || (move->by == BY_RULES && from->kind == STATUS_FINAL))
                         continue;
                 if (move->to == to)
                         return true;

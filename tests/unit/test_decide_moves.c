@@ -12,18 +12,20 @@ static const char fenced_rules[] =
         "team \"marketing\" { calendar = \"berlin\" }\n"
         "status \"inquiry\" { team = \"marketing\", kind = \"open\", initial = true, meaning = \"i\" }\n"
         "status \"nurture\" { team = \"marketing\", kind = \"open\", meaning = \"n\" }\n"
+        "status \"dormant\" { team = \"marketing\", kind = \"open\", meaning = \"d\" }\n"
         "status \"mql\" { team = \"desk\", kind = \"open\", meaning = \"m\" }\n"
         "status \"lost\" { team = \"marketing\", kind = \"final\", meaning = \"l\" }\n"
         "criterion \"REACHABLE\" { doc = \"a phone number or an e-mail\", when = any{ { [\"person.phone_number\"] = present }, { "
         "[\"person.email\"] = present } } }\n"
         "move \"qualify\" { from = { \"inquiry\", \"nurture\" }, to = \"mql\", by = \"rules\", when = { [\"company.employees\"] = ge(100) "
         "} }\n"
-        "move \"again\" { from = \"lost\", to = \"mql\", by = \"rules\", when = { [\"company.employees\"] = ge(100) } }\n"
+        "move \"give_up\" { from = { \"nurture\", \"dormant\" }, to = \"lost\", by = \"marketing\" }\n"
+        "move \"again\" { from = \"dormant\", to = \"mql\", by = \"rules\", when = { [\"company.employees\"] = ge(100) } }\n"
         "move \"reject\" { from = \"mql\", by = \"owner\", reasons = { \"not_a_fit\", \"no_budget\", \"later\", \"never\", \"wait\" } }\n"
         "reason \"not_a_fit\" { to = \"nurture\", wake_on = did{ type = \"form_submitted\", name = \"demo\" } }\n"
         "reason \"no_budget\" { to = \"nurture\" }\n"
         "reason \"later\" { to = \"nurture\", recycle_after = \"2wd\" }\n"
-        "reason \"never\" { to = \"lost\" }\n"
+        "reason \"never\" { to = \"dormant\" }\n"
         "reason \"wait\" { to = \"nurture\", recycle_after = \"90d\", wake_on = did{ type = \"form_submitted\", name = \"demo\" } }\n"
         "route \"ALL\" { team = \"desk\" }\n"
         "team \"desk\" { calendar = \"berlin\", members = { a = {} } }\n";
@@ -94,12 +96,12 @@ static void fence__since_a_hand_back__holds_and_lets_the_lead_move_by_itself_whe
         form(book, lead, "demo", book->now_us);
         assert_string_equal(book->leads[lead].status, "mql");
         reject(book, lead, "never");
-        assert_string_equal(book->leads[lead].status, "lost");
+        assert_string_equal(book->leads[lead].status, "dormant");
         opens_us = book->now_us + 30 * US_PER_DAY;
         assert_int_equal(book->leads[lead].wake_us, opens_us);
         book->now_us = opens_us - 1;
         look(book, lead);
-        assert_string_equal(book->leads[lead].status, "lost");
+        assert_string_equal(book->leads[lead].status, "dormant");
         assert_int_equal(book->leads[lead].wake_us, opens_us);
         book->now_us = opens_us;
         look(book, lead);
@@ -359,7 +361,7 @@ static void sla__move_whose_needs_are_not_met__waits_and_a_reasons_needs_do_not_
 
 static const char rival[] = "group \"fit\" {}\n"
                             "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, points = -100, veto = "
-                            "\"lost\" }\n";
+                            "\"dormant\" }\n";
 
 static Record *from_rival(Book *book) {
         Record *record = make_record(book, "lead.updated", FAMILY_LEAD);
@@ -375,20 +377,20 @@ static void veto__a_match__moves_there_at_once_and_says_so(void **state) {
         assert_string_equal(book->leads[lead].status, "mql");
         (void) judge(book, lead, from_rival(book), "integration:web");
         const Decision *decision = &book->decision;
-        assert_string_equal(book->leads[lead].status, "lost"); /* "again" leads out of it, but not while the veto matches */
+        assert_string_equal(book->leads[lead].status, "dormant"); /* "again" leads out of it, but not while the veto matches */
         assert_null(book->leads[lead].owner);
         assert_int_equal(decision->n_moves, 1);
         assert_string_equal(decision->moves[0].move, "RIVAL");
         assert_string_equal(decision->moves[0].by, "rules");
-        assert_string_equal(decision->summary, "mql -> lost (RIVAL by rules)");
+        assert_string_equal(decision->summary, "mql -> dormant (RIVAL by rules)");
         const Receipt *receipt = NULL;
         for (size_t i = 0; i < decision->receipts.n_items; i++)
                 if (base_streq(decision->receipts.items[i].rule->name, "RIVAL"))
                         receipt = &decision->receipts.items[i];
         assert_non_null(receipt);
-        assert_string_equal(receipt->note, "veto: mql -> lost");
+        assert_string_equal(receipt->note, "veto: mql -> dormant");
         look(book, lead);
-        assert_string_equal(book->leads[lead].status, "lost");
+        assert_string_equal(book->leads[lead].status, "dormant");
         assert_int_equal(book->decision.n_moves, 0);
         const DecideInput input = {
                 .event_id = book->next_event,
@@ -407,7 +409,7 @@ static void veto__a_match__moves_there_at_once_and_says_so(void **state) {
                 const Receipt *again = &explanation.receipts.items[i];
                 if (base_streq(again->rule->name, "RIVAL"))
                         assert_string_equal(again->note, "veto: keeps the lead here");
-                kept = kept || (base_streq(again->rule->name, "again") && strstr(again->note, "the veto RIVAL keeps the lead in lost"));
+                kept = kept || (base_streq(again->rule->name, "again") && strstr(again->note, "the veto RIVAL keeps the lead in dormant"));
         }
         assert_true(kept);
         shut(book);
@@ -452,9 +454,10 @@ static void veto__before_a_closed_fence_or_in_a_final_status__moves_nothing(void
 
         book = open_fenced("group \"fit\" {}\n"
                            "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, veto = \"nurture\" }\n"
-                           "fence \"NEVER\" { blocks = { \"mql\" }, from = { \"lost\" }, when = { age = ge(\"0d\") } }\n");
+                           "fence \"NEVER\" { blocks = { \"mql\" }, from = { \"dormant\" }, when = { age = ge(\"0d\") } }\n");
         lead = large(book);
         reject(book, lead, "never");
+        person(book, lead, "outcome.give_up", "team:marketing", NULL, NULL);
         (void) judge(book, lead, from_rival(book), "integration:web");
         assert_string_equal(book->leads[lead].status, "lost");
         shut(book);
@@ -498,6 +501,91 @@ static void chain__of_more_than_eight__is_stopped_before_the_ninth_and_named(voi
                 assert_int_equal(book->decision.n_moves, 8);
                 const char *stopped = strstr(book->decision.summary, "stopped: m9 would be more than 8 automatic moves in one event");
                 assert_true((stopped != NULL) == (n == 9));
+                shut(book);
+        }
+}
+
+/* ---- the end ---- */
+
+/* A person may re-open a lead; no rule does, be it that it waits for a date, for a fence or for time to pass. */
+static void final__is_left_by_people_and_by_no_rule(void **state) {
+        (void) state;
+        Book *book = open_fenced("move \"back\" { from = \"lost\", to = \"mql\", by = \"rules\", when = { in_status = ge(\"1d\") } }\n"
+                                 "move \"fenced\" { from = \"lost\", to = \"nurture\", by = \"rules\" }\n"
+                                 "move \"reopen\" { from = \"lost\", to = \"dormant\", by = \"marketing\" }\n"
+                                 "move \"bury\" { from = \"mql\", by = \"owner\", reasons = { \"ended\" } }\n"
+                                 "reason \"ended\" { to = \"lost\", recycle_after = \"10d\" }\n"
+                                 "fence \"QUIET\" { blocks = { \"nurture\" }, since = { \"ended\" }, hold = \"5d\" }\n");
+        uint64_t lead = large(book);
+        person(book, lead, "outcome.bury", "rep:a", "ended", NULL);
+        assert_false(book->decision.refused);
+        for (int days = 0; days <= 40; days += 4) {
+                book->now_us += 4 * US_PER_DAY;
+                assert_string_equal(book->leads[lead].status, "lost");
+                assert_int_equal(book->leads[lead].wake_us, TIME_NONE); /* nothing will change, and nobody need look */
+                look(book, lead);
+        }
+        const DecideInput input = {
+                .event_id = book->next_event,
+                .lead_id = lead,
+                .before = &book->leads[lead],
+                .profile = &book->profiles[lead],
+                .history = book->history[lead],
+                .n_history = book->n_history[lead],
+                .now_us = book->now_us,
+                .desk = &(Desk){ 0 },
+        };
+        WhyNot whynot;
+        assert_int_equal(decide_whynot_status(book->rules, &input, policy_status(book->rules, "mql"), book->arena, &whynot), 0);
+        assert_int_equal(whynot.n_ways, 1);
+        assert_string_equal(whynot.ways[0].hurdles.items[0].kind, "final");
+        person(book, lead, "outcome.reopen", "team:marketing", NULL, NULL);
+        assert_false(book->decision.refused);
+        assert_string_equal(book->decision.moves[0].to, "dormant");
+        assert_string_equal(book->leads[lead].status, "mql"); /* where it is open again rules go on */
+        shut(book);
+}
+
+/* Only a signal would end the rest, and the rules know none any more. */
+static void rest__whose_signal_the_rules_dropped__is_over(void **state) {
+        (void) state;
+        static const char *const now[] = {
+                "reason \"shy\" { to = \"nurture\", recycle_after = \"1h\" }\n", /* without its signal */
+                "reason \"shy\" { to = \"nurture\", wake_on = did{ type = \"call_made\" } }\n",
+                "",
+        };
+        static const char by_reason[] = "move \"wave\" { from = \"mql\", by = \"owner\", reasons = { \"shy\" } }\n";
+        for (size_t i = 0; i < ARRAY_SIZE(now); i++) {
+                char more[512];
+                (void) snprintf(more, sizeof more, "%s%s", by_reason, now[1]);
+                Book *book = open_fenced(more);
+                uint64_t lead = large(book);
+                person(book, lead, "outcome.wave", "rep:a", "shy", NULL);
+                look(book, lead);
+                assert_string_equal(book->leads[lead].status, "nurture");
+                (void) snprintf(more, sizeof more, "%s%s", *now[i] ? by_reason : "", now[i]);
+                Book *other = open_fenced(more);
+                RuleSet *old = book->rules;
+                book->rules = other->rules; /* a reload: names are compared, and the old set lives on for them */
+                const DecideInput input = {
+                        .event_id = book->next_event,
+                        .lead_id = lead,
+                        .before = &book->leads[lead],
+                        .profile = &book->profiles[lead],
+                        .history = book->history[lead],
+                        .n_history = book->n_history[lead],
+                        .now_us = book->now_us,
+                        .desk = &(Desk){ 0 },
+                };
+                WhyNot whynot;
+                bool rests = i == 1;
+                assert_int_equal(decide_whynot_status(book->rules, &input, policy_status(book->rules, "mql"), book->arena, &whynot), 0);
+                assert_int_equal(whynot.n_ways, 1);
+                assert_int_equal(whynot.ways[0].hurdles.n_items, rests);
+                look(book, lead);
+                assert_string_equal(book->leads[lead].status, rests ? "nurture" : "mql");
+                book->rules = old;
+                shut(other);
                 shut(book);
         }
 }
@@ -584,21 +672,21 @@ static void refusal__names_everything_that_is_missing_in_words(void **state) {
         (void) state;
         Book *book =
                 open_fenced("criterion \"DATED\" { doc = \"a close date is named\", when = { [\"opportunity.close_date\"] = present } }\n"
-                            "move \"give_up\" { from = \"inquiry\", by = \"marketing\", reasons = { \"strict\" }, needs = { \"DATED\", { "
+                            "move \"drop\" { from = \"inquiry\", by = \"marketing\", reasons = { \"strict\" }, needs = { \"DATED\", { "
                             "[\"person.title\"] = present } } }\n"
                             "reason \"strict\" { to = \"lost\", note = \"required\", needs = did{ type = \"call_made\", at_least = 3 } }\n"
                             "fence \"SHUT\" { doc = \"not today\", blocks = { \"lost\" }, when = { age = ge(\"0d\") } }\n");
         Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
         set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
         uint64_t lead = judge(book, 0, record, "integration:web");
-        person(book, lead, "outcome.give_up", "team:marketing", "strict", NULL);
+        person(book, lead, "outcome.drop", "team:marketing", "strict", NULL);
         assert_true(book->decision.refused);
         assert_string_equal(book->decision.refusal_code, "note_required");
-        assert_string_equal(book->decision.refusal_text, "\"give_up\" with reason \"strict\" is missing: a note; DATED (a close date is "
+        assert_string_equal(book->decision.refusal_text, "\"drop\" with reason \"strict\" is missing: a note; DATED (a close date is "
                                                          "named); person.title is known; did call_made, at "
                                                          "least 3 times; and the fence SHUT keeps the lead out of \"lost\": not today");
         assert_int_equal(book->leads[lead].version, 1);
-        person(book, lead, "outcome.give_up", "team:marketing", "strict", "why");
+        person(book, lead, "outcome.drop", "team:marketing", "strict", "why");
         assert_string_equal(book->decision.refusal_code, "needs");
         shut(book);
 }
@@ -622,6 +710,8 @@ int main(void) {
                 cmocka_unit_test(veto__before_a_closed_fence_or_in_a_final_status__moves_nothing),
                 cmocka_unit_test(chain__that_would_lead_back__is_stopped_and_named),
                 cmocka_unit_test(chain__of_more_than_eight__is_stopped_before_the_ninth_and_named),
+                cmocka_unit_test(final__is_left_by_people_and_by_no_rule),
+                cmocka_unit_test(rest__whose_signal_the_rules_dropped__is_over),
                 cmocka_unit_test(hold__of_a_move_that_fails__outlives_routing_in_the_same_event),
                 cmocka_unit_test(need__that_fails__holds_the_lead_and_refuses_a_person),
                 cmocka_unit_test(refusal__names_everything_that_is_missing_in_words),
