@@ -19,6 +19,8 @@ static bool names_status(const Status *const *statuses, size_t n, const Status *
         return false;
 }
 
+bool fence_blocks(const Fence *fence, const Status *to) { return names_status(fence->blocks, fence->n_blocks, to); }
+
 const ReasonUse *fences_find_use(const LeadState *state, const char *reason) {
         for (size_t i = 0; i < state->n_uses; i++)
                 if (base_streq(state->uses[i].reason, reason))
@@ -179,7 +181,7 @@ int moves_find_fence(Deciding *deciding, const Status *to, const Fence **ret, in
         for (size_t i = 0; i < rules->n_fences; i++) {
                 const Fence *fence = &rules->fences[i];
                 bool closed;
-                if (!names_status(fence->blocks, fence->n_blocks, to))
+                if (!fence_blocks(fence, to))
                         continue;
                 int r = fence_is_closed(deciding, fence, &closed, ret_opens_us, trace);
                 if (r < 0)

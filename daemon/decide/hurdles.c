@@ -94,13 +94,6 @@ static int add_needs(Deciding *deciding, const Need *needs, size_t n, Hurdles *h
         return 0;
 }
 
-static bool blocks(const Fence *fence, const Status *status) {
-        for (size_t i = 0; i < fence->n_blocks; i++)
-                if (fence->blocks[i] == status)
-                        return true;
-        return false;
-}
-
 static int add_fences(Deciding *deciding, const Status *to, Hurdles *hurdles) {
         for (size_t i = 0; i < deciding->rules->n_fences; i++) {
                 const Fence *fence = &deciding->rules->fences[i];
@@ -108,7 +101,7 @@ static int add_fences(Deciding *deciding, const Status *to, Hurdles *hurdles) {
                 Misses misses = { .text = "" };
                 int64_t opens_us;
                 bool closed;
-                if (!blocks(fence, to))
+                if (!fence_blocks(fence, to))
                         continue;
                 int r = fence_is_closed(deciding, fence, &closed, &opens_us, NULL);
                 if (r < 0)

@@ -68,6 +68,7 @@ int moves_look_veto(Deciding *deciding, Receipts *receipts);
 int moves_automatic(Deciding *deciding);
 
 /* fences.c */
+bool fence_blocks(const Fence *fence, const Status *to);
 /* The first fence that closes the status, NULL = open; *ret_opens_us: when it opens by itself, TIME_NONE = not known. trace (may be
  * NULL): what each fence before the status was found to be. */
 int moves_find_fence(Deciding *deciding, const Status *to, const Fence **ret, int64_t *ret_opens_us, Text *trace);

@@ -43,10 +43,8 @@ static int describe_need(Deciding *deciding, const Need *need, const char **ret)
         Text text = { 0 };
 
         if (need->name) {
-                const char *doc = NULL;
-                for (size_t i = 0; i < deciding->rules->n_criteria; i++)
-                        if (base_streq(deciding->rules->criteria[i].rule.name, need->name))
-                                doc = deciding->rules->criteria[i].rule.doc;
+                const Criterion *criterion = hurdles_find_criterion(deciding->rules, need->name);
+                const char *doc = criterion ? criterion->rule.doc : NULL;
                 text_printf(&text, doc && *doc ? "%s (%s)" : "%s", need->name, doc);
         } else
                 policy_describe(deciding->rules, need->condition, &text);
