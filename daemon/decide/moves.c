@@ -125,8 +125,13 @@ int moves_carry_out(
                 return r;
 
         after->moved_event = deciding->input->event_id;
-        for (size_t i = 0; i < deciding->n_history; i++)
+        bool were_newer = false;
+        for (size_t i = 0; i < deciding->n_history; i++) {
+                were_newer |= deciding->history[i].after_move;
                 deciding->history[i].after_move = false;
+        }
+        if (were_newer)
+                policy_moved(deciding->rules, &deciding->subject);
         if (reason) {
                 r = fences_note_reason(deciding, reason);
                 if (r < 0)

@@ -501,7 +501,7 @@ typedef struct Subject {
         int64_t created_us, entered_us, touched_us; /* for age, in_status, idle */
         const char *prior_grade;                    /* for `leave`; NULL = none */
         uint64_t serial; /* policy's own: start with 0 (`= {}`); policy_judge numbers the subject. Facts and history stay as they are from
-                            then on */
+                            then on, but for what policy_moved is told */
         struct LeadCache *cache; /* policy's own, in the arena of policy_judge, which must live as long as the subject is asked about */
         /* filled by policy_judge: */
         uint64_t segments[POLICY_SEGMENTS_MAX / 64]; /* by index in RuleSet.segments */
@@ -541,6 +541,10 @@ int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena 
 
 /* Segments, scores, groups, grade: fills the subject and adds receipts. Functions that fail count as not matched. */
 int policy_judge(RuleSet *rules, Subject *subject, Arena *arena, Receipts *receipts);
+
+/* The lead was moved after it was judged, and the caller took after_move away from activities of the history: what functions were given
+ * of them is made anew. */
+void policy_moved(RuleSet *rules, Subject *subject);
 
 /* Does the condition hold? NULL holds. trace (may be NULL) gets "path = value" of each matcher looked at.
  * POLICY_E_FAILED: a function broke or exceeded its budget; *ret_note (may be NULL) says how, and *ret is false. */

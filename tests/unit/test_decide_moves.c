@@ -465,6 +465,43 @@ static void veto__before_a_closed_fence_or_in_a_final_status__moves_nothing(void
 
 /* ---- chains ---- */
 
+/* A function is given the activities as the move before it left them, whoever asked for them earlier in the event: functions that only
+ * read share one table, others are each given one that was made before. */
+static void chain__function_that_reads_activities__sees_them_as_the_move_before_left_them(void **state) {
+        (void) state;
+        static const char *const readers[] = { "", "return #lead.activities",
+                "local n = 0 for k in pairs(lead.activities) do n = n + 1 end return n" };
+        static const struct {
+                const char *asks, *status;
+        } cases[] = {
+                { "return lead.activities[1].after_move", "mid" },
+                { "return not lead.activities[1].after_move", "lost" },
+                { "for k, a in pairs(lead.activities) do if a.after_move then return true end end return false", "mid" },
+                { "for k, a in pairs(lead.activities) do if a.after_move then return false end end return true", "lost" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+                for (size_t k = 0; k < ARRAY_SIZE(readers); k++) {
+                        Text more = { 0 };
+                        text_append(&more,
+                                "group \"engagement\" { min = 0, max = 100 }\n"
+                                "status \"mid\" { team = \"marketing\", kind = \"open\", meaning = \"x\" }\n"
+                                "move \"go\" { from = \"inquiry\", to = \"mid\", by = \"rules\", when = { did{ type = \"form_submitted\", "
+                                "since = \"move\" } } }\n");
+                        text_printf(&more, "move \"on\" { from = \"mid\", to = \"lost\", by = \"rules\", when = function(lead) %s end }\n",
+                                cases[i].asks);
+                        if (*readers[k])
+                                text_printf(
+                                        &more, "score \"ACT\" { group = \"engagement\", points = function(lead) %s end }\n", readers[k]);
+                        Book *book = open_fenced(more.data);
+                        text_free(&more);
+                        uint64_t lead = hand_raise(book);
+                        if (!base_streq(book->leads[lead].status, cases[i].status))
+                                fail_msg("%s, beside \"%s\": in %s", cases[i].asks, readers[k], book->leads[lead].status);
+                        assert_true(!*readers[k] || book->leads[lead].engagement_mp == 1000);
+                        shut(book);
+                }
+}
+
 static void chain__that_would_lead_back__is_stopped_and_named(void **state) {
         (void) state;
         Book *book = open_fenced("status \"x\" { team = \"marketing\", kind = \"open\", meaning = \"x\" }\n"
@@ -708,6 +745,7 @@ int main(void) {
                 cmocka_unit_test(veto__a_match__moves_there_at_once_and_says_so),
                 cmocka_unit_test(veto__against_a_persons_move__wins_in_the_same_event),
                 cmocka_unit_test(veto__before_a_closed_fence_or_in_a_final_status__moves_nothing),
+                cmocka_unit_test(chain__function_that_reads_activities__sees_them_as_the_move_before_left_them),
                 cmocka_unit_test(chain__that_would_lead_back__is_stopped_and_named),
                 cmocka_unit_test(chain__of_more_than_eight__is_stopped_before_the_ninth_and_named),
                 cmocka_unit_test(final__is_left_by_people_and_by_no_rule),
