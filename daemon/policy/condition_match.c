@@ -4,7 +4,7 @@
  *
  * Text is compared as a person reads it: both sides are case-folded, so "VP Sales" has the word "vp" and "De" equals "DE". That holds
  * for plain equality and one_of as well as for has, word, starts, ends, like and in_list. The rule's side was folded at load; the
- * lead's side is folded once per field and lead (a field is usually asked by several rules) and kept in Eval.folded. Numbers are never
+ * lead's side is folded once per field and lead (a field is usually asked by several rules) and kept in the lead's cache. Numbers are never
  * made from text: a text where a number is asked does not match.
  */
 #include "condition.h"
