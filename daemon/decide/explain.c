@@ -287,33 +287,33 @@ static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first
         const SlaState *state = &explaining->decision.after.sla;
         Deciding *deciding = &explaining->deciding;
         char a[TIME_TEXT_SIZE], b[TIME_TEXT_SIZE], c[TIME_TEXT_SIZE];
-        bool started = true, stopped = false;
+        bool runs = state->rule && base_streq(state->rule, sla->rule.name), started, stopped = false;
         int r;
 
-        if (*first) {
+        if (*first && !runs) {
                 receipt->note = arena_printf(deciding->arena, "not asked: %s comes first", (*first)->rule.name);
                 return receipt->note ? 0 : -ENOMEM;
         }
         r = look(explaining, sla->when, receipt, trace);
         if (r < 0 || !receipt->matched)
                 return r < 0 ? r : note_misses(explaining, sla->when, receipt);
-        *first = sla;
-        if (sla->start_on)
-                r = policy_holds(deciding->rules, sla->start_on, &deciding->subject, deciding->arena, &started, NULL, NULL);
+        r = policy_holds(deciding->rules, sla->start_on, &deciding->subject, deciding->arena, &started, NULL, NULL);
         if (r >= 0 && sla->stop)
                 r = policy_holds(deciding->rules, sla->stop, &deciding->subject, deciding->arena, &stopped, NULL, NULL);
         if (r < 0)
                 return r;
+        if (started)
+                *first = sla;
         bool snoozed = state->snoozed_until_us > deciding->input->now_us;
-        if (state->rule && base_streq(state->rule, sla->rule.name))
+        if (runs)
                 receipt->note = arena_printf(deciding->arena, "runs since %s%s%s%s%s%s%s", time_format_rfc3339(state->start_us, a),
                         state->due_us != TIME_NONE ? ", due " : "", state->due_us != TIME_NONE ? time_format_rfc3339(state->due_us, b) : "",
                         snoozed ? ", snoozed until " : "", snoozed ? time_format_rfc3339(state->snoozed_until_us, c) : "",
                         snoozed ? ": " : "", snoozed && state->snooze_reason ? state->snooze_reason : "");
-        else if (stopped)
-                receipt->note = "met";
         else if (!started)
                 receipt->note = "waits for its start_on";
+        else if (stopped)
+                receipt->note = "met";
         else
                 receipt->note = "applies, and does not run";
         return receipt->note ? 0 : -ENOMEM;

@@ -102,6 +102,8 @@ void deciding_set_owner(Deciding *deciding, const Member *owner, const char *rou
 int timers_fire(Deciding *deciding);
 int timers_update(Deciding *deciding);
 void timers_arm(Deciding *deciding);
+/* Does it apply to the lead, and has it begun (start_on)? Then those below it are not asked. */
+int timers_takes(Deciding *deciding, const Sla *sla, bool *ret);
 /* The calendar an SLA runs in (NULL = wall time); false = it cannot run yet (the owner's clock, and nobody owns the lead). */
 bool timers_find_calendar(const Deciding *deciding, const Sla *sla, const Calendar **ret);
 /* from + duration, TIME_NONE when the calendar never opens again. Work days without a calendar are days. */

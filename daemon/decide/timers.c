@@ -93,36 +93,53 @@ static int holds(Deciding *deciding, const Condition *condition, bool *ret) {
         return r < 0 ? r : 0;
 }
 
-/* The first SLA of the present status that applies. */
+int timers_takes(Deciding *deciding, const Sla *sla, bool *ret) {
+        int r = holds(deciding, sla->when, ret);
+
+        return r < 0 || !*ret ? r : holds(deciding, sla->start_on, ret);
+}
+
+/* The first SLA of the present status that takes the lead, unless it is met already. One that waits for its start_on leaves the lead to
+ * those below it. */
 static int find_sla(Deciding *deciding, const Sla **ret) {
         const RuleSet *rules = deciding->rules;
 
         *ret = NULL;
         for (size_t i = 0; i < rules->n_slas; i++) {
-                bool applies, started = true, stopped = false;
+                bool takes, stopped = false;
                 int r;
                 if (rules->slas[i].status != deciding->status)
                         continue;
-                r = holds(deciding, rules->slas[i].when, &applies);
+                r = timers_takes(deciding, &rules->slas[i], &takes);
                 if (r < 0)
                         return r;
-                if (!applies)
+                if (!takes)
                         continue;
-                if (rules->slas[i].start_on) {
-                        r = holds(deciding, rules->slas[i].start_on, &started);
-                        if (r < 0)
-                                return r;
-                }
-                if (started && rules->slas[i].stop) {
+                if (rules->slas[i].stop)
                         r = holds(deciding, rules->slas[i].stop, &stopped);
-                        if (r < 0)
-                                return r;
-                }
-                if (started && !stopped)
+                if (!stopped)
                         *ret = &rules->slas[i];
-                return 0;
+                return r;
         }
         return 0;
+}
+
+/* A running timer stays, whatever applies later: only an SLA above it that waited for its start_on takes its place, because it runs from
+ * when that holds. */
+static int find_begun(Deciding *deciding, const Sla *running, const Sla **ret) {
+        const RuleSet *rules = deciding->rules;
+        bool any_waits = false;
+        int r;
+
+        *ret = NULL;
+        for (const Sla *sla = rules->slas; sla < running; sla++)
+                any_waits |= sla->status == deciding->status && sla->start_on;
+        if (!any_waits)
+                return 0;
+        r = find_sla(deciding, ret);
+        if (*ret && (*ret >= running || !(*ret)->start_on))
+                *ret = NULL;
+        return r;
 }
 
 /* The prospect's message sets a new due; the owner's answer never does (vectors.md H5). */
@@ -184,6 +201,12 @@ int timers_update(Deciding *deciding) {
                         return r;
                 if (rolled)
                         return start(deciding, sla);
+                const Sla *begun;
+                r = find_begun(deciding, sla, &begun);
+                if (r < 0)
+                        return r;
+                if (begun)
+                        return start(deciding, begun);
                 if (sla->retime)
                         retime(deciding, sla);
                 return 0;

@@ -525,7 +525,8 @@ static int ask_sla(Asking *asking, const Sla *sla) {
         Deciding *deciding = &asking->deciding;
         const RuleSet *rules = deciding->rules;
         const SlaState *state = &asking->decision.after.sla;
-        bool holds;
+        const Sla *running = state->rule ? policy_sla(rules, state->rule) : NULL;
+        bool takes;
         int r;
 
         if (state->rule && base_streq(state->rule, sla->rule.name)) {
@@ -539,10 +540,10 @@ static int ask_sla(Asking *asking, const Sla *sla) {
         for (size_t i = 0; i < rules->n_slas && &rules->slas[i] != sla; i++) {
                 if (rules->slas[i].status != deciding->status)
                         continue;
-                r = policy_holds(deciding->rules, rules->slas[i].when, &deciding->subject, deciding->arena, &holds, NULL, NULL);
+                r = timers_takes(deciding, &rules->slas[i], &takes);
                 if (r < 0)
                         return r;
-                if (holds)
+                if (takes)
                         return HURDLE(asking, "earlier", &rules->slas[i].rule, TIME_NONE, "%s stands above it and applies",
                                 rules->slas[i].rule.name);
         }
@@ -554,6 +555,8 @@ static int ask_sla(Asking *asking, const Sla *sla) {
                 r = hurdles_of_condition(deciding, &asking->out->hurdles, "stopped", &sla->rule, sla->stop, false, "it is met: ");
         if (r < 0 || asking->out->hurdles.n_items > 0)
                 return r;
+        if (sla->start_on && (!running || sla < running))
+                return HURDLE(asking, "not_started", &sla->rule, TIME_NONE, "it applies now, and starts at the lead's next event");
         if (state->rule)
                 return HURDLE(
                         asking, "earlier", NULL, TIME_NONE, "%s has been running since before, and a running timer stays", state->rule);

@@ -113,6 +113,9 @@ static bool move_leaves_for_good(const Move *move, const Reason *reason, const S
         return !to || to != status || move->restart;
 }
 
+/* Does it run for every lead from the moment on at which it comes there? */
+static bool sla_is_always(const Sla *sla) { return condition_is_always(sla->when) && condition_is_always(sla->start_on); }
+
 static void check_slas(Load *load) {
         const RuleSet *rules = load->loader.rules;
         for (size_t s = 0; s < rules->n_statuses; s++) {
@@ -122,14 +125,14 @@ static void check_slas(Load *load) {
                 bool any = false, always = false;
                 for (size_t i = 0; i < rules->n_slas; i++) {
                         any = any || rules->slas[i].status == status;
-                        always = always || (rules->slas[i].status == status && condition_is_always(rules->slas[i].when));
+                        always = always || (rules->slas[i].status == status && sla_is_always(&rules->slas[i]));
                 }
                 load->loader.rule = &status->rule;
                 if (!any)
                         loader_refuse(&load->loader, "is of kind \"sla\", but no sla has status = \"%s\"", status->rule.name);
                 else if (!always)
-                        loader_refuse(&load->loader,
-                                "every sla for it has a condition: one must apply to the leads that are left (without \"when\")");
+                        loader_refuse(&load->loader, "every sla for it has a condition: one must apply to the leads that are left (without "
+                                                     "\"when\" and \"start_on\")");
         }
         for (size_t i = 0; i < rules->n_slas; i++) {
                 const Sla *sla = &rules->slas[i];
@@ -147,12 +150,50 @@ static void check_slas(Load *load) {
                                 "silence",
                                 last->move->rule.name, sla->status->rule.name);
                 for (size_t j = 0; j < i && sla->status; j++)
-                        if (rules->slas[j].status == sla->status && condition_is_always(rules->slas[j].when)) {
+                        if (rules->slas[j].status == sla->status && sla_is_always(&rules->slas[j])) {
                                 loader_warning(&load->loader, "never applies: \"%s\" (%s:%d) comes first and applies to every lead",
                                         rules->slas[j].rule.name, rules->slas[j].rule.file, rules->slas[j].rule.line);
                                 break;
                         }
         }
+}
+
+/* The calendar that counts for most of its leads; NULL: none. */
+static const Calendar *usual_calendar(const Sla *sla) {
+        const Team *team = sla->status->team;
+        if (sla->clock == CLOCK_CALENDAR)
+                return sla->calendar->calendar;
+        if (sla->clock == CLOCK_WALL)
+                return NULL;
+        if (team->calendar)
+                return team->calendar->calendar;
+        return sla->clock == CLOCK_OWNER && team->n_members > 0 ? policy_member_calendar(team->members[0]) : NULL;
+}
+
+/* Is the one due before the other, on whatever day of the week it starts? */
+static bool is_always_before(const Calendar *calendar, Duration a, Duration b) {
+        for (int day = 0; day < 7; day++) {
+                const int64_t noon_us = (INT64_C(20458) + day) * US_PER_DAY + 12 * US_PER_HOUR; /* from 2026-01-05, a Monday */
+                int64_t a_us, b_us;
+                if (calendar_add(calendar, noon_us, a, &a_us) != 0 || calendar_add(calendar, noon_us, b, &b_us) != 0 || a_us >= b_us)
+                        return false;
+        }
+        return true;
+}
+
+/* Hours behind working days: the unit alone does not tell the order (kind_sla.c), the calendar does. */
+static void check_step_order(Load *load, const Sla *sla) {
+        const Calendar *calendar = usual_calendar(sla);
+        for (size_t i = 1; i < sla->n_steps && calendar; i++)
+                for (size_t j = i; j-- > 0;)
+                        if (sla->steps[i].at.workdays == 0 && sla->steps[j].at.workdays != 0) {
+                                char late[TIME_TEXT_SIZE], early[TIME_TEXT_SIZE];
+                                load->loader.rule = &sla->rule;
+                                if (is_always_before(calendar, sla->steps[i].at, sla->steps[j].at))
+                                        loader_refuse(&load->loader, "steps[%zu] (%s) is over when steps[%zu] (%s) is due", i + 1,
+                                                duration_format(sla->steps[i].at, late), j + 1, duration_format(sla->steps[j].at, early));
+                                break;
+                        }
 }
 
 /* ---- people -------------------------------------------------------------- */
@@ -351,6 +392,9 @@ int check_whole(Load *load) {
         check_slas(load);
         check_routes(load);
         check_moves(load);
+        if (load->loader.report->n_errors == 0)
+                for (size_t i = 0; i < load->loader.rules->n_slas; i++)
+                        check_step_order(load, &load->loader.rules->slas[i]);
         if (load->loader.report->n_errors == 0)
                 check_people(load);
         /* A move that did not compile leads nowhere only for now. */

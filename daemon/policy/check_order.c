@@ -106,7 +106,7 @@ static void check_account_route(Ordering *ordering, const Route *route) {
 
 static void check_sla(Ordering *ordering, const Sla *sla) {
         const RuleSet *rules = ordering->load->loader.rules;
-        const Part part = { .condition = sla->when };
+        const Part parts[] = { { .condition = sla->when }, { .condition = sla->start_on } };
         size_t n_pairs = 0;
 
         if (ordering->never[sla->rule.index])
@@ -114,13 +114,14 @@ static void check_sla(Ordering *ordering, const Sla *sla) {
         ordering->statuses[0] = sla->status;
         ordering->n_statuses = 1;
         for (const Sla *before = rules->slas; before < sla; before++)
-                if (before->status == sla->status && condition_is_always(before->when))
+                if (before->status == sla->status && condition_is_always(before->when) && condition_is_always(before->start_on))
                         return; /* check.c said so */
         for (const Sla *before = sla; before-- > rules->slas && n_pairs < ORDER_PAIRS_MAX;) {
                 if (before->status != sla->status)
                         continue;
                 n_pairs++;
-                if (implies(ordering, &part, 1, before->when)) {
+                if (implies(ordering, parts, ARRAY_SIZE(parts), before->when) &&
+                        implies(ordering, parts, ARRAY_SIZE(parts), before->start_on)) {
                         shadowed(ordering, &sla->rule, &before->rule, false, "lead");
                         return;
                 }

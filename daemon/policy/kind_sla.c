@@ -125,11 +125,16 @@ static int compile_step(Load *load, int index, const char *where, const Sla *sla
         return 0;
 }
 
-static bool duration_is_before(Duration a, Duration b) {
-        /* A working day and an hour cannot be compared without a calendar. */
-        if ((a.workdays != 0) != (b.workdays != 0))
-                return false;
-        return a.workdays != 0 ? a.workdays < b.workdays : a.us < b.us;
+/* Is the last step due before one above it? A working day and an hour cannot be compared without a calendar: such pairs are passed over. */
+static bool steps_back(const SlaStep *steps, size_t last) {
+        Duration at = steps[last].at;
+
+        for (size_t i = last; i-- > 0;) {
+                Duration before = steps[i].at;
+                if ((at.workdays != 0) == (before.workdays != 0))
+                        return at.workdays != 0 ? at.workdays < before.workdays : at.us < before.us;
+        }
+        return false;
 }
 
 static int compile_steps(Load *load, int index, const char *name, void *target) {
@@ -159,8 +164,8 @@ static int compile_steps(Load *load, int index, const char *name, void *target) 
                 lua_pop(L, 1);
                 if (r < 0)
                         return r;
-                if (i > 0 && duration_is_before(steps[i].at, steps[i - 1].at))
-                        loader_refuse(&load->loader, "%s comes before the step above it", where);
+                if (steps_back(steps, i))
+                        loader_refuse(&load->loader, "%s comes before a step above it", where);
                 if (i + 1 < n && (steps[i].every.us != 0 || steps[i].every.workdays != 0))
                         loader_refuse(&load->loader, "%s repeats, but only the last step can", where);
         }

@@ -405,6 +405,72 @@ static void move__into_a_final_status_by_another_than_the_owner__leaves_nothing_
         free(book);
 }
 
+static void act(Book *book, uint64_t lead, const char *type) {
+        Record *record = make_record(book, type, FAMILY_ACTIVITY);
+
+        book->now_us += US_PER_MINUTE;
+        record->time_us = book->now_us;
+        (void) judge(book, lead, record, "integration:web");
+}
+
+static void assert_sla(Book *book, uint64_t lead, const char *rule, const char *note) {
+        const DecideInput input = {
+                .event_id = book->next_event,
+                .lead_id = lead,
+                .before = &book->leads[lead],
+                .profile = &book->profiles[lead],
+                .history = book->history[lead],
+                .n_history = book->n_history[lead],
+                .now_us = book->now_us,
+                .desk = &(Desk){ 0 },
+        };
+        Explanation explanation;
+
+        assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
+        for (size_t i = 0; i < explanation.receipts.n_items; i++)
+                if (base_streq(explanation.receipts.items[i].rule->name, rule)) {
+                        if (!explanation.receipts.items[i].note || strncmp(explanation.receipts.items[i].note, note, strlen(note)) != 0)
+                                fail_msg("%s: %s", rule, explanation.receipts.items[i].note);
+                        return;
+                }
+        fail_msg("no %s", rule);
+}
+
+static void sla__waits_for_its_start_on__while_the_one_below_it_runs(void **state) {
+        (void) state;
+        static const char called[] = "sla \"CALLED\" { status = \"mql\", start_on = did{ type = \"call_made\", since = \"move\" }, stop = "
+                                     "did{ type = \"replied\", "
+                                     "since = \"move\" }, within = \"2h\", clock = \"owner\", steps = { { at = \"2h\", every = \"2h\", "
+                                     "remind = \"owner\" } } }\n";
+        Book *book = malloc(sizeof *book);
+        assert_non_null(book);
+        open_rules(book, called, base_rules, team_511);
+        uint64_t lead = hand_raise(book);
+        const SlaState *sla = &book->leads[lead].sla;
+        assert_string_equal(sla->rule, "ANSWER");
+        assert_sla(book, lead, "CALLED", "waits for its start_on");
+        assert_sla(book, lead, "ANSWER", "runs since");
+
+        act(book, lead, "activity.page_viewed");
+        assert_string_equal(sla->rule, "ANSWER");
+        act(book, lead, "activity.call_made");
+        assert_string_equal(sla->rule, "CALLED");
+        assert_int_equal(sla->start_us, book->now_us);
+        assert_int_equal(sla->next_due_us, book->now_us + 2 * US_PER_HOUR);
+        assert_sla(book, lead, "CALLED", "runs since");
+        assert_sla(book, lead, "ANSWER", "not asked: CALLED comes first");
+        act(book, lead, "activity.call_made");
+        assert_int_equal(sla->start_us, book->now_us - US_PER_MINUTE);
+
+        /* Met, it is not begun again, and what stands below it has nothing to do. */
+        act(book, lead, "activity.replied");
+        assert_null(sla->rule);
+        act(book, lead, "activity.call_made");
+        assert_null(sla->rule);
+        close_book(book);
+        free(book);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(route__weights_5_1_1__turns_are_smooth),
@@ -425,6 +491,7 @@ int main(void) {
                 cmocka_unit_test(reload__owner_left_or_vanished_or_changed_team__somebody_else_gets_the_lead),
                 cmocka_unit_test(reload__owner_vanished_and_nobody_is_free__lead_is_held_and_unowned),
                 cmocka_unit_test(sla__repeats_missed_while_nobody_ran__are_one_reminder),
+                cmocka_unit_test(sla__waits_for_its_start_on__while_the_one_below_it_runs),
                 cmocka_unit_test(move__into_a_final_status_by_another_than_the_owner__leaves_nothing_unaccepted),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

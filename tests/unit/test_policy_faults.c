@@ -312,7 +312,7 @@ static const struct {
           "a.lua:1: sla \"x\": its last step neither moves the lead nor repeats (\"every\"): after it there would be silence\n" },
         { "sla \"x\" { status = \"work\", when = { country = \"DE\" }, within = \"4h\", steps = { { at = \"4h\", every = \"1h\", remind = \"owner\" }, { at = \"2h\", every = \"1h\", remind = \"owner\" } } }",
           "a.lua:1: sla \"x\": steps[1] repeats, but only the last step can\n"
-          "a.lua:1: sla \"x\": steps[2] comes before the step above it\n" },
+          "a.lua:1: sla \"x\": steps[2] comes before a step above it\n" },
         { "sla \"x\" { status = \"work\", when = { country = \"DE\" }, within = \"4h\", steps = { { at = \"4h\", move = \"finish\" } } }",
           "a.lua:1: sla \"x\": steps[1]: the move \"finish\" needs a reason\n" },
         { "sla \"x\" { status = \"work\", when = { country = \"DE\" }, within = \"4h\", steps = { { at = \"4h\", move = \"take\" } } }",
@@ -468,7 +468,7 @@ static const struct {
           "move \"y\" { from = \"work\", to = \"done\", by = \"owner\" }\n"
           "route \"all\" { team = \"desk\" }\n"
           "sla \"s\" { status = \"work\", when = { country = \"DE\" }, within = \"4h\", steps = { { at = \"4h\", move = \"y\" } } }",
-          "a.lua:4: status \"work\": every sla for it has a condition: one must apply to the leads that are left (without \"when\")\n" },
+          "a.lua:4: status \"work\": every sla for it has a condition: one must apply to the leads that are left (without \"when\" and \"start_on\")\n" },
         { "team \"desk\" { members = { anna = { } } }\n"
           "team \"queue\" { }\n"
           "status \"new\" { team = \"queue\", initial = true }\n"

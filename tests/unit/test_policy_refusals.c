@@ -59,6 +59,19 @@ static const struct {
         { SLA("{ { at = '4h', every = '4h', reassign = true, message = 'reminder' } }"),
                 "sla \"x\": steps[1] has a message but reminds nobody" },
         { SLA("{ { at = '4h', every = '0h', remind = 'owner' } }"), "sla \"x\": steps[1] repeats without a pause" },
+        { SLA("{ { at = '1h', remind = 'owner' }, { at = '2wd', remind = 'owner' }, { at = '30m', every = '1wd', remind = 'owner' } }"),
+                "sla \"x\": steps[3] comes before a step above it" },
+        { SLA("{ { at = '2wd', remind = 'owner' }, { at = '1h', remind = 'owner' }, { at = '1wd', every = '1wd', remind = 'owner' } }"),
+                "sla \"x\": steps[3] comes before a step above it" },
+        { SLA("{ { at = '1h', remind = 'owner' }, { at = '2wd', remind = 'owner' }, { at = '2h', every = '1wd', remind = 'owner' } }"),
+                "sla \"x\": steps[3] (2h) is over when steps[2] (2wd) is due" },
+        { "sla 'x' { status = 'work', start_on = { country = 'DE' }, within = '4h', steps = { { at = '4h', every = '4h', remind = 'owner' "
+          "} } } "
+          "status 'w' { team = 'desk', kind = 'sla' } move 'a' { from = 'new', to = 'w', by = 'desk' } move 'b' { from = 'w', to = 'done', "
+          "by = "
+          "'owner' } sla 'y' { status = 'w', start_on = { country = 'DE' }, within = '4h', steps = { { at = '4h', move = 'b' } } }",
+                "status \"w\": every sla for it has a condition: one must apply to the leads that are left (without \"when\" and "
+                "\"start_on\")" },
         { SLA("'4h'"), "sla \"x\": \"steps\" must be a list of steps, not a text" },
         { "team 't' { members = { carl = {} } } status 'w' { team = 't', kind = 'sla' } route 'r' { team = 't' } move 'a' { from = 'new', "
           "to = 'w', by = 'desk' } "

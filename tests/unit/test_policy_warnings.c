@@ -262,6 +262,29 @@ static const Snippet order[] = {
         { "sla 'a' { status = 'work', when = { owner = 'anna' }, within = '1h', steps = { { at = '1h', every = '1h', remind = 'owner' } } "
           "}",
                 "" },
+        /* ... one that waits for its start_on leaves the lead to those below it until then */
+        { "sla 'a' { status = 'work', start_on = { country = 'DE' }, within = '1h', steps = { { at = '1h', every = '1h', remind = 'owner' "
+          "} "
+          "} }",
+                "" },
+        { "sla 'a' { status = 'work', start_on = { country = in_list 'eea' }, within = '1h', steps = { { at = '1h', every = '1h', remind = "
+          "'owner' } } } "
+          "sla 'b' { status = 'work', start_on = { country = 'DE' }, within = '1h', steps = { { at = '1h', every = '1h', remind = 'owner' "
+          "} } "
+          "}",
+                "sla \"b\": never applies: \"a\" (a.lua:1) comes first and applies whenever this does; move it below this one, or narrow "
+                "it" },
+        { "sla 'a' { status = 'work', when = { country = in_list 'eea' }, start_on = { ['person.title'] = present }, within = '1h', steps "
+          "= { "
+          "{ at = '1h', every = '1h', remind = 'owner' } } } "
+          "sla 'b' { status = 'work', when = { country = 'DE' }, within = '1h', steps = { { at = '1h', every = '1h', remind = 'owner' } } "
+          "}",
+                "" },
+        /* hours behind working days are in order where the days are short enough */
+        { "sla 'a' { status = 'work', when = { country = 'DE' }, within = '1h', steps = { { at = '1wd', remind = 'owner' }, { at = '9h', "
+          "every "
+          "= '1h', remind = 'owner' } } }",
+                "" },
         /* automatic moves */
         { "move 'a' { from = 'new', to = 'work', by = 'rules' }", "zz-base.lua:12: warning: move \"take\": never applies: \"a\" (a.lua:1) "
                                                                   "comes first and applies to every lead in these statuses" },
