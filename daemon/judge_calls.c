@@ -35,12 +35,17 @@ int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const ch
                         (void) snprintf(ret->code, sizeof ret->code, "%s", outcome.decision->refusal_code);
                         (void) snprintf(ret->text, sizeof ret->text, "%s", outcome.decision->refusal_text);
                         judge_add_refusal(judge, &outcome, record->type);
-                        judge_tell(judge);
                 }
-                (void) store_rollback(judge->store);
-                return 0;
-        }
-        if (r == 0) {
+                /* Nothing else was written: that a rule is suspended is kept, whatever became of the move that showed it. */
+                if (outcome.n_suspended > 0)
+                        r = store_commit(judge->store);
+                else
+                        (void) store_rollback(judge->store);
+                if (r == 0) {
+                        judge_tell(judge);
+                        return 0;
+                }
+        } else if (r == 0) {
                 ret->event = outcome.event;
                 ret->lead = outcome.lead;
                 if (outcome.decision->summary)

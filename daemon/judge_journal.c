@@ -128,6 +128,7 @@ void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *eve
         line.text = arena_printf(judge->lines_arena, "%s%s\"%s\" was refused: %s", outcome->lead ? lead_text(judge, outcome->lead) : "",
                 outcome->lead ? ": " : "", event, outcome->decision->refusal_code);
         add_line(judge, line);
+        judge_add_suspended(judge, outcome->suspended, outcome->n_suspended);
 }
 
 void judge_add_file(Judge *judge, const Ticket *ticket) {

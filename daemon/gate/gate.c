@@ -63,6 +63,9 @@ void gate_set_rules(Gate *gate, RuleSet *rules) {
 static bool concerns_lead(const Record *record) { return record->family != FAMILY_RULES && record->family != FAMILY_OWNER; }
 
 static int refuse_unknown(Gate *gate, GateOutcome *ret) {
+        /* No rule was asked: what overran in the event before is not counted again. */
+        policy_begin_event(gate->rules, false, NULL, 0);
+        policy_end_event(gate->rules);
         gate->decision = (Decision){ .refused = true, .refusal_code = "unknown_lead", .refusal_text = "no such lead" };
         ret->decision = &gate->decision;
         return 0;

@@ -354,6 +354,34 @@ def a_rule_that_overruns_ten_times_is_suspended_until_the_next_reload():
         check(d.show("L-1")["fit"], 1)
 
 
+def a_rule_that_overruns_in_what_is_refused_is_suspended_all_the_same():
+    """Whether a person asks or a file says so: the journal names it, and a restart knows it."""
+    needs = ('by = "owner" }\nmove "win"', 'by = "owner", needs = { function(lead) while true do end end } }\nmove "win"')
+    for by_file in (False, True):
+        with daemon() as d:
+            write(d, needs, ('settings "site" { zone = "UTC" }', 'settings "site" { zone = "UTC", spool = { crm = { "outcome" } } }'))
+            reload(d)
+            d.drop("web", "a.json", lead("a@example.com", id="a", **DEMO))
+            d.settle()
+            owner = d.show("L-1")["owner"]
+            for i in range(10):
+                check(d.json("status")["rules"]["suspended"], [], f"after {i} times")
+                if by_file:
+                    accept = {"specversion": "1.0", "id": f"o{i}", "type": "outcome.accept", "subject": "lead:L-1", "data": {"outcome": {"actor": f"rep:{owner}"}}}
+                    d.drop("crm", f"{i}.json", accept)
+                    d.settle()
+                else:
+                    d.ctl("accept", "L-1", "--as", owner, check_code=None)
+                    d.ctl("accept", "L-999", "--as", owner, check_code=None)  # asks no rule: it counts for nothing
+            check(d.show("L-1")["status"], "mql", "each was refused")
+            suspended = d.json("status")["rules"]["suspended"]
+            check(len(suspended) == 1 and 'move "accept"' in suspended[0], True, suspended)
+            check([line for line in d.log().splitlines() if "the rule accept (10-rules.lua:" in line and "is suspended" in line] != [], True, "the journal says so")
+            d.kill()
+            d.start()
+            check(d.json("status")["rules"]["suspended"], suspended)
+
+
 def what_the_clock_cut_is_cut_again_by_a_replay():
     with daemon() as d:
         ask = " or ".join(["a > b"] * 8)
@@ -442,5 +470,5 @@ main(a_set_that_would_leave_leads_behind_is_refused_and_counts_them, a_set_whose
      the_end_comes_in_good_order_while_a_reload_runs, a_signal_says_reloading_and_ready_and_logs_the_numbers,
      a_start_goes_on_under_the_last_good_set_when_the_new_one_would_leave_leads_behind,
      rules_changed_while_nobody_ran_reach_the_leads_after_the_start, a_rule_that_overruns_ten_times_is_suspended_until_the_next_reload,
-     what_the_clock_cut_is_cut_again_by_a_replay, a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go,
+     a_rule_that_overruns_in_what_is_refused_is_suspended_all_the_same, what_the_clock_cut_is_cut_again_by_a_replay, a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go,
      a_running_timer_follows_a_shorter_promise_without_waiting_for_its_old_instant, rules_that_never_fire_are_named_and_counted_by_day_and_week)
