@@ -555,7 +555,8 @@ void *judge_run(void *userdata) {
         while (!judge.broken) {
                 step(&judge);
                 if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0 && !judge_pass_runs(&judge)) {
-                        (void) judge_fire_due(&judge, true, NULL);
+                        if (!judge_holds_timers(&judge))
+                                (void) judge_fire_due(&judge, true, NULL);
                         if (notify_n_in_flight(judge.notify) == 0)
                                 break;
                 }

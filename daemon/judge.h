@@ -126,6 +126,8 @@ int judge_deliver(Judge *judge);
 int judge_fire_due(Judge *judge, bool all, uint64_t *ret_n);
 int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired);
 void judge_on_tick(Judge *judge);
+/* The clock was set forward: what became due by it waits a while. */
+bool judge_holds_timers(const Judge *judge);
 /* Arms the one timer for the earliest of all that is armed. */
 void judge_arm(Judge *judge);
 

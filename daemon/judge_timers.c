@@ -187,8 +187,10 @@ int judge_deliver(Judge *judge) {
 
         if (judge_waits_for_room(judge))
                 return STORE_E_FULL; /* what was delivered and could not be marked is told again with each attempt */
-        int offered = pass_on_all(judge);
-        if (offered == 0)
+        /* To look at a lead is to take its step when that is due: not while the clock is not trusted. */
+        bool holds = judge_holds_timers(judge);
+        int offered = holds ? 0 : pass_on_all(judge);
+        if (offered == 0 && !holds)
                 offered = offer_held(judge);
         if (offered == STORE_E_FULL) {
                 judge_note_full(judge);
@@ -264,6 +266,8 @@ int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
         return clock_set_us(clock, time_us);
 }
 
+bool judge_holds_timers(const Judge *judge) { return leadd_monotonic_us() < judge->hold_until_us; }
+
 void judge_on_tick(Judge *judge) {
         int64_t jump_us = clock_is_virtual(judge->leadd->clock) ? 0 : followup_jump_us(judge->leadd->followup);
         int64_t mono_us = leadd_monotonic_us();
@@ -275,7 +279,7 @@ void judge_on_tick(Judge *judge) {
                 if (jump_us > 0)
                         judge->hold_until_us = mono_us + FOLLOWUP_HOLD_US;
         }
-        if (mono_us < judge->hold_until_us)
+        if (judge_holds_timers(judge))
                 return;
         (void) judge_fire_due(judge, false, NULL);
 }
