@@ -87,8 +87,10 @@ static const Method methods_control[] = {
                 .doc = "Loads the rules again, runs their tests, and decides by them when nothing speaks against it; else the running\n"
                        "rules stay. Answers when all leads are re-derived: n_leads of them, n_changed in points, grade or segments,\n"
                        "n_regraded in grade; n_would_move wait for their next event or armed moment; n_moved did move at once, because\n"
-                       "of apply or since their owner has left. no_wait: answers as soon as the rules decide. check: changes nothing,\n"
-                       "loaded only says whether they would decide. superseded: another reload began before all leads were gone through.",
+                       "of apply, because their owner has left, or because what held them is gone: held leads are looked at in any case.\n"
+                       "no_wait: answers as soon as the rules decide. check: changes nothing, loaded only says whether they would decide.\n"
+                       "superseded: another reload began before all leads were gone through; it goes through them again,\n"
+                       "and keeps the word of an apply.",
                 .inputs = { FLAG("check"), FLAG("apply"), FLAG("no_wait"), REQUEST_ID },
                 .output = "(loaded: bool, hash: ?string, problems: []Problem, tests: ?int, tests_failed: ?int, n_leads: ?int,\n"
                           "  n_changed: ?int, n_regraded: ?int, n_would_move: ?int, n_moved: ?int, superseded: ?bool)",

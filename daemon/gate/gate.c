@@ -296,9 +296,15 @@ int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
 int gate_log_activation(Gate *gate, int64_t now_us, bool apply) {
         _cleanup_(record_freep) Record *record = NULL;
         uint64_t to = store_next_lead(gate->store) - 1;
+        RulesPass pass;
 
         arena_reset(gate->arena);
-        int r = rules_record(gate, "rules.activated", now_us, &record);
+        int r = store_rules_pass(gate->store, &pass);
+        if (r != 0)
+                return r;
+        /* Who wished it was promised that all would move: the pass that takes the place of theirs keeps the word. */
+        apply |= pass.apply && pass.next <= pass.to;
+        r = rules_record(gate, "rules.activated", now_us, &record);
         if (r == 0)
                 r = facts_set(&record->facts, record->arena, FIELD_RULES_TO, NULL, value_integer((int64_t) to), now_us);
         if (r == 0 && apply)

@@ -49,7 +49,8 @@ void gate_set_rules(Gate *gate, RuleSet *rules);
 int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret);
 
 /* Records that rules became active (an event of the log), inside an open transaction. Suspended rules are resumed, and a pass begins
- * that re-derives every lead there is. apply: those that would move are to be moved by it. */
+ * that re-derives every lead there is. apply: those that would move are to be moved by it; so they are when the pass before it was to
+ * do that and has not come to its end. */
 int gate_log_activation(Gate *gate, int64_t now_us, bool apply);
 
 /* A range of leads that is re-derived: points, grade and segments under the rules there are now, and the next moment at which these
