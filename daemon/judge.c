@@ -29,10 +29,22 @@ int judge_give_up(Judge *judge, int error, const char *what) {
         return error < 0 ? error : -EIO;
 }
 
+void judge_say_status(Judge *judge) {
+        const char *status = judge->disk_full ? "the disk is full: intake waits, people are answered"
+                             : judge->leadd->rules_problem
+                                     ? "judging under the last good rules: those on disk are refused, `leadctl status` says why"
+                                     : "judging";
+
+        if (status != judge->status)
+                (void) sd_notifyf(0, "STATUS=%s", status);
+        judge->status = status;
+}
+
 void judge_note_full(Judge *judge) {
         if (!judge->disk_full)
                 log_event(LOG_LEVEL_ERROR, MESSAGE_DISK_FULL, NULL, 0, "the disk is full: intake waits, nothing is lost, answers go on");
         judge->disk_full = true;
+        judge_say_status(judge);
         judge->full_until_us = leadd_monotonic_us() + FULL_WAIT_US;
 }
 
@@ -40,6 +52,7 @@ void judge_note_room(Judge *judge) {
         if (judge->disk_full)
                 log_notice("there is room on the disk again: intake goes on");
         judge->disk_full = false;
+        judge_say_status(judge);
 }
 
 bool judge_waits_for_room(const Judge *judge) { return judge->disk_full && leadd_monotonic_us() < judge->full_until_us; }
@@ -379,14 +392,15 @@ static int run_transaction(Judge *judge, Work *first) {
 
 /* ---- the thread ---- */
 
-static void say_ready(Leadd *leadd) {
+static void say_ready(Judge *judge) {
+        const Leadd *leadd = judge->leadd;
         const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
 
         log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, fields, 1, "leadd %s is ready: %zu rules, set %.12s%s%s", LEADD_VERSION,
                 leadd->rules->n_rules, leadd->rules->hash_text, leadd->options.is_example ? " (running the example policy)" : "",
                 leadd->rules_problem ? "; the rules on disk do not load" : "");
-        (void) sd_notifyf(
-                0, "READY=1\nSTATUS=%s", leadd->rules_problem ? "running the last good rules: those on disk do not load" : "judging");
+        judge_say_status(judge);
+        (void) sd_notify(0, "READY=1");
 }
 
 static int open_in_flight(Judge *judge) {
@@ -415,14 +429,19 @@ static int open_in_flight(Judge *judge) {
         return 0;
 }
 
-/* On a teller's thread. A judge that ended takes nothing any more: what was told is told again after the next start. */
+/* On a teller's thread. A judge that ended takes nothing any more: what was told is told again after the next start. But while it runs
+ * it learns of each: a row that it waits for would neither be marked nor told again. */
 static void on_told(const Told *told, void *userdata) {
         Leadd *leadd = userdata;
         Work *work = work_new(WORK_TOLD);
 
-        if (work)
-                work->told = *told;
-        if (!work || !queue_push_front(leadd->to_judge, work))
+        if (!work) {
+                log_error("out of memory: leadd ends here, and starts again from what is committed");
+                _exit(EXIT_FAILURE);
+        }
+        work->told = *told;
+        /* When calls of people fill the urgent lane it waits its turn in the other, until there is room or the judge has ended. */
+        if (!queue_push_front(leadd->to_judge, work) && !queue_push(leadd->to_judge, work))
                 free(work);
 }
 
@@ -545,7 +564,7 @@ void *judge_run(void *userdata) {
         if (r < 0)
                 (void) judge_give_up(&judge, r, "starting");
         else {
-                say_ready(leadd);
+                say_ready(&judge);
                 leadd_tell(leadd, NEWS_DONE, NULL, NULL, 0);
                 /* A virtual clock has no timer that would bring the rest. */
                 (void) judge_fire_due(&judge, clock_is_virtual(leadd->clock), NULL);

@@ -40,19 +40,26 @@ typedef struct Line {
 #define PASS_LEADS_MAX 500
 #define PASS_SLICE_US (25 * 1000) /* a slice is to take so long */
 
+/* Where the worker is, for texts about what broke. */
+typedef enum ReloadStage { RELOAD_READING, RELOAD_TESTING, RELOAD_COMPARING } ReloadStage;
+
 /* One wish for a reload, on its way from whoever wishes it to the worker and back. */
 typedef struct Reload {
         Leadd *leadd;
         ControlCall *call; /* NULL: a signal, or the start */
         ControlReload wanted;
         bool at_start;
+        atomic_bool stop; /* the tests are to end: so are we, or a wish has arrived that need not wait for those of the start */
         /* what the worker found */
         pthread_t thread;
+        ReloadStage stage;
         int error;
-        RuleSet *rules; /* NULL: they do not load */
+        RuleSet *rules; /* NULL: they do not load, or they are the running ones */
         PolicyReport report;
+        size_t n_ran; /* tests that came to their end */
         size_t n_tests, n_failed;
         bool stopped;
+        char hash[2 * DIGEST_SIZE + 1]; /* of the set that it made the running one; "" = none */
 } Reload;
 
 typedef struct Judge {
@@ -75,12 +82,14 @@ typedef struct Judge {
         int64_t full_until_us; /* monotonic: the disk was full, timers and outbox wait before they try again */
         uint64_t n_rejected_rules;
         bool disk_full, spool_empty, broken;
-        bool leaving;   /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
-        Reload *reload; /* with the worker */
+        const char *status; /* what systemd was told last */
+        bool leaving;       /* stopping: a batch was left uncommitted, so nothing behind it may be committed either */
+        Reload *reload;     /* with the worker */
         Reload *reloads[RELOADS_WAITING_MAX];
         size_t n_reloads;
         Reload *passing; /* its reply waits for the pass */
         RulesPass pass;
+        bool tests_wait; /* those of the running rules: they gave way to a reload */
         size_t slice_leads;
         size_t n_tests, n_tests_failed;              /* of the running rules; n_tests SIZE_MAX: not run yet */
         char freed[FREED_TEAMS_MAX][FREED_NAME_MAX]; /* teams whose members have room for another lead */
@@ -97,6 +106,9 @@ int judge_give_up(Judge *judge, int error, const char *what);
 void judge_note_full(Judge *judge);
 void judge_note_room(Judge *judge);
 bool judge_waits_for_room(const Judge *judge);
+
+/* One line of `systemctl status`, said anew whenever it is another one. */
+void judge_say_status(Judge *judge);
 
 /* ---- judge_journal.c ---- */
 
@@ -135,15 +147,15 @@ void judge_arm(Judge *judge);
 
 /* Makes a loaded rule set the running one, between two events. */
 int judge_activate(Judge *judge, RuleSet *rules, bool apply);
-/* One line of the journal a problem; running: the hash of the rules that stay, NULL at the start. */
-void judge_say_problem(const PolicyProblem *problem, const char *running);
+/* One line of the journal a problem, behind what is said about it; running: the hash of the rules that stay, NULL at the start. */
+void judge_say_problem(LogLevel level, const char *message_id, const char *said, const PolicyProblem *problem, const char *running);
 /* Why the rules on disk are not the running ones; NULL = they are. */
 void judge_set_problem(Leadd *leadd, const PolicyReport *report);
 
 /* ---- judge_reload.c ---- */
 
 int judge_on_reload(void *userdata, ControlCall *call, const ControlReload *wanted);
-/* The tests of the rules that run, at the start: nothing is refused for them. */
+/* The tests of the rules that run, after the start: nothing is refused for them. */
 void judge_try_running(Judge *judge);
 void judge_reload_by_signal(Judge *judge);
 /* The worker is done. */

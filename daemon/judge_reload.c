@@ -6,7 +6,8 @@
  *
  *   wished -> at the worker -> refused | checked | decided by -> (leads re-derived: judge_pass.c) -> answered
  *
- * The end waits for the worker: it looks at `stopping` between two tests, and loading is bounded by the loader's budgets.
+ * The tests of the running rules, run after the start, give way to the first wish, and are run again when nobody wishes anything.
+ * The end waits for the worker: it looks at `stop` between two events of a test, and loading is bounded by the loader's budgets.
  * The watchdog does not: a worker that takes long keeps nobody from being judged.
  */
 #include "judge.h"
@@ -46,7 +47,7 @@ static int add_failures(Reload *reload, const TrialReport *trial) {
                                 *miss->key ? "." : "", miss->key, miss->want ? miss->want : "-", miss->got ? miss->got : "-",
                                 failure->n_misses > 1 ? ", and more" : "");
         }
-        if (r == 0 && trial->stopped && !atomic_load(&reload->leadd->stopping))
+        if (r == 0 && trial->stopped && !atomic_load(&reload->stop))
                 r = policy_report_refuse(&reload->report, "the tests take longer than %d s: %zu of them ran",
                         (int) (RELOAD_TESTS_US / US_PER_SECOND), trial->n_tests);
         return r;
@@ -66,9 +67,11 @@ static void add_values(Reload *reload) {
                 log_debug("values of the book cannot be compared with the rules: %d", r);
 }
 
+static void on_test(const Rule *test _unused_, const TrialFailure *failure _unused_, void *userdata) { ((Reload *) userdata)->n_ran++; }
+
 static int work(Reload *reload) {
         TrialReport trial = { 0 };
-        const TrialOptions options = { .stop = &reload->leadd->stopping, .budget_us = RELOAD_TESTS_US };
+        const TrialOptions options = { .stop = &reload->stop, .budget_us = RELOAD_TESTS_US, .on_test = on_test, .userdata = reload };
         int r = 0;
 
         if (!reload->rules) /* at the start it is a copy of the running set */
@@ -77,10 +80,11 @@ static int work(Reload *reload) {
                 return r < 0 ? r : 0;
         if (!reload->at_start)
                 add_values(reload);
+        reload->stage = RELOAD_TESTING;
         r = trial_run(reload->rules, &options, &trial);
         if (r == 0)
                 r = add_failures(reload, &trial);
-        reload->stopped = trial.stopped && atomic_load(&reload->leadd->stopping);
+        reload->stopped = trial.stopped && atomic_load(&reload->stop);
         trial_report_done(&trial);
         return r;
 }
@@ -115,10 +119,10 @@ void judge_answer_reload(Judge *judge, Reload *reload, bool loaded, const RulesP
         if (reload->call) {
                 RulesPass none = { 0 };
                 const RulesPass *p = pass ? pass : &none;
+                const char *hash = *reload->hash ? reload->hash : reload->rules ? reload->rules->hash_text : judge->leadd->rules->hash_text;
                 bool ran = reload->error == 0 && reload->n_tests + reload->n_failed > 0;
-                json_t *reply = json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "loaded", (int) loaded, "hash",
-                        loaded || !reload->rules ? judge->leadd->rules->hash_text : reload->rules->hash_text, "problems",
-                        control_report_json(&reload->report), "tests", count_json(ran, reload->n_tests), "tests_failed",
+                json_t *reply = json_pack("{s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "loaded", (int) loaded, "hash", hash,
+                        "problems", control_report_json(&reload->report), "tests", count_json(ran, reload->n_tests), "tests_failed",
                         count_json(ran, reload->n_failed), "n_leads", count_json(pass, p->n_leads), "n_changed",
                         count_json(pass, p->n_changed), "n_regraded", count_json(pass, p->n_regraded), "n_would_move",
                         count_json(pass, p->n_moving), "n_moved", count_json(pass, p->n_moved), "superseded", (int) superseded);
@@ -136,6 +140,29 @@ static void fail(Judge *judge, Reload *reload, const char *error, const char *te
         (void) reload_free(reload);
 }
 
+/* What broke while doing what: "testing the rules, test "..." (20.lua:3): Cannot allocate memory". */
+static void write_failure(const Reload *reload, Text *out) {
+        size_t n_left = reload->n_ran, i = 0;
+
+        switch (reload->stage) {
+        case RELOAD_READING:
+                text_append(out, "the rules cannot be read");
+                break;
+        case RELOAD_TESTING:
+                text_append(out, "the rules cannot be tested");
+                while (i < reload->rules->n_tests && (reload->rules->tests[i].n_steps == 0 || n_left-- > 0))
+                        i++;
+                if (i < reload->rules->n_tests)
+                        text_printf(out, ", at the test \"%s\" (%s:%d)", reload->rules->tests[i].rule.name,
+                                reload->rules->tests[i].rule.file, reload->rules->tests[i].rule.line);
+                break;
+        case RELOAD_COMPARING:
+                text_append(out, "the rules cannot be compared with the leads in the book");
+                break;
+        }
+        text_printf(out, ": %s", strerror(reload->error < 0 ? -reload->error : EIO));
+}
+
 /* ---- deciding ---- */
 
 static void refuse(Judge *judge, Reload *reload) {
@@ -144,7 +171,8 @@ static void refuse(Judge *judge, Reload *reload) {
         judge_set_problem(leadd, &reload->report);
         for (size_t i = 0; i < reload->report.n_problems; i++)
                 if (reload->report.problems[i].is_error)
-                        judge_say_problem(&reload->report.problems[i], leadd->rules->hash_text);
+                        judge_say_problem(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, "rules refused, the running ones stay",
+                                &reload->report.problems[i], leadd->rules->hash_text);
         judge_answer_reload(judge, reload, false, NULL, false);
 }
 
@@ -173,6 +201,7 @@ static void swap(Judge *judge, Reload *reload) {
         judge_set_problem(leadd, NULL);
         judge->n_tests = reload->n_tests;
         judge->n_tests_failed = 0;
+        memcpy(reload->hash, rules->hash_text, sizeof reload->hash);
         const LogField fields[] = { { "LEAD_RULESET", rules->hash_text } };
         log_event(LOG_LEVEL_NOTICE, MESSAGE_RULES_LOADED, fields, 1, "rules loaded: %zu rules, %zu tests passed, %.12s (before: %.12s)",
                 rules->n_rules, reload->n_tests, rules->hash_text, before);
@@ -194,17 +223,33 @@ static void note_tests(Judge *judge, Reload *reload) {
         if (reload->error == 0 && base_streq(reload->rules->hash_text, leadd->rules->hash_text)) {
                 judge->n_tests = reload->n_tests;
                 judge->n_tests_failed = reload->n_failed;
-                const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
                 for (size_t i = 0; i < reload->report.n_problems; i++)
                         if (reload->report.problems[i].is_error)
-                                log_event(LOG_LEVEL_WARNING, MESSAGE_RULES_TESTS, fields, 1, "the running rules: %s:%d: %s",
-                                        reload->report.problems[i].file, reload->report.problems[i].line, reload->report.problems[i].text);
+                                judge_say_problem(LOG_LEVEL_WARNING, MESSAGE_RULES_TESTS, "the running rules", &reload->report.problems[i],
+                                        leadd->rules->hash_text);
+        } else if (reload->error < 0) {
+                _cleanup_(text_free) Text text = { 0 };
+                write_failure(reload, &text);
+                log_error("the running rules: %s", text.data ? text.data : strerror(-reload->error));
         }
         (void) reload_free(reload);
 }
 
+/* Our machinery broke: nothing of it is the rules' fault. */
+static void refuse_broken(Judge *judge, Reload *reload) {
+        _cleanup_(text_free) Text text = { 0 };
+
+        write_failure(reload, &text);
+        const char *what = text.data ? text.data : strerror(-reload->error);
+        log_error("the rules in %s: %s; the running ones stay", judge->leadd->options.rules, what);
+        if (!reload->wanted.check && policy_report_refuse(&reload->report, "%s", what) == 0)
+                judge_set_problem(judge->leadd, &reload->report);
+        fail(judge, reload, "org.leadd.Control.Failed", what);
+}
+
 static void decide(Judge *judge, Reload *reload) {
         if (reload->stopped || atomic_load(&judge->leadd->stopping)) {
+                judge->tests_wait |= reload->at_start;
                 fail(judge, reload, "org.leadd.Control.Stopping", NULL);
                 return;
         }
@@ -212,15 +257,13 @@ static void decide(Judge *judge, Reload *reload) {
                 note_tests(judge, reload);
                 return;
         }
+        if (reload->error == 0)
+                reload->stage = RELOAD_COMPARING;
         if (reload->error == 0 && reload->rules && reload->report.n_errors == 0)
                 reload->error = gate_check_stranded(judge->store, reload->rules, judge->leadd->rules, &reload->report);
-        if (reload->error < 0) {
-                log_error("the rules in %s: %s; the running ones stay", judge->leadd->options.rules, strerror(-reload->error));
-                if (!reload->wanted.check &&
-                        policy_report_refuse(&reload->report, "the rules cannot be read: %s", strerror(-reload->error)) == 0)
-                        judge_set_problem(judge->leadd, &reload->report);
-                fail(judge, reload, "org.leadd.Control.Failed", strerror(-reload->error));
-        } else if (reload->wanted.check)
+        if (reload->error != 0)
+                refuse_broken(judge, reload);
+        else if (reload->wanted.check)
                 judge_answer_reload(judge, reload, reload->report.n_errors == 0, NULL, false);
         else if (!reload->rules || reload->report.n_errors > 0)
                 refuse(judge, reload);
@@ -238,6 +281,8 @@ static bool waits_by_signal(const Judge *judge) {
 }
 
 static void start_next(Judge *judge) {
+        if (judge->reload && judge->reload->at_start && judge->n_reloads > 0)
+                atomic_store(&judge->reload->stop, true);
         while (!judge->reload && judge->n_reloads > 0) {
                 Reload *reload = judge->reloads[0];
                 memmove(judge->reloads, judge->reloads + 1, --judge->n_reloads * sizeof judge->reloads[0]);
@@ -313,16 +358,24 @@ void judge_take_reloaded(Judge *judge, Reload *reload) {
         (void) pthread_join(reload->thread, NULL);
         judge->reload = NULL;
         decide(judge, reload);
+        judge_say_status(judge);
         /* A second signal is answered by the reload that reads what it announced. */
         if (by_signal && !waits_by_signal(judge))
                 leadd_tell(judge->leadd, NEWS_DONE, NULL, NULL, 0);
-        if (!judge->broken)
-                start_next(judge);
+        if (judge->broken)
+                return;
+        start_next(judge);
+        if (!judge->reload && judge->tests_wait) {
+                judge->tests_wait = false;
+                if (judge->n_tests == SIZE_MAX)
+                        judge_try_running(judge);
+        }
 }
 
 void judge_end_reloads(Judge *judge) {
         atomic_store(&judge->leadd->stopping, true);
         if (judge->reload) {
+                atomic_store(&judge->reload->stop, true);
                 (void) pthread_join(judge->reload->thread, NULL);
                 fail(judge, TAKE(judge->reload), "org.leadd.Control.Stopping", NULL);
         }

@@ -90,20 +90,17 @@ int judge_activate(Judge *judge, RuleSet *rules, bool apply) {
         return r != 0 ? r : send_archive(leadd);
 }
 
-void judge_say_problem(const PolicyProblem *problem, const char *running) {
+void judge_say_problem(LogLevel level, const char *message_id, const char *said, const PolicyProblem *problem, const char *running) {
         const LogField fields[] = { { "LEAD_RULESET", running } };
-        const char *said = running ? "rules refused, the running ones stay: " : "rules refused: ";
 
         if (*problem->file)
-                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, fields, 1, "%s%s:%d: %s", said, problem->file, problem->line,
-                        problem->text);
+                log_event(level, message_id, fields, 1, "%s: %s:%d: %s", said, problem->file, problem->line, problem->text);
         else
-                log_event(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, fields, 1, "%s%s", said, problem->text);
+                log_event(level, message_id, fields, 1, "%s: %s", said, problem->text);
 }
 
 int judge_boot_rules(Leadd *leadd) {
         PolicyReport report = { 0 };
-        Text text = { 0 };
         const void *archive;
         size_t size;
         int r = policy_load(leadd->options.rules, 0, &leadd->rules, &report);
@@ -119,17 +116,14 @@ int judge_boot_rules(Leadd *leadd) {
                 policy_report_done(&report);
                 return 0;
         }
-        if (r < 0) {
+
+        judge_set_problem(leadd, &report);
+        if (r < 0)
                 log_error("%s: %s", leadd->options.rules, strerror(-r));
-                (void) policy_report_format(&report, &text);
-                judge_set_problem(leadd, &report);
-        } else {
-                judge_set_problem(leadd, &report);
+        else
                 for (size_t i = 0; i < report.n_problems; i++)
                         if (report.problems[i].is_error)
-                                judge_say_problem(&report.problems[i], NULL);
-        }
-        text_free(&text);
+                                judge_say_problem(LOG_LEVEL_ERROR, MESSAGE_RULES_REFUSED, "rules refused", &report.problems[i], NULL);
         policy_report_done(&report);
         if (store_rules_last(leadd->store, &archive, &size) != 0) {
                 log_error("the rules in %s do not load, and no earlier set is known", leadd->options.rules);

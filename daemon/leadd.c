@@ -97,18 +97,19 @@ void leadd_tell(Leadd *leadd, NewsKind kind, ControlCall *call, json_t *item, in
 
 static void stop(Loop *loop) { (void) sd_event_exit(loop->event, 0); }
 
-static void to_judge(Loop *loop, WorkKind kind, ControlCall *call) {
+static bool to_judge(Loop *loop, WorkKind kind, ControlCall *call) {
         Work *work = work_new(kind);
 
         if (work)
                 work->call = call;
         if (work && queue_push_front(loop->leadd->to_judge, work))
-                return;
+                return true;
         free(work);
         if (call) {
                 control_set_error(call, "org.leadd.Control.Stopping", NULL);
                 control_finish(call);
         }
+        return false;
 }
 
 static void on_call(ControlCall *call, ControlWhere where, void *userdata) {
@@ -140,7 +141,7 @@ static void on_call(ControlCall *call, ControlWhere where, void *userdata) {
                 control_finish(call);
                 return;
         default:
-                to_judge(loop, WORK_CALL, call);
+                (void) to_judge(loop, WORK_CALL, call);
         }
 }
 
@@ -199,7 +200,7 @@ static int on_timer(sd_event_source *source _unused_, int fd _unused_, uint32_t 
         Loop *loop = userdata;
 
         (void) followup_clear(loop->leadd->followup);
-        to_judge(loop, WORK_TICK, NULL);
+        (void) to_judge(loop, WORK_TICK, NULL);
         return 0;
 }
 
@@ -207,8 +208,12 @@ static int on_signal(sd_event_source *source _unused_, const struct signalfd_sig
         Loop *loop = userdata;
 
         if (si->ssi_signo == SIGHUP) {
-                (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, leadd_monotonic_us());
-                to_judge(loop, WORK_RELOAD, NULL);
+                /* Said only once the judge has it: what says RELOADING has to say READY. That cannot overtake it, this thread says both. */
+                int64_t now_us = leadd_monotonic_us();
+                if (to_judge(loop, WORK_RELOAD, NULL))
+                        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, now_us);
+                else
+                        log_error("the signal to load the rules again cannot be taken now: send it once more");
                 return 0;
         }
         log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPING, NULL, 0,

@@ -232,12 +232,99 @@ def a_second_reload_begins_again_and_the_first_is_told():
         waiting = threading.Thread(target=lambda: replies.append(reload(d)))
         waiting.start()
         wait_for(lambda: d.json("status")["rules"]["rederived"]["leads"] > 0, "the pass to begin")
+        first = d.json("status")["rules"]["hash"]
         write(d, ("points = 20", "points = 30"))
         second = reload(d)
+        check(second["hash"] != first, True)
         waiting.join()
-        check((replies[0]["loaded"], replies[0]["superseded"]), (True, True))
+        check((replies[0]["loaded"], replies[0]["superseded"], replies[0]["hash"]), (True, True, first), "the first is told of its own rules")
         check((second["loaded"], second["superseded"], second["n_leads"], second["n_would_move"]), (True, False, 20000, 0))
         check(d.show("L-1")["fit"], 35)
+
+
+def a_second_reload_keeps_the_word_of_an_apply():
+    with daemon() as d:
+        bulk(d, 8000)
+        write(d, ("points = 20", "points = 70"))
+        replies = []
+        waiting = threading.Thread(target=lambda: replies.append(reload(d, "--apply")))
+        waiting.start()
+        wait_for(lambda: d.json("status")["rules"]["rederived"]["moved"] > 0, "the pass to move leads")
+        write(d, ("points = 20", "points = 71"))
+        second = reload(d)
+        waiting.join()
+        check((replies[0]["superseded"], second["superseded"]), (True, False))
+        check(0 < replies[0]["n_moved"] < 8000, True, replies[0])
+        check((second["n_moved"], second["n_would_move"]), (8000 - replies[0]["n_moved"],) * 2, "what the first was promised, the second did")
+        check([d.show(f"L-{i}")["status"] for i in (1, 4000, 8000)], ["mql"] * 3)
+        check(reload(d)["n_would_move"], 0)
+        # What has come to its end is no promise any more.
+        write(d)
+        reload(d)
+        d.drop("web", "late.json", lead("late@example.com", id="late", **PHONE))
+        d.settle()
+        write(d, ("points = 20", "points = 70"))
+        reply = reload(d)
+        check((reply["n_would_move"], reply["n_moved"]), (1, 0))
+
+
+SLOW = "".join(f'score "SLOW{i}" {{ group = "fit", points = function(lead) while true do end end }}\n' for i in range(4))
+
+
+def slow_tests(d, n):
+    (d.rules / "20-slow_test.lua").write_text("".join(
+        f'test "slow {i}" {{ at = "2026-03-05T10:00:00Z", given = {{ lead{{ person = {{ email = "m@keller.example" }} }} }}, expect = {{ status = "inquiry" }} }}\n' for i in range(n)))
+
+
+def the_tests_of_the_start_give_way_to_a_reload_and_run_after_it():
+    with daemon() as d:
+        check(d.stop(), 0)
+        write(d, extra=SLOW)
+        slow_tests(d, 150)
+        d.start()
+        write(d, extra="this is no rule\n")
+        start = time.monotonic()
+        d.ctl("reload", check_code=1)
+        print(f"    refused after {time.monotonic() - start:.1f} s")
+        check(d.json("status")["rules"]["tests"], None, "the tests of the start have not come to their end")
+        check(wait_for(lambda: d.json("status")["rules"]["tests"], "the tests of the running rules", limit=120), 150)
+        print(f"    tested after {time.monotonic() - start:.1f} s")
+
+
+def reloads_wait_for_each_other_and_signals_for_one():
+    with daemon() as d:
+        write(d, extra=SLOW)
+        slow_tests(d, 40)
+        loaded = lambda: d.log().count(" rules loaded: ")  # noqa: E731
+        d.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: d.json("status")["rules"]["reloading"], "the first reload to begin")
+        for _ in range(4):  # each is with the judge before the next: a call goes behind it
+            d.process.send_signal(signal.SIGHUP)
+            time.sleep(0.02)
+            d.ctl("status")
+        replies = []
+        clients = [threading.Thread(target=lambda: replies.append(reload(d))) for _ in range(3)]
+        for client in clients:
+            client.start()
+        wait_for(lambda: loaded() == 1, "the first reload to end", limit=60)
+        check(d.json("status")["rules"]["reloading"], True, "the others wait")
+        for client in clients:
+            client.join()
+        check([(reply["loaded"], reply["tests"]) for reply in replies], [(True, 40)] * 3, "each is answered by its own")
+        check(loaded(), 5, "one for the first signal, one for the four behind it, one for each client")
+        check(d.json("status")["rules"]["reloading"], False)
+
+
+def what_no_source_ever_sent_is_a_warning_in_the_reply():
+    with daemon() as d:
+        lines = [json.dumps(lead(f"v{i}@example.com", id=f"v{i}", attribution={"channel": ("search", "social")[i % 2]})) for i in range(60)]
+        d.drop("bulk", "values.ndjson", "\n".join(lines) + "\n")
+        d.settle()
+        write(d, extra='segment "found" { when = { ["attribution.channel"] = "serach" } }\n')
+        text = 'segment "found": attribution.channel is never "serach" in 60 records; did you mean "search"?'
+        reply = reload(d)
+        check((reply["loaded"], text in [problem["text"] for problem in reply["problems"] if problem["severity"] == "warning"]), (True, True), reply)
+        check(f"warning: {text}" in d.ctl("reload").stdout, True)
 
 
 def the_end_comes_in_good_order_while_a_reload_runs():
@@ -282,6 +369,14 @@ def a_signal_says_reloading_and_ready_and_logs_the_numbers():
             while not any("READY=1" in text for text in said):
                 said.append(notify.recv(4096).decode())
             check("10-rules.lua" in d.json("status")["rules"]["problem"], True)
+            check([text for text in said if text.startswith("STATUS=")], ["STATUS=judging under the last good rules: those on disk are refused, `leadctl status` says why"],
+                  "and systemctl status says so before it is ready")
+            write(d)
+            d.process.send_signal(signal.SIGHUP)
+            said = []
+            while not any("READY=1" in text for text in said):
+                said.append(notify.recv(4096).decode())
+            check([text for text in said if text.startswith("STATUS=")], ["STATUS=judging"])
         finally:
             check(d.stop(), 0, "the daemon's exit code")
         d.replay()
@@ -467,6 +562,8 @@ def rules_that_never_fire_are_named_and_counted_by_day_and_week():
 main(a_set_that_would_leave_leads_behind_is_refused_and_counts_them, a_set_whose_tests_fail_is_refused_and_names_them, who_has_left_is_no_owner_after_the_reload,
      new_rules_regrade_all_leads_and_moves_wait_for_the_next_event, a_kill_in_the_middle_of_a_pass_resumes_where_it_was,
      files_and_people_do_not_wait_for_a_reload, a_second_reload_begins_again_and_the_first_is_told,
+     a_second_reload_keeps_the_word_of_an_apply, the_tests_of_the_start_give_way_to_a_reload_and_run_after_it,
+     reloads_wait_for_each_other_and_signals_for_one, what_no_source_ever_sent_is_a_warning_in_the_reply,
      the_end_comes_in_good_order_while_a_reload_runs, a_signal_says_reloading_and_ready_and_logs_the_numbers,
      a_start_goes_on_under_the_last_good_set_when_the_new_one_would_leave_leads_behind,
      rules_changed_while_nobody_ran_reach_the_leads_after_the_start, a_rule_that_overruns_ten_times_is_suspended_until_the_next_reload,

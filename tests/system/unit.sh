@@ -131,6 +131,20 @@ inside systemctl reload leadd.service
 changed() { [ "$(ctl --json status | tr -d '\n ' | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p')" != "$old" ]; }
 within 10 changed
 
+echo "- a broken rule file leaves the running rules, and systemctl status says so"
+running=$(ctl --json status | tr -d '\n ' | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p')
+unit_says() { inside systemctl status --no-pager leadd.service | grep -q "Status: \".*$1"; }
+within 10 unit_says judging
+unit_says 'those on disk are refused' && fail "the rules are refused before they are broken"
+printf 'this is no rule\n' >"$here/etc/rules/99-system.lua"
+inside systemctl reload leadd.service
+within 10 unit_says 'those on disk are refused'
+[ "$(ctl --json status | tr -d '\n ' | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p')" = "$running" ] || fail "the running rules are gone"
+ctl status | grep -q '99-system.lua:1' || fail "leadctl status does not name the place"
+printf 'principle "SYSTEM" { "Be kind." }\n' >"$here/etc/rules/99-system.lua"
+inside systemctl reload leadd.service
+within 10 unit_says 'judging"'
+
 echo "- a stranger may ask whether it lives, and nothing else"
 inside setpriv --reuid=65534 --regid=65534 --clear-groups /opt/leadd/bin/leadctl ping >/dev/null || fail "nobody cannot ping"
 code=0
