@@ -54,25 +54,6 @@ Ticket *ticket_free(Ticket *ticket) {
         return NULL;
 }
 
-static bool may_claim(const char *directory, const char *source, RecordFamily family, void *userdata) {
-        const RuleSet *rules = userdata;
-        const char *wanted = family == FAMILY_OUTCOME ? "outcome"
-                             : family == FAMILY_OWNER ? "owner"
-                             : family == FAMILY_LEAD  ? "erased"
-                                                      : NULL;
-        size_t size = strlen(directory);
-
-        (void) source;
-        if (!wanted)
-                return true;
-        for (size_t i = 0; i < rules->settings->n_spool_may; i++) {
-                const char *entry = rules->settings->spool_may[i];
-                if (strncmp(entry, directory, size) == 0 && entry[size] == ' ' && base_streq(entry + size + 1, wanted))
-                        return true;
-        }
-        return false;
-}
-
 static int use_archive(Reader *reader, const void *archive, size_t size) {
         _cleanup_(policy_freep) RuleSet *rules = NULL;
         _cleanup_(intake_freep) Intake *intake = NULL;
@@ -95,7 +76,7 @@ static int use_archive(Reader *reader, const void *archive, size_t size) {
                 .phone_region = rules->settings->phone_region,
                 .zone = rules->settings->zone,
                 .secret = reader->leadd->secret,
-                .may = may_claim,
+                .may = policy_spool_may,
                 .userdata = rules,
         };
         r = intake_new(&settings, &intake);

@@ -5,6 +5,9 @@
 channel "log" { via = "journal" }
 channel "crm" { via = "drop" }
 
+-- FEEDBACK: what becomes of a lead goes into SPOOL/outgoing/marketing, a record a move and a hand-off, with the reason where it has one.
+feed "marketing" { via = "drop", types = { "assigned", "moved" } }
+
 message "reminder" {
   channel = "crm",
   subject = "Lead ${lead.id} waits for you",

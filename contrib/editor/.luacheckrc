@@ -52,6 +52,7 @@ read_globals = {
   "consent",
   "lead",
   "outcome",
+  "payload",
   "assert",
   "error",
   "ipairs",

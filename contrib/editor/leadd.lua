@@ -570,3 +570,8 @@ function away(body) end
 ---@param body table
 ---@return table
 function back(body) end
+
+---In tests.
+---@param body table
+---@return table
+function payload(body) end

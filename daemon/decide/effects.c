@@ -172,6 +172,7 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                 .address = member ? member->email : deciding->rules->settings->ops,
                 .role = role,
                 .rule = sla->rule.name,
+                .message = message ? message->rule.name : NULL,
                 .step = number,
         };
         Text subject = { 0 }, body = { 0 }, text = { 0 };

@@ -510,7 +510,7 @@ static int apply_refused(const Adapter *adapter, IntakeContext *context, json_t 
 
 int adapter_apply(const Adapter *adapter, IntakeContext *context, json_t *payload, DraftSink sink, void *userdata) {
         const char *text;
-        int r = secret_check(adapter, payload, &text);
+        int r = secret_check(adapter, context->settings, payload, &text);
         if (r < 0)
                 return r;
         if (r > 0)

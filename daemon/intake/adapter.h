@@ -38,4 +38,4 @@ bool glob_matches(const char *glob, const char *text);
 bool matches_hold(const AdapterMatch *matches, size_t n_matches, json_t *root);
 
 /* 0: there is no secret or it is right; 1: it is not, *ret_text says why without the secret; -ENOMEM. */
-int secret_check(const Adapter *adapter, json_t *payload, const char **ret_text);
+int secret_check(const Adapter *adapter, const IntakeSettings *settings, json_t *payload, const char **ret_text);

@@ -57,9 +57,20 @@ static bool secret_equal(const char *a, size_t a_size, const char *b, size_t b_s
         return difference == 0;
 }
 
-int secret_check(const Adapter *adapter, json_t *payload, const char **ret_text) {
+static bool secret_is_given(const Adapter *adapter, json_t *payload) {
+        Place place;
+        return place_find(payload, adapter->secret, strlen(adapter->secret), &place) &&
+               (json_string_length(place.value) > 0 || json_is_integer(place.value));
+}
+
+int secret_check(const Adapter *adapter, const IntakeSettings *settings, json_t *payload, const char **ret_text) {
+        static const char wrong[] = "the payload's secret is not the agreed one";
         if (!adapter->secret)
                 return 0;
+        if (settings->any_secret) {
+                *ret_text = wrong;
+                return secret_is_given(adapter, payload) ? 0 : 1;
+        }
         char expected[SECRET_SIZE_MAX];
         size_t expected_size;
         if (!adapter->secret_file || !secret_read(adapter->secret_file, expected, &expected_size)) {
@@ -81,7 +92,7 @@ int secret_check(const Adapter *adapter, json_t *payload, const char **ret_text)
         explicit_bzero(expected, sizeof expected);
         if (equal)
                 return 0;
-        *ret_text = "the payload's secret is not the agreed one";
+        *ret_text = wrong;
         return 1;
 }
 

@@ -227,13 +227,13 @@ static int on_draft(Draft *taken, void *userdata) {
         _cleanup_(draft_freep) Draft *draft = taken;
         Judging *judging = userdata;
         if (draft->dropped)
-                return batch_add(judging->batch, (IntakeItem){ .dropped = true });
+                return batch_add(judging->batch, (IntakeItem){ .dropped = true, .adapter = draft->adapter });
         int r = refuse_when_full(draft, draft_finish(draft));
         if (r == DRAFT_E_REFUSED)
                 return refuse_draft(judging, draft);
         if (r != 0)
                 return r < 0 ? r : -EINVAL;
-        r = batch_add(judging->batch, (IntakeItem){ .record = draft->record });
+        r = batch_add(judging->batch, (IntakeItem){ .record = draft->record, .adapter = draft->adapter });
         if (r == 0)
                 draft->record = NULL;
         return r;

@@ -55,3 +55,22 @@ bool policy_member_is_away(const Member *member, int64_t now_us, int64_t *ret_un
                 }
         return false;
 }
+
+bool policy_spool_may(const char *directory, const char *source, RecordFamily family, void *userdata) {
+        const RuleSet *rules = userdata;
+        const char *wanted = family == FAMILY_OUTCOME ? "outcome"
+                             : family == FAMILY_OWNER ? "owner"
+                             : family == FAMILY_LEAD  ? "erased"
+                                                      : NULL;
+        size_t size = strlen(directory);
+
+        (void) source;
+        if (!wanted)
+                return true;
+        for (size_t i = 0; i < rules->settings->n_spool_may; i++) {
+                const char *entry = rules->settings->spool_may[i];
+                if (strncmp(entry, directory, size) == 0 && entry[size] == ' ' && base_streq(entry + size + 1, wanted))
+                        return true;
+        }
+        return false;
+}

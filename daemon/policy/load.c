@@ -627,6 +627,7 @@ static int load_any(const char *directory, const void *archive, size_t archive_s
         base_closep(&load.files.directory_fd);
         text_free(&load.text);
         (void) intake_free(load.intake);
+        (void) intake_free(load.payloads);
         report_sort(report);
         if (r != 0)
                 return r;

@@ -70,6 +70,7 @@ struct Load {
         size_t n_tests;
         Text text;              /* what tests are written into before it is kept: an error of Lua must not lose it */
         Intake *intake;         /* that reads their records; made for the first */
+        Intake *payloads;       /* that reads their payloads, with the adapters of the set; likewise */
         bool calendars_suffice; /* POLICY_LOAD_CALENDARS */
         bool archived;          /* it ran once, and shall load for ever: see loader_refuse */
 };

@@ -16,6 +16,7 @@ typedef enum TestWord {
         WORD_COMPANY,
         WORD_AWAY,
         WORD_BACK,
+        WORD_PAYLOAD,
         N_TEST_WORDS,
 } TestWord;
 
@@ -42,12 +43,19 @@ typedef struct TestDraft {
         bool subject_is_known;  /* and `subject` holds what identifies it */
         const char *subject;    /* members of its data.person as JSON text */
         const char *subject_of; /* its e-mail; NULL */
+        bool payload_unread;    /* one could not be read: who is in it is not known */
         const char **emails;    /* of everybody in the test */
         size_t n_emails, emails_capacity;
         size_t step; /* the one at hand, from 0 */
         TestStep *steps;
 } TestDraft;
 
+/* As a JSON string. */
+void test_write_text(Text *out, const char *text, size_t size);
+/* Notes an e-mail that somebody in the test has. 0 or -ENOMEM. */
+int test_note_email(TestDraft *draft, const char *email);
+/* payload{..} at index; ret->body stays NULL when it is none. 0 or -ENOMEM. */
+int test_compile_payload(TestDraft *draft, int index, const char *where, TestGiven *ret);
 /* Looks through the list of records at index for whom they are about. Raises; 0 or -ENOMEM. */
 int test_find_people(TestDraft *draft, int index);
 /* The list of records at index into the step at hand. */

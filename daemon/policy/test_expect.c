@@ -10,7 +10,8 @@
 #include <stdio.h>
 
 struct TestMatcher {
-        Ref ref;
+        Ref ref;  /* what is compared */
+        Ref read; /* where it is read, of FIELDS and DID */
         const Matcher *matcher;
 };
 
@@ -39,22 +40,20 @@ static int add_expect(ExpectDraft *expect, TestExpect item) {
 
 /* ---- values ---- */
 
-/* A path of conditions against the value at index; `false` means that there is nothing. */
-static int compile_matcher(ExpectDraft *expect, int index, const char *path, TestExpect item) {
+/* What the path must be; *ret stays NULL when that was reported. 0 or -ENOMEM. */
+static int make_matcher(ExpectDraft *expect, int index, const char *shown, const char *path, ConditionPhase phase, TestMatcher **ret) {
         Load *load = expect->draft->load;
         lua_State *L = load->loader.L;
-        char where[160];
-        snprintf(where, sizeof(where), "%.100s.%s", expect->where, path);
-        if (lua_isboolean(L, index) && !lua_toboolean(L, index))
-                return add_expect(expect, item);
+        char where[200];
+        snprintf(where, sizeof(where), "%.100s.%.90s", expect->where, shown);
         TestMatcher *matcher = ARENA_NEW(load->loader.arena, TestMatcher);
         if (!matcher)
                 return load_exhausted(load);
-        bool good = condition_compile_ref(&load->loader, where, path, PHASE_DECISION, &matcher->ref);
+        bool good = condition_compile_ref(&load->loader, where, path, phase, &matcher->ref);
+        matcher->read = matcher->ref;
         /* A letter that no rule gave is a grade that no condition may ask for, but a lead can have it. */
         if (good && matcher->ref.kind == REF_GRADE && lua_type(L, index) == LUA_TSTRING && lua_tostring(L, index)[0] == '?')
                 matcher->ref.type = TYPE_TEXT;
-        item.group = matcher->ref.group;
         RefKind kind = matcher->ref.kind;
         if (kind == REF_GRADE && matcher->ref.type == TYPE_TEXT)
                 matcher->ref.kind = REF_FIELD;
@@ -62,8 +61,22 @@ static int compile_matcher(ExpectDraft *expect, int index, const char *path, Tes
         matcher->ref.kind = REF_FIELD; /* the value is given, and absent is nothing special */
         if (load->loader.out_of_memory)
                 return -ENOMEM;
+        *ret = good ? matcher : NULL;
+        return 0;
+}
+
+/* A path of conditions against the value at index; `false` means that there is nothing. */
+static int compile_matcher(ExpectDraft *expect, int index, const char *path, TestExpect item) {
+        lua_State *L = expect->draft->load->loader.L;
+        TestMatcher *matcher;
+        if (lua_isboolean(L, index) && !lua_toboolean(L, index))
+                return add_expect(expect, item);
+        int r = make_matcher(expect, index, path, path, PHASE_DECISION, &matcher);
+        if (r < 0 || !matcher)
+                return r;
+        item.group = matcher->ref.group;
         item.matcher = matcher;
-        return good ? add_expect(expect, item) : 0;
+        return add_expect(expect, item);
 }
 
 int policy_test_matches(RuleSet *rules, const TestMatcher *matcher, const Value *value, Arena *arena, bool *ret) {
@@ -72,6 +85,37 @@ int policy_test_matches(RuleSet *rules, const TestMatcher *matcher, const Value 
         eval_init(&eval, rules, &subject, arena, PHASE_DECISION);
         *ret = eval_matches(&eval, &matcher->ref, matcher->matcher, value, EVAL_NO_SLOT);
         return eval.error;
+}
+
+int policy_test_read(RuleSet *rules, const TestMatcher *matcher, Subject *subject, Arena *arena, Value *storage, const Value **ret) {
+        Eval eval;
+        uint32_t slot;
+        eval_init(&eval, rules, subject, arena, PHASE_DECISION);
+        *ret = eval_read(&eval, &matcher->read, storage, &slot);
+        return eval.error;
+}
+
+int policy_test_did(RuleSet *rules, const TestExpect *expect, const Activity *activity, Arena *arena, bool *ret) {
+        *ret = expect->time_us == TIME_NONE || expect->time_us == activity->time_us;
+        for (size_t i = 0; i < expect->n_matchers && *ret; i++) {
+                const TestMatcher *matcher = expect->matchers[i];
+                Value storage;
+                const Value *value = eval_read_activity(activity, &matcher->read, &storage);
+                int r = policy_test_matches(rules, matcher, value, arena, ret);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+void policy_test_describe_did(const RuleSet *rules, const TestExpect *expect, Text *out) {
+        char buffer[TIME_TEXT_SIZE];
+        for (size_t i = 0; i < expect->n_matchers; i++) {
+                text_printf(out, "%s%s ", i > 0 ? ", " : "", expect->matchers[i]->read.path);
+                policy_test_describe(rules, expect->matchers[i], out);
+        }
+        if (expect->time_us != TIME_NONE)
+                text_printf(out, "%stime %s", expect->n_matchers > 0 ? ", " : "", time_format_rfc3339(expect->time_us, buffer));
 }
 
 void policy_test_describe(const RuleSet *rules, const TestMatcher *matcher, Text *out) {
@@ -94,7 +138,7 @@ void policy_test_show(const TestMatcher *matcher, const Value *value, Text *out)
 
 /* What a rule can be seen to have done, or that it did not. */
 static const RuleKind hit_kinds[] = { RULE_SEGMENT, RULE_SCORE, RULE_JUNK, RULE_CRITERION, RULE_MOVE, RULE_REASON, RULE_FENCE, RULE_ROUTE,
-        RULE_SLA };
+        RULE_SLA, RULE_ADAPTER };
 static const RuleKind segment_kinds[] = { RULE_SEGMENT };
 static const RuleKind move_kinds[] = { RULE_MOVE };
 static const RuleKind fence_kinds[] = { RULE_FENCE };
@@ -224,6 +268,125 @@ static int compile_scores(ExpectDraft *expect, int index, TestExpect item) {
         return r;
 }
 
+/* What stands there instead of a table with keys. */
+static const char *shown_type(lua_State *L, int index) {
+        BuilderKind builder = condition_builder(L, index);
+        return builder != BUILD_NOTHING                                       ? condition_builder_name(builder)
+               : lua_type(L, index) == LUA_TTABLE && lua_rawlen(L, index) > 0 ? "a list"
+                                                                              : keys_type_name(L, index);
+}
+
+/* What is known of a lead; what it is made into has keys of its own. */
+static bool is_known_of_lead(RefKind kind) {
+        switch (kind) {
+        case REF_FIELD:
+        case REF_SOURCE:
+        case REF_COUNTRY:
+        case REF_TEST:
+        case REF_IDLE:
+        case REF_AGE:
+        case REF_IN_STATUS:
+                return true;
+        default:
+                return false;
+        }
+}
+
+static int compile_fields(ExpectDraft *expect, int index, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        const char *const *names = NULL;
+        size_t n = 0;
+        const char *where = keys_where(load, expect->where, "fields");
+        if (lua_type(L, index) != LUA_TTABLE || condition_builder(L, index) != BUILD_NOTHING || lua_rawlen(L, index) > 0) {
+                loader_error(&load->loader, "\"%s\" must be a table: { [\"person.email\"] = \"m@keller.example\" }, not %s", where,
+                        shown_type(L, index));
+                return 0;
+        }
+        int r = keys_names(load, index, where, &names, &n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                TestMatcher *matcher;
+                item.name = arena_printf(load->loader.arena, "fields.%s", names[i]);
+                if (!item.name)
+                        return load_exhausted(load);
+                lua_getfield(L, index, names[i]);
+                r = make_matcher(expect, lua_gettop(L), item.name, names[i], PHASE_DECISION, &matcher);
+                lua_pop(L, 1);
+                if (r < 0 || !matcher)
+                        continue;
+                if (!is_known_of_lead(matcher->read.kind))
+                        loader_error(&load->loader, "\"%s\" takes what is known of the lead; \"%s\" is a key beside it", where, names[i]);
+                item.matcher = matcher;
+                r = add_expect(expect, item);
+        }
+        return r;
+}
+
+static int compile_one_did(ExpectDraft *expect, int index, const char *shown, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        const char *const *names = NULL;
+        size_t n = 0;
+        const char *where = keys_where(load, expect->where, shown);
+        item.name = arena_strdup(load->loader.arena, shown);
+        item.time_us = TIME_NONE;
+        if (!item.name)
+                return load_exhausted(load);
+        int r = keys_names(load, index, where, &names, &n);
+        if (r == 0 && (n == 0 || n > POLICY_TEST_DID_MAX))
+                loader_error(&load->loader, "\"%s\" must ask 1 to %d things of an activity", where, POLICY_TEST_DID_MAX);
+        if (r < 0 || n == 0 || n > POLICY_TEST_DID_MAX)
+                return r;
+        const TestMatcher **matchers = ARENA_ARRAY(load->loader.arena, const TestMatcher *, n);
+        if (!matchers)
+                return load_exhausted(load);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                TestMatcher *matcher = NULL;
+                lua_getfield(L, index, names[i]);
+                if (base_streq(names[i], "time"))
+                        (void) test_read_time(load, lua_gettop(L), keys_where(load, where, "time"), &item.time_us);
+                else
+                        r = make_matcher(expect, lua_gettop(L), shown, names[i], PHASE_ACTIVITY, &matcher);
+                lua_pop(L, 1);
+                if (matcher)
+                        matchers[item.n_matchers++] = matcher;
+        }
+        item.matchers = matchers;
+        return r == 0 ? add_expect(expect, item) : r;
+}
+
+/* One activity, or a list of them. */
+static int compile_did(ExpectDraft *expect, int index, TestExpect item) {
+        Load *load = expect->draft->load;
+        lua_State *L = load->loader.L;
+        const char *where = keys_where(load, expect->where, "did");
+        size_t n = lua_type(L, index) == LUA_TTABLE ? lua_rawlen(L, index) : 0;
+        if (lua_type(L, index) != LUA_TTABLE || condition_builder(L, index) != BUILD_NOTHING) {
+                loader_error(&load->loader,
+                        "\"%s\" must be a table: { type = \"page_viewed\", url = has(\"/pricing\") }, or a list of such, not %s", where,
+                        shown_type(L, index));
+                return 0;
+        }
+        if (n == 0)
+                return compile_one_did(expect, index, "did", item);
+        n = keys_list_count(load, index, where);
+        for (size_t i = 0; n != SIZE_MAX && i < n; i++) {
+                const char *shown = arena_printf(load->scratch, "did[%zu]", i + 1);
+                int r = 0;
+                if (!shown)
+                        return load_exhausted(load);
+                if (lua_rawgeti(L, index, (lua_Integer) i + 1) == LUA_TTABLE && condition_builder(L, -1) == BUILD_NOTHING)
+                        r = compile_one_did(expect, lua_gettop(L), shown, item);
+                else
+                        loader_error(&load->loader, "\"%s[%zu]\" must be a table: { type = \"page_viewed\" }, not %s", where, i + 1,
+                                shown_type(L, lua_gettop(L)));
+                lua_pop(L, 1);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int compile_key(ExpectDraft *expect, int index, TestKey key, const char *name) {
         TestExpect item = { .key = key, .name = name };
         switch (key) {
@@ -245,6 +408,10 @@ static int compile_key(ExpectDraft *expect, int index, TestKey key, const char *
                 return compile_said(expect, index, name, item);
         case TEST_SCORE:
                 return compile_scores(expect, index, item);
+        case TEST_FIELDS:
+                return compile_fields(expect, index, item);
+        case TEST_DID:
+                return compile_did(expect, index, item);
         case TEST_FIT:
         case TEST_ENGAGEMENT:
         case TEST_GRADE:
@@ -262,6 +429,8 @@ static const struct {
         const char *name;
 } expect_keys[] = {
         { TEST_REFUSED, "refused" },
+        { TEST_FIELDS, "fields" },
+        { TEST_DID, "did" },
         { TEST_STATUS, "status" },
         { TEST_TEAM, "team" },
         { TEST_OWNER, "owner" },

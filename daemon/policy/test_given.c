@@ -30,7 +30,7 @@ static Text *text_of(GivenDraft *given) { return &given->draft->load->text; }
 
 /* ---- JSON ---- */
 
-static void write_text(Text *out, const char *text, size_t size) {
+void test_write_text(Text *out, const char *text, size_t size) {
         text_append_char(out, '"');
         for (size_t i = 0; i < size; i++) {
                 unsigned char c = (unsigned char) text[i];
@@ -45,7 +45,7 @@ static void write_text(Text *out, const char *text, size_t size) {
         text_append_char(out, '"');
 }
 
-static void write_string(Text *out, const char *text) { write_text(out, text, strlen(text)); }
+static void write_string(Text *out, const char *text) { test_write_text(out, text, strlen(text)); }
 
 static void write_member(Text *out, const char *name, const char *text) {
         text_append(out, out->size > 0 && strchr("{[", out->data[out->size - 1]) ? "" : ",");
@@ -117,7 +117,7 @@ static int write_value(GivenDraft *given, const char *path, int index, int depth
         switch (lua_type(L, index)) {
         case LUA_TSTRING: {
                 const char *text = lua_tolstring(L, index, &size);
-                write_text(out, text, size);
+                test_write_text(out, text, size);
                 return 0;
         }
         case LUA_TBOOLEAN:
@@ -153,7 +153,7 @@ static int write_value(GivenDraft *given, const char *path, int index, int depth
 
 /* ---- whom it is about ---- */
 
-static int note_email(TestDraft *draft, const char *email) {
+int test_note_email(TestDraft *draft, const char *email) {
         const char **emails = load_grow(draft->load, draft->emails, draft->n_emails, &draft->emails_capacity, sizeof(*emails));
         if (!emails)
                 return -ENOMEM;
@@ -228,7 +228,7 @@ int test_find_people(TestDraft *draft, int index) {
                 TestWord word = test_word(L, top + 1);
                 if (word != WORD_NONE && lua_rawgeti(L, top + 1, 1) == LUA_TTABLE && lua_getfield(L, top + 2, "person") == LUA_TTABLE) {
                         if (lua_getfield(L, top + 3, "email") == LUA_TSTRING)
-                                r = note_email(draft, lua_tostring(L, -1));
+                                r = test_note_email(draft, lua_tostring(L, -1));
                         lua_pop(L, 1);
                         if (r == 0 && word == WORD_LEAD && !draft->has_subject)
                                 r = note_subject(draft, top + 3);
@@ -239,6 +239,8 @@ int test_find_people(TestDraft *draft, int index) {
 }
 
 bool test_check_of(TestDraft *draft, const char *where, const char *of) {
+        if (draft->payload_unread)
+                return true;
         for (size_t i = 0; i < draft->n_emails; i++)
                 if (base_streq(draft->emails[i], of))
                         return true;
@@ -279,9 +281,11 @@ static int write_person(GivenDraft *given, bool *ret_is_subject) {
                 *ret_is_subject = true;
                 write_member(out, "person", NULL);
                 text_printf(out, "{%s}", draft->subject);
-        } else if (!draft->has_subject || draft->subject_is_known)
+        } else if (!draft->payload_unread && (!draft->has_subject || draft->subject_is_known))
                 loader_error(&draft->load->loader,
-                        "%s: says of nobody: there is no lead{ person = .. } in the test, and no \"person\" here", given->where);
+                        "%s: says of nobody: there is no lead{ person = .. } in the test, no payload{ .. } before it, and no \"person\" "
+                        "here",
+                        given->where);
         return 0;
 }
 
@@ -635,8 +639,8 @@ static int compile_one(TestDraft *draft, int index, TestWord word, const char *w
                 return load_exhausted(load);
         /* What happened before the test begins was known when it happened; later, what comes with an age comes late. */
         *ret = (TestGiven){ .where = where, .now_us = draft->step == 0 ? time_us : step_us, .size = out->size, .is_subject = is_subject };
-        ret->json = arena_strndup(load->loader.arena, out->data, out->size);
-        if (!ret->json)
+        ret->body = arena_strndup(load->loader.arena, out->data, out->size);
+        if (!ret->body)
                 return load_exhausted(load);
         return load->loader.report->n_errors == n_errors ? check_record(&given, ret->now_us) : 0;
 }
@@ -668,16 +672,18 @@ int test_compile_given(TestDraft *draft, int index, const char *where) {
                 if (word == WORD_NONE)
                         loader_error(&load->loader,
                                 "\"%s\" must be lead{ .. }, activity{ .. }, outcome{ .. }, consent{ .. }, company{ .. }, "
-                                "away{ .. } or back{ .. }, not %s",
+                                "payload{ .. }, away{ .. } or back{ .. }, not %s",
                                 place, keys_type_name(L, top + 1));
                 else if (lua_rawgeti(L, top + 1, 1) != LUA_TTABLE)
                         loader_error(&load->loader, "\"%s\": a table must follow: %s{ .. }", place, test_word_name(word));
+                else if (word == WORD_PAYLOAD)
+                        r = test_compile_payload(draft, top + 2, place, &given);
                 else
                         r = compile_one(draft, top + 2, word, place, i + 1, &given);
                 lua_settop(L, top);
                 if (r < 0)
                         return r;
-                if (!given.json)
+                if (!given.body)
                         continue;
                 /* In the order in which they happen; of two at one instant, as written. */
                 size_t at = step->n_given++;

@@ -18,6 +18,7 @@ static const char *const word_names[N_TEST_WORDS] = {
         [WORD_COMPANY] = "company",
         [WORD_AWAY] = "away",
         [WORD_BACK] = "back",
+        [WORD_PAYLOAD] = "payload",
 };
 
 /* Addresses only: the key of the tag in a metatable, and of each metatable in the registry. */

@@ -82,6 +82,13 @@ void coverage_add(Coverage *coverage, const Record *record, const Decision *deci
         for (size_t i = 0; i < decision->n_moves; i++)
                 coverage_hit(coverage, policy_rule(rules, RULE_STATUS, decision->moves[i].to));
         hit_grade(coverage, decision->after.grade);
+        for (size_t i = 0; i < decision->n_effects; i++) {
+                const Effect *effect = &decision->effects[i];
+                if (effect->message)
+                        coverage_hit(coverage, policy_rule(rules, RULE_MESSAGE, effect->message));
+                if (!effect->recipient)
+                        coverage_hit(coverage, policy_rule(rules, RULE_FEED, effect->channel));
+        }
         if (record->family == FAMILY_TIMER && base_streq(record->event, "step"))
                 hit_step(coverage, record);
 }
@@ -99,7 +106,7 @@ static int add_gap(Coverage *coverage, TrialReport *report, size_t *capacity, co
         return 0;
 }
 
-/* Rules that a lead can meet. Others are there for these. */
+/* What decides something, reads something or tells somebody. Others are there for these, or only say what things are. */
 static bool can_be_hit(RuleKind kind) {
         switch (kind) {
         case RULE_STATUS:
@@ -113,6 +120,9 @@ static bool can_be_hit(RuleKind kind) {
         case RULE_ROUTE:
         case RULE_SLA:
         case RULE_GRADE:
+        case RULE_MESSAGE:
+        case RULE_FEED:
+        case RULE_ADAPTER:
                 return true;
         default:
                 return false;

@@ -12,13 +12,14 @@
 
 #define TRIAL_EVENTS_MAX 20000              /* timer events of one test */
 #define TRIAL_OFFERS_MAX 100                /* held leads offered when somebody has room */
+#define TRIAL_SHOWN_MAX 10                  /* activities told where one was missed */
 #define TRIAL_MISSES_MAX 100                /* told of one test */
 #define TRIAL_MEMORY_MAX (64 * 1024 * 1024) /* of one look */
 
 /* What happened to a lead since it was looked at last. */
 typedef struct Track {
         uint64_t lead;
-        const Rule **hits; /* moves, reasons, routes and SLAs, in their order */
+        const Rule **hits; /* adapters, moves, reasons, routes and SLAs, in their order */
         size_t n_hits, hits_capacity;
         const char **roles; /* who was reminded */
         size_t n_roles, roles_capacity;
@@ -32,7 +33,9 @@ typedef struct Trial {
         TrialReport *report;
         Store *store;
         Gate *gate;
-        Intake *intake;
+        Intake *intake;     /* of records; whoever they speak for may speak */
+        Intake *payloads;   /* as in life, but for secrets */
+        Adapter *adapters;  /* of payloads: by RuleSet.adapters */
         Coverage *coverage; /* NULL = nobody asks */
         Arena *scratch;     /* of one look */
         int64_t end_us;     /* monotonic; TIME_NONE = no end */

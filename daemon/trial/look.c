@@ -32,9 +32,10 @@ static const Receipt *receipt_of(const Look *look, const Rule *rule) {
         return NULL;
 }
 
-/* Moves, reasons, routes and SLAs are hit when they did something; the others when they hold now. */
+/* Adapters, moves, reasons, routes and SLAs are hit when they did something; the others when they hold now. */
 static bool is_hit(const Look *look, const Rule *rule) {
         switch (rule->kind) {
+        case RULE_ADAPTER:
         case RULE_MOVE:
         case RULE_REASON:
         case RULE_ROUTE:
@@ -162,6 +163,55 @@ static int check_value(Look *look, const TestExpect *expect) {
                 return 0;
         policy_test_describe(look->trial->rules, expect->matcher, &want);
         policy_test_show(expect->matcher, value, &got);
+        return miss(look, expect, &want, &got);
+}
+
+static int check_field(Look *look, const TestExpect *expect) {
+        _cleanup_(text_free) Text want = { 0 }, got = { 0 };
+        Value storage;
+        const Value *value;
+        bool matches = false;
+        int r = policy_test_read(look->trial->rules, expect->matcher, &look->explanation.subject, look->arena, &storage, &value);
+        if (r == 0)
+                r = policy_test_matches(look->trial->rules, expect->matcher, value, look->arena, &matches);
+        if (r < 0 || matches)
+                return r;
+        policy_test_describe(look->trial->rules, expect->matcher, &want);
+        policy_test_show(expect->matcher, value, &got);
+        return miss(look, expect, &want, &got);
+}
+
+/* What there is of an activity, as far as a test can ask for it. */
+static void write_activity(const Activity *activity, Text *out) {
+        char buffer[TIME_TEXT_SIZE];
+        text_printf(out, "%s at %s", activity->type, time_format_rfc3339(activity->time_us, buffer));
+        for (size_t i = 0; i < activity->facts->n_items; i++) {
+                const Fact *fact = &activity->facts->items[i];
+                const char *path = field_info(fact->field)->path;
+                if (strncmp(path, "activity.", 9) != 0)
+                        continue;
+                text_printf(out, ", %s%s%s ", path + 9, fact->key ? "." : "", fact->key ? fact->key : "");
+                policy_test_show(NULL, &fact->value, out);
+        }
+}
+
+static int check_did(Look *look, const TestExpect *expect) {
+        _cleanup_(text_free) Text want = { 0 }, got = { 0 };
+        bool matches = false;
+        for (size_t i = 0; i < look->n_history && !matches; i++) {
+                int r = policy_test_did(look->trial->rules, expect, &look->history[i], look->arena, &matches);
+                if (r < 0)
+                        return r;
+        }
+        if (matches)
+                return 0;
+        policy_test_describe_did(look->trial->rules, expect, &want);
+        for (size_t i = 0; i < look->n_history && i < TRIAL_SHOWN_MAX; i++) {
+                text_append(&got, i > 0 ? "; " : "");
+                write_activity(&look->history[i], &got);
+        }
+        if (look->n_history > TRIAL_SHOWN_MAX)
+                text_printf(&got, "; and %zu more", look->n_history - TRIAL_SHOWN_MAX);
         return miss(look, expect, &want, &got);
 }
 
@@ -332,6 +382,10 @@ static int check(Look *look, const TestExpect *expect) {
                 return check_held(look, expect);
         case TEST_REFUSED:
                 return check_refused(look, expect);
+        case TEST_FIELDS:
+                return check_field(look, expect);
+        case TEST_DID:
+                return check_did(look, expect);
         case TEST_FIT:
         case TEST_ENGAGEMENT:
         case TEST_SCORE:

@@ -220,44 +220,73 @@ static bool may_all(const char *directory, const char *source, RecordFamily fami
         return true;
 }
 
-static int judge(Trial *trial, const TestGiven *given, const Record *record) {
-        const char *actor = facts_text(&record->facts, FIELD_OUTCOME_ACTOR);
-        GateOutcome outcome;
-        const GateInput input = { .record = record, .actor = actor ? actor : "integration:" SOURCE, .now_us = trial->now_us };
-        int r = gate_judge(trial->gate, &input, &outcome);
-        if (r != 0)
-                return r < 0 ? r : -EIO;
-        trial->refused_code = trial->refused_text = NULL;
-        if (!outcome.duplicate && outcome.decision->refused) {
-                trial->refused_code = arena_strdup(trial->arena, outcome.decision->refusal_code);
-                trial->refused_text = arena_strdup(trial->arena, outcome.decision->refusal_text);
-                return trial->refused_code && trial->refused_text ? 0 : -ENOMEM;
-        }
-        if (given->is_subject && outcome.lead != 0)
-                trial->subject = outcome.lead;
-        r = outcome.duplicate ? 0 : note_decision(trial, record, &outcome);
-        return r == 0 ? offer_held(trial) : r;
-}
-
-static int give(Trial *trial, const TestGiven *given) {
-        IntakeBatch *batch = NULL;
-        int r = intake_parse(trial->intake, SOURCE, "json", given->json, given->size, trial->now_us, &batch);
-        if (r != 0)
-                return r < 0 ? r : -EIO;
-        for (size_t i = 0; i < batch->n_items && r == 0; i++)
-                if (batch->items[i].record)
-                        r = judge(trial, given, batch->items[i].record);
-                else if (batch->items[i].refusal) /* it was taken when the rules were loaded */
-                        r = trial_miss(trial, given->where, "", "a record", batch->items[i].refusal->text);
-        intake_batch_free(batch);
-        return r;
-}
-
 /* Nobody asked for this refusal. */
 static int miss_refusal(Trial *trial, const TestGiven *given) {
         char got[400];
         (void) snprintf(got, sizeof(got), "refused (%s): %s", trial->refused_code, trial->refused_text);
         return trial_miss(trial, given->where, "", "taken", got);
+}
+
+static int refuse(Trial *trial, const char *code, const char *text) {
+        trial->refused_code = arena_strdup(trial->arena, code);
+        trial->refused_text = arena_strdup(trial->arena, text);
+        return trial->refused_code && trial->refused_text ? 0 : -ENOMEM;
+}
+
+/* The adapter made the record or dropped it. lead: 0 = none. */
+static int note_adapter(Trial *trial, const Adapter *adapter, uint64_t lead) {
+        const Rule *rule = adapter ? &trial->rules->adapters[adapter - trial->adapters].rule : NULL;
+        Track *track = trial_track(trial, lead);
+        if (rule && trial->coverage)
+                coverage_hit(trial->coverage, rule);
+        return rule && track ? track_hit(trial, track, RULE_ADAPTER, rule->name) : 0;
+}
+
+static int judge(Trial *trial, const TestGiven *given, const IntakeItem *item, bool is_subject) {
+        const Record *record = item->record;
+        const char *actor = facts_text(&record->facts, FIELD_OUTCOME_ACTOR);
+        char integration[INTAKE_KEY_MAX + 16];
+        GateOutcome outcome;
+        (void) snprintf(integration, sizeof(integration), "integration:%s", given->directory ? given->directory : SOURCE);
+        const GateInput input = { .record = record, .actor = actor ? actor : integration, .now_us = trial->now_us };
+        int r = gate_judge(trial->gate, &input, &outcome);
+        if (r != 0)
+                return r < 0 ? r : -EIO;
+        if (!outcome.duplicate && outcome.decision->refused)
+                return refuse(trial, outcome.decision->refusal_code, outcome.decision->refusal_text);
+        if (is_subject && outcome.lead != 0)
+                trial->subject = outcome.lead;
+        r = outcome.duplicate ? 0 : note_decision(trial, record, &outcome);
+        if (r == 0)
+                r = note_adapter(trial, item->adapter, outcome.lead);
+        return r == 0 ? offer_held(trial) : r;
+}
+
+/* What is refused last can be expected; anything before it cannot. */
+static int give(Trial *trial, const TestGiven *given) {
+        Intake *intake = given->directory ? trial->payloads : trial->intake;
+        const char *directory = given->directory ? given->directory : SOURCE, *format = given->directory ? given->format : "json";
+        bool is_subject = given->is_subject;
+        IntakeBatch *batch = NULL;
+        int r = intake_parse(intake, directory, format, given->body, given->size, trial->now_us, &batch);
+        if (r != 0)
+                return r < 0 ? r : -EIO;
+        trial->refused_code = trial->refused_text = NULL;
+        for (size_t i = 0; i < batch->n_items && r == 0; i++) {
+                const IntakeItem *item = &batch->items[i];
+                if (trial->refused_code)
+                        r = miss_refusal(trial, given);
+                trial->refused_code = trial->refused_text = NULL;
+                if (r == 0 && item->record) {
+                        r = judge(trial, given, item, is_subject);
+                        is_subject = false;
+                } else if (r == 0 && item->refusal)
+                        r = refuse(trial, item->refusal->reason, item->refusal->text);
+                else if (r == 0)
+                        r = note_adapter(trial, item->adapter, 0);
+        }
+        intake_batch_free(batch);
+        return r;
 }
 
 static bool expects_refusal(const TestStep *step) {
@@ -371,9 +400,22 @@ static int open_book(Trial *trial) {
         static const uint8_t secret[DIGEST_SIZE] = { 0 };
         const Settings *settings = trial->rules->settings;
         const IntakeSettings intake = { .phone_region = settings->phone_region, .zone = settings->zone, .secret = secret, .may = may_all };
+        trial->adapters = calloc(trial->rules->n_adapters + 1, sizeof(*trial->adapters));
+        if (!trial->adapters)
+                return -ENOMEM;
+        for (size_t i = 0; i < trial->rules->n_adapters; i++)
+                trial->adapters[i] = trial->rules->adapters[i].adapter;
+        IntakeSettings payloads = intake;
+        payloads.adapters = trial->adapters;
+        payloads.n_adapters = trial->rules->n_adapters;
+        payloads.may = policy_spool_may;
+        payloads.userdata = trial->rules;
+        payloads.any_secret = true;
         int r = store_open_with_secret(NULL, STORE_MEMORY, secret, &trial->store);
         if (r == 0)
                 r = intake_new(&intake, &trial->intake);
+        if (r == 0)
+                r = intake_new(&payloads, &trial->payloads);
         if (r == 0)
                 r = gate_new(trial->store, &trial->gate);
         if (r == 0)
@@ -425,6 +467,8 @@ int trial_run(RuleSet *rules, const TrialOptions *options, TrialReport *ret) {
         (void) trial_coverage_free(trial.coverage);
         (void) gate_free(trial.gate);
         (void) intake_free(trial.intake);
+        (void) intake_free(trial.payloads);
+        free(trial.adapters);
         (void) store_close(trial.store);
         (void) arena_free(trial.scratch);
         (void) arena_free(trial.arena);

@@ -132,6 +132,7 @@ typedef struct Effect {
         const char *address;   /* e-mail, NULL */
         const char *role;      /* owner, head, ops */
         const char *rule;      /* the SLA, route or move behind it */
+        const char *message;   /* a reminder's; NULL = none is declared, or a feed */
         uint32_t step;
         int64_t not_before_us; /* told from then on (quiet hours); 0 = at once */
         const char

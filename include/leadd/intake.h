@@ -136,6 +136,9 @@ typedef struct IntakeSettings {
          * (FAMILY_LEAD)? Asked for these only. NULL = none may. */
         bool (*may)(const char *directory, const char *source, RecordFamily family, void *userdata);
         void *userdata;
+        /* Of tests of rules, which are to say the same everywhere: no file is read, whatever text stands where an adapter's secret does
+         * is the agreed one. */
+        bool any_secret;
 } IntakeSettings;
 
 typedef struct Intake Intake;
@@ -157,10 +160,11 @@ typedef struct Refusal {
 void refusal_done(Refusal *refusal); /* frees what it holds */
 
 typedef struct IntakeItem {
-        uint64_t index;   /* of the record in its file, from 1 (file.ndjson#3) */
-        Record *record;   /* NULL when refused or dropped by the adapter */
-        Refusal *refusal; /* NULL unless refused */
-        bool dropped;     /* the adapter said so (a test webhook, a ping) */
+        uint64_t index;         /* of the record in its file, from 1 (file.ndjson#3) */
+        Record *record;         /* NULL when refused or dropped by the adapter */
+        Refusal *refusal;       /* NULL unless refused */
+        bool dropped;           /* the adapter said so (a test webhook, a ping) */
+        const Adapter *adapter; /* that made the record or dropped it; NULL: none did. One of the settings' */
 } IntakeItem;
 
 typedef struct IntakeBatch {

@@ -17,6 +17,8 @@
 #define POLICY_TESTS_MAX 10000 /* beside the rules */
 #define POLICY_TEST_STEPS_MAX 200
 #define POLICY_TEST_GIVEN_MAX 2000 /* in one step */
+#define POLICY_TEST_PAYLOAD_SIZE_MAX (64 * 1024)
+#define POLICY_TEST_DID_MAX 32 /* matchers of one activity */
 #define POLICY_SEGMENTS_MAX 256
 #define POLICY_GROUPS_MAX 16
 #define POLICY_STEPS_MAX 16
@@ -289,13 +291,15 @@ typedef struct List {
 
 /* ---- tests, as the trial room runs them ---- */
 
-/* A record that happens in a test: JSON as a source would write it. */
+/* What arrives in a test: a record as JSON, as a source would write it, or a vendor's payload as it is dropped. */
 typedef struct TestGiven {
         const char *where; /* "given[1]", "later[2].given[1]" */
-        const char *json;
+        const char *body;
         size_t size;
-        int64_t now_us;  /* when it is delivered */
-        bool is_subject; /* about the lead the test is about */
+        const char *directory; /* of a payload: where it is dropped; NULL = a record */
+        const char *format;    /* of a payload: json, ndjson, csv, form */
+        int64_t now_us;        /* when it is delivered */
+        bool is_subject;       /* (the first record of the payload is) about the lead the test is about */
 } TestGiven;
 
 typedef enum TestKey {
@@ -315,9 +319,11 @@ typedef enum TestKey {
         TEST_MOVED,
         TEST_REFUSED,
         TEST_REMINDED,
+        TEST_FIELDS,
+        TEST_DID,
 } TestKey;
 
-typedef struct TestMatcher TestMatcher;
+typedef struct TestMatcher TestMatcher; /* what a value must be, and of which path */
 typedef struct TestName {
         const char *name;
         const Rule *const *rules; /* rules of several kinds may have one name */
@@ -325,14 +331,16 @@ typedef struct TestName {
 } TestName;
 typedef struct TestExpect {
         TestKey key;
-        const char *name;           /* "status", "score.web" */
-        uint32_t group;             /* TEST_SCORE: index in RuleSet.groups */
-        const TestMatcher *matcher; /* FIT to TEAM and OWNER; NULL: nothing is wanted */
-        const TestName *names;      /* HITS, MISSES, SEGMENTS, FENCE, MOVED, REMINDED */
+        const char *name;                   /* "status", "score.web" */
+        uint32_t group;                     /* TEST_SCORE: index in RuleSet.groups */
+        const TestMatcher *matcher;         /* FIT to TEAM and OWNER, FIELDS; NULL: nothing is wanted */
+        const TestMatcher *const *matchers; /* DID: all that one activity must match */
+        size_t n_matchers;
+        const TestName *names; /* HITS, MISSES, SEGMENTS, FENCE, MOVED, REMINDED */
         size_t n_names;
         bool yes;         /* HELD, REFUSED: wanted at all */
         const char *text; /* HELD, REFUSED: a part of what is said, or the code; NULL = whatever */
-        int64_t time_us;  /* DUE: TIME_NONE = nothing is due */
+        int64_t time_us;  /* DUE: TIME_NONE = nothing is due. DID: when, TIME_NONE = whenever */
 } TestExpect;
 
 /* What one lead is expected to be at one moment. */
@@ -582,6 +590,8 @@ const PolicyOverrun *policy_overruns(const RuleSet *rules, size_t *ret_n);
 int policy_suspend(RuleSet *rules, const Rule *rule);
 void policy_resume_all(RuleSet *rules);
 bool policy_is_suspended(const RuleSet *rules, const Rule *rule);
+/* As IntakeSettings.may; userdata is the RuleSet: does its settings' `spool` let the directory say that? */
+bool policy_spool_may(const char *directory, const char *source, RecordFamily family, void *userdata);
 /* The rule of that kind and name, or NULL. */
 const Rule *policy_rule(const RuleSet *rules, RuleKind kind, const char *name);
 
@@ -681,6 +691,12 @@ int policy_test_matches(RuleSet *rules, const TestMatcher *matcher, const Value 
 /* What it wants, and a value, in words. */
 void policy_test_describe(const RuleSet *rules, const TestMatcher *matcher, Text *out);
 void policy_test_show(const TestMatcher *matcher, const Value *value, Text *out);
+/* What the path of the matcher reads of a lead: NULL = there is nothing. */
+int policy_test_read(RuleSet *rules, const TestMatcher *matcher, Subject *subject, Arena *arena, Value *storage, const Value **ret);
+/* Is that the activity that a test wants: when, and all of what it asks? -ENOMEM. */
+int policy_test_did(RuleSet *rules, const TestExpect *expect, const Activity *activity, Arena *arena, bool *ret);
+/* "type is "page_viewed", url contains ..". */
+void policy_test_describe_did(const RuleSet *rules, const TestExpect *expect, Text *out);
 /* Exchanges the lists a test replaces: called again it puts the rules' own back. */
 void policy_test_lists(const Test *test);
 

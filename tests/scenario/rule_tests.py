@@ -7,8 +7,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from harness import BUILD, TOP, Daemon, check, lead, main  # noqa: E402
 
 LEADCTL = str(BUILD / "leadctl")
-# Kinds that a lead meets: a shipped policy without one of them would show nobody how it is done.
-KINDS = "principle settings calendar team status criterion move reason fence segment group score junk grade route sla channel message adapter".split()
+# What decides, reads or tells: the shipped policy has each, and its tests reach each rule of it.
+REACHED = "status criterion move reason fence segment score junk grade route sla message feed adapter".split()
+# What the others stand on, or say: nothing that could be reached.
+STANDING = "principle settings calendar team member list group channel test".split()
+LATER = "campaign track".split()
 
 
 class Rules:
@@ -36,6 +39,12 @@ def rules_of(daemon):
     return [json.loads(line) for line in daemon.ctl("--json", "rules").stdout.splitlines()]
 
 
+def kinds_of_the_language():
+    """As the loader's own table names them, which has the other lists of kinds written from it."""
+    table = (TOP / "daemon/policy/load.c").read_text().split("const KindInfo load_kinds[] = {")[1].split("\n};")[0]
+    return [a or b for a, b in re.findall(r'KIND\(RULE_\w+, "(\w+)"|\.name = "(\w+)"', table)]
+
+
 def leadctl(*arguments):
     return subprocess.run([LEADCTL, *arguments], capture_output=True, text=True, timeout=120)
 
@@ -50,13 +59,25 @@ def the_shipped_tests_pass_and_reach_every_rule():
     check([line for line in lines if line.startswith("not ok")], [])
     check(lines[-2], f"1..{n}", "the plan")
     check(lines[-1], "# coverage: every rule was hit, every condition came out both ways", done.stdout)
-    text = "".join(p.read_text() for p in (TOP / "rules").rglob("*.lua"))
-    check([kind for kind in KINDS if not re.search(rf'^{kind} "', text, re.M)], [], "kinds the shipped rules lack")
+
+
+def every_kind_that_decides_something_is_shipped_and_missed_when_no_test_reaches_it():
+    check(set(kinds_of_the_language()), set(REACHED + STANDING + LATER), "a new kind: is it reached by a shipped test, or does it only stand there?")
+    with Rules() as rules:
+        shipped = "".join(p.read_text() for p in rules.path.rglob("*.lua"))
+        check([kind for kind in REACHED if not re.search(rf'^{kind} "', shipped, re.M)], [], "kinds that the shipped rules lack")
+        for file in rules.path.rglob("*_test.lua"):
+            file.unlink()
+        rules.write("99_test.lua", 'test "nothing" { at = "2026-03-02T10:00:00Z", given = {}, expect = { refused = false } }')
+        done = rules.test("--coverage", "--json")
+        check(done.returncode, 0, done.stdout + done.stderr)
+        missed = {json.loads(line)["kind"] for line in done.stdout.splitlines() if '"gap"' in line}
+        check(missed, set(REACHED), "kinds whose rules are missed where no test reaches them")
 
 
 def without_one_of_the_shipped_tests_something_is_not_reached():
     with Rules() as rules:
-        for file in sorted(rules.path.glob("*_test.lua")):
+        for file in sorted(rules.path.rglob("*_test.lua")):
             text = file.read_text()
             file.unlink()
             done = rules.test("--coverage", "--json")
@@ -115,7 +136,7 @@ def exit_codes_tell_what_it_was():
         check(leadctl("test", str(rules.path / "nowhere")).returncode, 3)
         check(leadctl("test", "--nonsense").returncode, 2)
     with Rules() as rules:
-        for file in rules.path.glob("*_test.lua"):
+        for file in rules.path.rglob("*_test.lua"):
             file.unlink()
         done = rules.test()
         check((done.returncode, done.stdout.startswith("TAP version 14\n1..0 # SKIP ")), (0, True), done.stdout)
@@ -135,17 +156,21 @@ def section_5_of_the_language_passes_on_section_3():
         check((done.returncode, done.stdout.splitlines()[1:]), (0, ["ok 1 - A director who asks for a demo is offered to Anna, who is reminded after 4 working hours", "1..1"]), done.stdout)
 
 
+def tests_in(directory):
+    return {str(p.relative_to(directory)) for p in pathlib.Path(directory).rglob("*_test.lua")}
+
+
 def the_tests_are_installed_and_copied_with_the_rules():
-    names = {p.name for p in (TOP / "rules").glob("*_test.lua")}
-    check(len(names) >= 4, True)
+    names = tests_in(TOP / "rules")
+    check(len(names) >= 11, True)
     with tempfile.TemporaryDirectory() as top:
         done = leadctl("rules", "init", top + "/own", "--from", str(TOP / "rules"))
         check(done.returncode, 0, done.stderr)
-        check({p.name for p in pathlib.Path(top, "own").glob("*_test.lua")}, names)
+        check(tests_in(top + "/own"), names)
         root = pathlib.Path(top, "root")
         done = subprocess.run(["make", "-s", "-C", str(TOP), "install", f"DESTDIR={root}"], capture_output=True, text=True)
         check(done.returncode, 0, done.stderr)
-        check({p.name for p in (root / "usr/share/leadd/rules").glob("*_test.lua")}, names)
+        check(tests_in(root / "usr/share/leadd/rules"), names)
 
 
 def a_reload_whose_tests_fail_is_refused_and_the_running_rules_stay():
@@ -172,6 +197,6 @@ def two_runs_say_the_same():
     check(first, second)
 
 
-main(the_shipped_tests_pass_and_reach_every_rule, without_one_of_the_shipped_tests_something_is_not_reached, a_failing_test_says_where_what_was_wanted_and_why_it_is_not_so,
+main(the_shipped_tests_pass_and_reach_every_rule, every_kind_that_decides_something_is_shipped_and_missed_when_no_test_reaches_it, without_one_of_the_shipped_tests_something_is_not_reached, a_failing_test_says_where_what_was_wanted_and_why_it_is_not_so,
      debians_prove_reads_it, exit_codes_tell_what_it_was, section_5_of_the_language_passes_on_section_3, the_tests_are_installed_and_copied_with_the_rules,
      a_reload_whose_tests_fail_is_refused_and_the_running_rules_stay, two_runs_say_the_same)

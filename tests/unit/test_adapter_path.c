@@ -240,6 +240,7 @@ static void secret_check__table__compares_with_the_file(void **state) {
                 { "", "{\"auth\":{\"key\":\"\"}}", false },
                 { NULL, "{\"auth\":{\"key\":\"k3y\"}}", false },
         };
+        static const IntakeSettings usual = { 0 };
         const Adapter adapter = { .name = "test", .secret = "auth.key", .secret_file = file.data };
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 (void) unlink(file.data);
@@ -247,7 +248,7 @@ static void secret_check__table__compares_with_the_file(void **state) {
                         write_file(file.data, cases[i].content);
                 _cleanup_(json_freep) json_t *payload = parse(cases[i].payload);
                 const char *text = NULL;
-                int r = secret_check(&adapter, payload, &text);
+                int r = secret_check(&adapter, &usual, payload, &text);
                 if ((r == 0) != cases[i].right)
                         fail_msg("%s against \"%s\": got %d", cases[i].payload, cases[i].content ? cases[i].content : "(none)", r);
                 if (text && strstr(text, "k3"))
@@ -258,11 +259,35 @@ static void secret_check__table__compares_with_the_file(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(unusable); i++) {
                 const Adapter other = { .name = "test", .secret = "auth.key", .secret_file = unusable[i] };
                 const char *text = NULL;
-                if (secret_check(&other, payload, &text) != 1)
+                if (secret_check(&other, &usual, payload, &text) != 1)
                         fail_msg("%s opened the door", unusable[i]);
         }
         (void) unlink(file.data);
         (void) rmdir(directory);
+}
+
+static void secret_check__any_secret__asks_for_one_and_reads_no_file(void **state) {
+        (void) state;
+        static const struct {
+                const char *payload;
+                bool right;
+        } cases[] = {
+                { "{\"auth\":{\"key\":\"whatever\"}}", true },
+                { "{\"auth\":{\"key\":12345}}", true },
+                { "{\"auth\":{\"key\":\"\"}}", false },
+                { "{\"auth\":{\"key\":null}}", false },
+                { "{\"auth\":{\"key\":[\"k3y\"]}}", false },
+                { "{\"auth\":{}}", false },
+        };
+        static const IntakeSettings settings = { .any_secret = true };
+        const Adapter adapter = { .name = "test", .secret = "auth.key", .secret_file = "/nowhere/key" };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(json_freep) json_t *payload = parse(cases[i].payload);
+                const char *text = NULL;
+                int r = secret_check(&adapter, &settings, payload, &text);
+                if ((r == 0) != cases[i].right)
+                        fail_msg("%s: got %d", cases[i].payload, r);
+        }
 }
 
 int main(void) {
@@ -274,6 +299,7 @@ int main(void) {
                 cmocka_unit_test(adapter_find__several_adapters__first_that_matches_wins),
                 cmocka_unit_test(adapter_raw__table__blanks_what_must_not_be_kept),
                 cmocka_unit_test(secret_check__table__compares_with_the_file),
+                cmocka_unit_test(secret_check__any_secret__asks_for_one_and_reads_no_file),
         };
         return cmocka_run_group_tests_name("adapter paths", tests, NULL, NULL);
 }

@@ -74,7 +74,8 @@ static const struct {
                 "given[1]: \"company.employees\" cannot be a function in a record" },
         { AT ", given = { lead{ person = { email = 'nobody' } } }, expect = { fit = 0 }", "given[1]: no source could send that: " },
         { AT ", given = { lead{ company = { name = 'Keller' } } }, expect = { fit = 0 }",
-                "given[1]: says of nobody: there is no lead{ person = .. } in the test, and no \"person\" here" },
+                "given[1]: says of nobody: there is no lead{ person = .. } in the test, no payload{ .. } before it, and no \"person\" "
+                "here" },
         { AT ", given = { activity{ type = 'page_viewed' } }, expect = { fit = 0 }", "given[1]: says of nobody: " },
         { AT ", given = { " LEAD ", activity{ url = '/pricing' } }, expect = { fit = 0 }", "\"given[2].type\" is missing" },
         { AT ", given = { " LEAD ", activity{ type = 'page_viewed', ulr = '/pricing' } }, expect = { fit = 0 }",
