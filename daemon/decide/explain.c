@@ -375,36 +375,3 @@ int decide_next(RuleSet *rules, const DecideInput *input, Arena *arena, Decision
         next.record = &nothing;
         return decide_event(rules, &next, arena, ret);
 }
-
-/* ---- what an assignment said ---- */
-
-/* route.c writes "the turn of anna; ben is away until ...; petra gets leads only as head". */
-int decide_others_of(const char *text, Arena *arena, Candidacy **ret, size_t *ret_n) {
-        size_t n = 0;
-
-        *ret = NULL;
-        *ret_n = 0;
-        for (const char *at = text; at && (at = strstr(at, "; ")); at += 2)
-                n++;
-        if (n == 0)
-                return 0;
-        Candidacy *others = ARENA_ARRAY(arena, Candidacy, n);
-        if (!others)
-                return -ENOMEM;
-        for (const char *at = strstr(text, "; "); at; at = strstr(at, "; ")) {
-                at += 2;
-                size_t size = strcspn(at, " ;");
-                const char *end = strstr(at, "; ");
-                if (at[size] != ' ')
-                        continue;
-                Candidacy *other = &others[*ret_n];
-                other->member = arena_strndup(arena, at, size);
-                other->cause = arena_strndup(arena, at + size + 1, end ? (size_t) (end - at) - size - 1 : strlen(at) - size - 1);
-                other->free_us = TIME_NONE;
-                if (!other->member || !other->cause)
-                        return -ENOMEM;
-                ++*ret_n;
-        }
-        *ret = others;
-        return 0;
-}

@@ -3,7 +3,7 @@
 /*
  * decide, inside: the state of one decision while its phases run.
  * decide.c drives the phases, moves.c changes the status by people and SLAs, automatic.c by the
- * rules themselves, fences.c keeps it from changing, route.c finds an owner, timers.c starts and
+ * rules themselves, fences.c keeps it from changing, route.c finds an owner, assignment.c says why, timers.c starts and
  * fires SLA steps, snooze.c puts them off, effects.c says what the world is told.
  */
 #include "leadd/decide.h"
@@ -97,6 +97,11 @@ int64_t route_next_absence(const Deciding *deciding);
 /* The owner's turn is given back: the lead came by one and was not worth it. */
 int route_give_back(Deciding *deciding);
 void deciding_set_owner(Deciding *deciding, const Member *owner, const char *route, const char *text);
+
+/* assignment.c */
+/* The name as the text of an assignment has it: in quotation marks where it has a blank, a semicolon or one of those. NULL on exhaustion.
+ */
+const char *assignment_name(const char *name, Arena *arena);
 
 /* timers.c */
 int timers_fire(Deciding *deciding);

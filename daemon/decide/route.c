@@ -315,17 +315,12 @@ static int route_to_account(Deciding *deciding, const Route *route, bool *ret_do
         return 0;
 }
 
-/* "the turn of anna; petra gets leads only as head" */
 static const char *why_this_one(Deciding *deciding, const char *why, const char *name, const Candidate *candidates, size_t n) {
-        Text text = { 0 };
+        Candidacy *others = ARENA_ARRAY(deciding->arena, Candidacy, n);
 
-        text_printf(&text, "%s%s", why, name);
-        for (size_t i = 0; i < n; i++)
-                if (candidates[i].cause)
-                        text_printf(&text, "; %s %s", candidates[i].member->rule.name, candidates[i].cause);
-        const char *kept = text.error ? NULL : arena_strndup(deciding->arena, text.data, text.size);
-        text_free(&text);
-        return kept;
+        for (size_t i = 0; i < n && others; i++)
+                others[i] = (Candidacy){ .member = candidates[i].member->rule.name, .cause = candidates[i].cause };
+        return others ? decide_say_assignment(why, name, others, n, deciding->arena) : NULL;
 }
 
 static int route_by_team(Deciding *deciding, const Route *route, bool again, bool *ret_done) {
@@ -351,7 +346,7 @@ static int route_by_team(Deciding *deciding, const Route *route, bool again, boo
                 if (!has_head || (!again && deciding->out->after.n_expired == 0))
                         /* The lead stays with whoever has it when there is no head to turn to. */
                         return again ? 0 : hold_for_nobody(deciding, route, candidates, team->n_members);
-                text = why_this_one(deciding, "nobody else can take it: the head gets it", "", candidates, team->n_members);
+                text = why_this_one(deciding, "nobody else can take it: the head gets it", NULL, candidates, team->n_members);
                 if (!text)
                         return -ENOMEM;
                 deciding_set_owner(deciding, team->head, route->rule.name, text);
@@ -392,21 +387,22 @@ int route_absence(Deciding *deciding) {
                 return 0;
         deciding->reassigned = true; /* the timer starts anew, even where one of its steps fired just now */
         deputy = owner->team->on_absence == ABSENCE_DEPUTY ? owner->deputy : NULL;
-        const char *text = arena_printf(deciding->arena, "%s is away until %s", owner->rule.name, time_format_rfc3339(until_us, until));
-        if (!text)
+        const char *name = assignment_name(owner->rule.name, deciding->arena);
+        const char *away = name ? arena_printf(deciding->arena, "%s is away until %s", name, time_format_rfc3339(until_us, until)) : NULL;
+        if (!away)
                 return -ENOMEM;
         if (deputy && deputy != owner && !deputy->left && deputy->team == owner->team &&
                 !is_away(deputy, find_seat(deciding->input->desk, deputy->rule.name), deciding->input->now_us, &until_us)) {
-                text = arena_printf(deciding->arena, "the deputy of %s", text);
+                const char *text = arena_printf(deciding->arena, "the deputy of %s", away);
                 if (!text)
                         return -ENOMEM;
                 deciding_set_owner(deciding, deputy, "deputy", text);
-                return deciding_summarise(deciding, "%s: handed to the deputy %s", text + strlen("the deputy of "), deputy->rule.name);
+                return deciding_summarise(deciding, "%s: handed to the deputy %s", away, deputy->rule.name);
         }
         /* The phase after this one routes what nobody owns. */
-        deciding_set_owner(deciding, NULL, "absence", text);
+        deciding_set_owner(deciding, NULL, "absence", away);
         deciding->out->after.unaccepted = false;
-        return deciding_summarise(deciding, "%s", text);
+        return deciding_summarise(deciding, "%s", away);
 }
 
 int64_t route_next_absence(const Deciding *deciding) {

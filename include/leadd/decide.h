@@ -113,7 +113,7 @@ typedef struct Assignment {
         const char *owner, *previous; /* NULL = nobody */
         const char *route;            /* the rule that chose; "assign" by hand */
         const char *team;
-        const char *text; /* why this one: "turn 3 of weight 4; anna 5 of 5 unaccepted" */
+        const char *text; /* why this one: "the turn of anna; ben is away until 2026-03-09T08:00:00Z; petra gets leads only as head" */
 } Assignment;
 
 typedef struct TurnChange {
@@ -209,7 +209,9 @@ typedef struct Explanation {
 int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Explanation *ret);
 /* What an event that brings nothing new would decide now: the automatic moves that wait. Nobody is told and nothing is kept. */
 int decide_next(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret);
-/* What the text of an assignment (Assignment.text) says of those who did not get the lead. */
+/* The text of an assignment (Assignment.text): why and who (NULL), then the candidates that have a cause. NULL on exhaustion. */
+const char *decide_say_assignment(const char *why, const char *name, const Candidacy *candidates, size_t n, Arena *arena);
+/* What such a text says of those who did not get the lead. */
 int decide_others_of(const char *text, Arena *arena, Candidacy **ret, size_t *ret_n);
 
 /* Something that stands in the way. */

@@ -231,6 +231,35 @@ static void assign__by_hand__disturbs_no_turn_and_restarts_the_sla(void **state)
         free(book);
 }
 
+/* The rules name people as they like: what the log says of those who did not get the lead can be told apart all the same. */
+static void assignment__of_people_with_odd_names__names_each_with_the_cause(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        Candidacy *others;
+        size_t n;
+        open_book(book,
+                "team \"desk\" { calendar = \"berlin\", head = \"Anna Berg\", on_absence = \"deputy\", members = {\n"
+                "  [\"a; b is here\"] = { deputy = \"z; q is away\" }, [\"Anna Berg\"] = { weight = 0 }, [\"z; q is away\"] = { weight = 0 "
+                "} } }\n",
+                NULL);
+        uint64_t lead = hand_raise(book);
+        assert_string_equal(book->leads[lead].owner, "a; b is here");
+        assert_int_equal(decide_others_of(book->decision.assignment.text, book->arena, &others, &n), 0);
+        assert_int_equal(n, 2);
+        assert_string_equal(others[0].member, "Anna Berg");
+        assert_string_equal(others[1].member, "z; q is away");
+        assert_string_equal(others[1].cause, "gets leads only as head");
+        seat_of(book, "a; b is here")->away_from_us = book->now_us;
+        seat_of(book, "a; b is here")->away_until_us = book->now_us + US_PER_DAY;
+        look(book, lead);
+        assert_string_equal(book->leads[lead].owner, "z; q is away");
+        assert_string_equal(book->decision.assignment.text, "the deputy of \"a; b is here\" is away until 2026-03-06T09:00:00Z");
+        assert_int_equal(decide_others_of(book->decision.assignment.text, book->arena, &others, &n), 0);
+        assert_int_equal(n, 0);
+        close_book(book);
+        free(book);
+}
+
 /* What the head accepted in the owner's place is accepted: an absence takes it away no more, and it counts against no cap. */
 static void accept__by_the_head__leaves_nothing_unaccepted(void **state) {
         (void) state;
@@ -483,6 +512,7 @@ int main(void) {
                 cmocka_unit_test(handback__budget__rests_until_the_date_or_the_signal),
                 cmocka_unit_test(sla__steps__are_due_in_the_owners_working_time_and_fire_once),
                 cmocka_unit_test(assign__by_hand__disturbs_no_turn_and_restarts_the_sla),
+                cmocka_unit_test(assignment__of_people_with_odd_names__names_each_with_the_cause),
                 cmocka_unit_test(accept__by_the_head__leaves_nothing_unaccepted),
                 cmocka_unit_test(automatic__moves_that_would_go_round__stop),
                 cmocka_unit_test(test_lead__is_judged_and_never_routed_or_told),

@@ -579,6 +579,42 @@ static void assignment__of_a_table__is_taken_apart_into_those_who_did_not_get_it
         }
 }
 
+/* Whatever names the rules have, what is written is read back; what was cut off anywhere is read as far as it goes. */
+static void assignment__of_any_names__is_read_back_as_it_was_written(_unused_ void **state) {
+        static const char *const names[] = { "anna", "Anna Berg", "x; y is away", "; ", "a\"b", "c\\", "\\\"; \\\"", "J\303\266rg", "\"",
+                "d;", ";" };
+        static const char *const causes[] = { "has 5 of 5 not yet accepted", "is away until 2026-03-09T08:00:00Z", NULL,
+                "lacks the skill" };
+
+        for (size_t first = 0; first < ARRAY_SIZE(names); first++) {
+                _cleanup_(arena_freep) Arena *arena = arena_new(0);
+                Candidacy written[ARRAY_SIZE(names)], *read;
+                size_t n, at = 0;
+                for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                        written[i] = (Candidacy){ .member = names[(first + i) % ARRAY_SIZE(names)],
+                                .cause = causes[(first + i) % ARRAY_SIZE(causes)] };
+                const char *text = decide_say_assignment("the turn of ", names[first], written, ARRAY_SIZE(written), arena);
+                assert_non_null(text);
+                assert_int_equal(decide_others_of(text, arena, &read, &n), 0);
+                for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
+                        if (!written[i].cause)
+                                continue;
+                        assert_true(at < n);
+                        assert_string_equal(read[at].member, written[i].member);
+                        assert_string_equal(read[at++].cause, written[i].cause);
+                }
+                assert_int_equal(at, n);
+                for (size_t size = 0; size < strlen(text); size++) {
+                        Candidacy *part;
+                        size_t n_part;
+                        assert_int_equal(decide_others_of(arena_strndup(arena, text, size), arena, &part, &n_part), 0);
+                        assert_true(n_part <= n);
+                        for (size_t i = 0; i + 1 < n_part; i++)
+                                assert_string_equal(part[i].member, read[i].member);
+                }
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(need__of_every_grade__prints_sets_that_lift_and_no_part_of_them_does),
@@ -592,6 +628,7 @@ int main(void) {
                 cmocka_unit_test(whynot__of_rules_that_chase_a_lead_round__names_the_chain_and_the_veto),
                 cmocka_unit_test(whynot__of_a_matcher__has_path_wanted_and_got),
                 cmocka_unit_test(explain__of_any_lead__has_one_receipt_for_each_rule_that_bears_on_it),
+                cmocka_unit_test(assignment__of_any_names__is_read_back_as_it_was_written),
                 cmocka_unit_test(assignment__of_a_table__is_taken_apart_into_those_who_did_not_get_it),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
