@@ -493,6 +493,9 @@ int function_prepare(Loader *loader) {
         lua_pushlightuserdata(L, body);
         luaL_setfuncs(L, metamethods, 3);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_metatable_key);
+        /* The place where build_lead puts it: the registry must not grow for each lead. */
+        lua_pushboolean(L, false);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_key);
         /* Functions that may leave something behind each begin anew: where several want the activities, which are dear, they are made
          * before. */
         body->lead_prepared = body->n_activity_functions >= 2 ? UINT64_C(1) << LEAD_ACTIVITIES : 0;
@@ -534,6 +537,8 @@ typedef struct Call {
         Eval *eval;
         const Function *function;
         bool wants_points;
+        bool build; /* the lead's table first */
+        bool fresh; /* nothing ran before */
         bool matched;
         int64_t points_mp;
         bool has_note;
@@ -573,6 +578,13 @@ static void run_call(lua_State *L, void *userdata) {
         int base = lua_gettop(L);
 
         luaL_checkstack(L, 12, NULL);
+        if (call->build) {
+                RuleSetBody *body = policy_body(eval->rules);
+                build_lead(L, eval);
+                body->lead_made = body->lead_prepared;
+                body->lead_used = sandbox_used(body->sandbox);
+                body->lead_serial = eval->subject->serial;
+        }
         lua_rawgeti(L, LUA_REGISTRYINDEX, call->function->ref);
         push_lead(L, eval);
         lua_pushinteger(L, eval_whole_seconds(eval->subject->now_us));
@@ -607,25 +619,33 @@ static void fail_call(Call *call, const char *note) {
                 call->eval->error = -ENOMEM;
 }
 
-/* Tables that each call makes for its phase are thrown away by the next restore; before they add up, there is one. */
+/* Tables that each call makes for its phase, and texts, are thrown away by the next restore; before they add up, there is one. */
 #define FUNCTION_WASTE_MAX (64 * 1024)
 
 /* Takes the sandbox to where it is with this lead's table just built, with nothing made for another function that this one could feel: not
- * even the memory. As sandbox_run. */
-static int enter_lead(Eval *eval, bool only_reads, char *error, size_t error_size) {
+ * even the memory. One that only reads does not feel what others of its kind left, on this lead or on the ones before; only where its
+ * budget ends could that show, and there call_function asks for it anew (afresh). As sandbox_run; *ret_build: the table is still to
+ * be built. */
+static int enter_lead(Eval *eval, bool only_reads, bool afresh, bool *ret_build, char *error, size_t error_size) {
         RuleSetBody *body = policy_body(eval->rules);
         bool is_entered, is_clean;
         int r;
 
+        *ret_build = false;
         /* A subject that was never judged has no number: give it one, so that its table is its own. */
         if (eval->subject->serial == 0)
                 eval->subject->serial = ++body->last_serial;
         is_entered = body->lead_serial == eval->subject->serial;
-        is_clean = !body->lead_touched && (only_reads || body->lead_made == body->lead_prepared);
+        is_clean = !body->lead_touched && (body->lead_fresh || (only_reads && !afresh));
+        if (!is_entered && is_clean && only_reads && !afresh && sandbox_waste(body->sandbox) <= FUNCTION_WASTE_MAX) {
+                body->lead_serial = 0;
+                body->lead_marked = body->lead_fresh = false;
+                *ret_build = true;
+                return 0;
+        }
         if (is_entered && !is_clean && body->lead_marked) {
                 sandbox_rewind(body->sandbox);
-                body->lead_made = body->lead_prepared;
-                body->lead_used = sandbox_used(body->sandbox);
+                body->lead_fresh = true;
         } else if (!is_entered || !is_clean) {
                 body->lead_serial = 0;
                 body->lead_marked = false;
@@ -634,6 +654,9 @@ static int enter_lead(Eval *eval, bool only_reads, char *error, size_t error_siz
                         r = sandbox_run(body->sandbox, build_lead, eval, error, error_size);
                 if (r != 0)
                         return r;
+                body->lead_fresh = true;
+        }
+        if (body->lead_fresh) {
                 body->lead_made = body->lead_prepared;
                 body->lead_used = sandbox_used(body->sandbox);
         }
@@ -646,6 +669,24 @@ static int enter_lead(Eval *eval, bool only_reads, char *error, size_t error_siz
                 body->lead_marked = true;
         }
         return 0;
+}
+
+/* As sandbox_run. */
+static int run_entered(Call *call, bool afresh, char *error, size_t error_size) {
+        Eval *eval = call->eval;
+        RuleSetBody *body = policy_body(eval->rules);
+        int r = enter_lead(eval, call->function->only_reads, afresh, &call->build, error, error_size);
+
+        if (r != 0)
+                return r;
+        call->fresh = body->lead_fresh || !call->function->only_reads;
+        body->lead_fresh = false;
+        body->lead_eval = eval;
+        r = sandbox_run(body->sandbox, run_call, call, error, error_size);
+        body->lead_eval = NULL;
+        /* What it half did, or used up, must not be felt by the next function. */
+        body->lead_touched = r != 0 || !call->function->only_reads || sandbox_used(body->sandbox) - body->lead_used > FUNCTION_WASTE_MAX;
+        return r;
 }
 
 static void call_function(Call *call) {
@@ -662,14 +703,11 @@ static void call_function(Call *call) {
                 fail_call(call, note);
                 return;
         }
-        r = enter_lead(eval, call->function->only_reads, error, sizeof(error));
-        if (r == 0) {
-                body->lead_eval = eval;
-                r = sandbox_run(body->sandbox, run_call, call, error, sizeof(error));
-                body->lead_eval = NULL;
-                /* What it half did, or used up, must not be felt by the next function. */
-                body->lead_touched =
-                        r != 0 || !call->function->only_reads || sandbox_used(body->sandbox) - body->lead_used > FUNCTION_WASTE_MAX;
+        /* Whether others ran before it must not decide whether its budget is enough; what the backstop cuts is recorded. */
+        r = run_entered(call, false, error, sizeof(error));
+        if (r >= 0 && !call->fresh && sandbox_neared_limits(body->sandbox) && !sandbox_overran_cpu(body->sandbox)) {
+                *call = (Call){ .eval = eval, .function = call->function, .wants_points = call->wants_points };
+                r = run_entered(call, true, error, sizeof(error));
         }
         if (r == 0) {
                 if (call->has_note) {

@@ -31,12 +31,17 @@ int sandbox_mark(Sandbox *sandbox);
 void sandbox_rewind(Sandbox *sandbox);
 /* Bytes in use, with what was thrown away since the image was restored. */
 size_t sandbox_used(const Sandbox *sandbox);
+/* How much of it is not the rules'; SIZE_MAX when something large was made, which makes what runs dearer. */
+size_t sandbox_waste(const Sandbox *sandbox);
 /* Calls f(L, userdata) protected: steps, CPU and memory are budgeted and the stack is balanced afterwards.
  * POLICY_E_FAILED with the message in error (file:line: text, never the lead's data) when it broke or overran. */
 int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void *userdata, char *error, size_t error_size);
 /* What the last sandbox_run broke by: a budget of any kind, the CPU backstop. */
 bool sandbox_overran(const Sandbox *sandbox);
 bool sandbox_overran_cpu(const Sandbox *sandbox);
+/* It broke by its budget, or came so close that it could have from another state that looks the same to a rule: after others that made
+ * tables grow, steps are counted more finely and sorted keys came in another order. */
+bool sandbox_neared_limits(const Sandbox *sandbox);
 /* A replay knows from the log where the backstop was used: without it, steps alone are counted. */
 void sandbox_set_backstop(Sandbox *sandbox, bool on);
 /* Inside sandbox_run: charges steps for work done in C (patterns, long loops); raises when the budget is spent. */
@@ -159,6 +164,7 @@ typedef struct RuleSetBody {
         size_t lead_used;           /* what the sandbox had in use then */
         bool lead_marked;           /* that state is marked */
         bool lead_touched;          /* a function ran since that may have left something behind */
+        bool lead_fresh;            /* none ran at all */
         uint64_t lead_made;         /* the keys of the table that were made, by number (condition_function.c) */
         struct Eval *lead_eval;     /* while a function runs: whose lead it is given */
         uint64_t lead_prepared;     /* those that are made at once */

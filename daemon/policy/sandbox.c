@@ -307,6 +307,12 @@ static void on_count(lua_State *L, lua_Debug *frame _unused_) { sandbox_spend(L,
 
 bool sandbox_overran(const Sandbox *sandbox) { return sandbox->spent != SPENT_NOTHING; }
 bool sandbox_overran_cpu(const Sandbox *sandbox) { return sandbox->spent == SPENT_CPU; }
+bool sandbox_neared_limits(const Sandbox *sandbox) {
+        size_t used = sandbox_used(sandbox);
+        return sandbox->spent != SPENT_NOTHING || sandbox->steps > sandbox->steps_max / 4 || used > sandbox->limit ||
+               used - sandbox->sealed_end > (sandbox->limit - sandbox->sealed_end) / 2;
+}
+
 void sandbox_set_backstop(Sandbox *sandbox, bool on) { sandbox->no_backstop = !on; }
 
 void sandbox_charge(lua_State *L, uint64_t steps) { sandbox_spend(L, steps); }
@@ -535,6 +541,10 @@ void sandbox_rewind(Sandbox *sandbox) {
 void sandbox_set_limit(Sandbox *sandbox, size_t limit) { sandbox->limit = limit; }
 
 size_t sandbox_used(const Sandbox *sandbox) { return ((const Heap *) (const void *) sandbox->block)->used; }
+
+size_t sandbox_waste(const Sandbox *sandbox) {
+        return sandbox->careful != sandbox->image_careful ? SIZE_MAX : sandbox_used(sandbox) - sandbox->sealed_end;
+}
 
 size_t sandbox_image_size(const Sandbox *sandbox) { return sandbox->image_size; }
 
