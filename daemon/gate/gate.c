@@ -10,12 +10,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* When a rule overran, as far back as it matters: the times before the one that suspends it. */
-typedef struct Ring {
+/* More than the times before the one that suspends a rule: a rollback takes the newest back. */
+#define MARKS_MAX (3 * GATE_OVERRUNS_MAX)
+/* When a rule overran last, oldest first. */
+typedef struct Marks {
         const Rule *rule;
-        uint64_t n;
-        int64_t at_us[GATE_OVERRUNS_MAX - 1];
-} Ring;
+        size_t n;
+        struct {
+                uint64_t event; /* the newest of the log then: its own, or of a refused one the event before */
+                int64_t at_us;
+        } items[MARKS_MAX];
+} Marks;
 
 struct Gate {
         Store *store;
@@ -23,8 +28,8 @@ struct Gate {
         Arena *arena;
         Decision decision;
         uint64_t suspended_serial; /* of the store, that the rule set is in step with */
-        Ring *rings;               /* of the rules that ever overran since the set was given */
-        size_t n_rings;
+        Marks *marks;              /* of the rules that ever overran since the set was given */
+        size_t n_marks;
         uint64_t *looks; /* of the last slice */
         size_t n_looks, looks_capacity;
 };
@@ -45,7 +50,7 @@ int gate_new(Store *store, Gate **ret) {
 Gate *gate_free(Gate *gate) {
         if (gate) {
                 arena_free(gate->arena);
-                free(gate->rings);
+                free(gate->marks);
                 free(gate->looks);
                 free(gate);
         }
@@ -57,7 +62,7 @@ void gate_freep(Gate **gate) { *gate = gate_free(*gate); }
 void gate_set_rules(Gate *gate, RuleSet *rules) {
         gate->rules = rules;
         gate->suspended_serial = UINT64_MAX;
-        gate->n_rings = 0;
+        gate->n_marks = 0;
 }
 
 static bool concerns_lead(const Record *record) { return record->family != FAMILY_RULES && record->family != FAMILY_OWNER; }
@@ -80,6 +85,12 @@ static int sync_one(RuleKind kind, const char *name, int64_t since_us _unused_, 
 }
 
 static int sync_suspended(Gate *gate) {
+        /* Overruns in a transaction that was rolled back did not happen, either: the numbers of their events are free again. */
+        for (size_t i = 0; i < gate->n_marks; i++) {
+                Marks *marks = &gate->marks[i];
+                while (marks->n > 0 && marks->items[marks->n - 1].event >= store_next_event(gate->store))
+                        marks->n--;
+        }
         if (gate->suspended_serial == store_suspended_serial(gate->store))
                 return 0;
         policy_resume_all(gate->rules);
@@ -226,19 +237,31 @@ static int suspend(Gate *gate, const Rule *rule, int64_t now_us) {
         return r == 0 ? sync_suspended(gate) : r;
 }
 
-static int ring_for(Gate *gate, const Rule *rule, Ring **ret) {
-        for (size_t i = 0; i < gate->n_rings; i++)
-                if (gate->rings[i].rule == rule) {
-                        *ret = &gate->rings[i];
+static int marks_of(Gate *gate, const Rule *rule, Marks **ret) {
+        for (size_t i = 0; i < gate->n_marks; i++)
+                if (gate->marks[i].rule == rule) {
+                        *ret = &gate->marks[i];
                         return 0;
                 }
-        Ring *rings = reallocarray(gate->rings, gate->n_rings + 1, sizeof *rings);
-        if (!rings)
+        Marks *marks = reallocarray(gate->marks, gate->n_marks + 1, sizeof *marks);
+        if (!marks)
                 return -ENOMEM;
-        gate->rings = rings;
-        *ret = &rings[gate->n_rings++];
-        **ret = (Ring){ .rule = rule };
+        gate->marks = marks;
+        *ret = &marks[gate->n_marks++];
+        **ret = (Marks){ .rule = rule };
         return 0;
+}
+
+/* Notes another one; true: it is the one too many. A clock that went back in between says nothing about how long it took. */
+static bool add_mark(Marks *marks, uint64_t event, int64_t now_us) {
+        if (marks->n == MARKS_MAX)
+                memmove(&marks->items[0], &marks->items[1], --marks->n * sizeof marks->items[0]);
+        marks->items[marks->n].event = event;
+        marks->items[marks->n++].at_us = now_us;
+        if (marks->n < GATE_OVERRUNS_MAX)
+                return false;
+        int64_t took_us = now_us - marks->items[marks->n - GATE_OVERRUNS_MAX].at_us;
+        return took_us >= 0 && took_us <= GATE_OVERRUNS_US;
 }
 
 static int count_overruns(Gate *gate, int64_t now_us, const Rule **ret_suspended, size_t *ret_n) {
@@ -247,20 +270,17 @@ static int count_overruns(Gate *gate, int64_t now_us, const Rule **ret_suspended
         const Rule *found[GATE_SUSPENDED_MAX];
 
         for (size_t i = 0; i < n; i++) {
-                Ring *ring;
-                int r = ring_for(gate, overruns[i].rule, &ring);
+                Marks *marks;
+                int r = marks_of(gate, overruns[i].rule, &marks);
                 if (r < 0)
                         return r;
-                bool is_full = ring->n >= GATE_OVERRUNS_MAX - 1;
-                int64_t oldest_us = ring->at_us[ring->n % (GATE_OVERRUNS_MAX - 1)];
-                ring->at_us[ring->n++ % (GATE_OVERRUNS_MAX - 1)] = now_us;
-                if (!is_full || now_us - oldest_us > GATE_OVERRUNS_US || policy_is_suspended(gate->rules, ring->rule))
+                if (!add_mark(marks, store_next_event(gate->store) - 1, now_us) || policy_is_suspended(gate->rules, marks->rule))
                         continue;
                 bool is_known = false;
                 for (size_t k = 0; k < n_found; k++)
-                        is_known |= found[k] == ring->rule;
+                        is_known |= found[k] == marks->rule;
                 if (!is_known && n_found < GATE_SUSPENDED_MAX)
-                        found[n_found++] = ring->rule;
+                        found[n_found++] = marks->rule;
         }
         /* Only now: logging begins an event, and the overruns of this one would be gone. */
         for (size_t i = 0; i < n_found; i++) {

@@ -365,6 +365,7 @@ static int run_test(Trial *trial, const Test *test) {
         int r = store_begin(trial->store);
         if (r != 0)
                 return r < 0 ? r : -EIO;
+        gate_set_rules(trial->gate, trial->rules); /* forgets who overran in the test before */
         policy_test_lists(test);
         for (size_t i = 0; i < test->n_steps && r == 0 && !trial->stop; i++)
                 r = run_step(trial, &test->steps[i], i == 0);

@@ -177,6 +177,42 @@ static void trial__a_test__finds_nothing_of_the_one_before(void **state) {
         }
 }
 
+/* The tests share a gate, and nine overruns of one would make the first of the next the tenth. */
+static void trial__a_test_whose_rule_overruns__suspends_it_in_no_other(void **state) {
+        (void) state;
+        _cleanup_(text_free) Text tests = { 0 };
+        text_append(&tests, "test 'a' { at = '2026-03-05T10:00:00+01:00', given = { ");
+        for (int i = 0; i < 9; i++)
+                text_printf(&tests, "lead{ person = { email = 'a%d@example.com', title = 'loop' } }, ", i);
+        text_append(&tests, "}, expect = { misses = 'LOOP' } }\n");
+        for (int i = 0; i < 2; i++)
+                text_printf(&tests,
+                        "test '%c' { at = '2026-03-05T0%d:00:00+01:00', given = { lead{ person = { email = 'b@example.com', title = 'loop' "
+                        "} "
+                        "} }, expect = { misses = 'LOOP' }, later = { { advance = '1s', given = { lead{ person = { email = 'c@example.com' "
+                        "} "
+                        "} }, expect = { of = 'c@example.com', hits = 'LOOP' } } } }\n",
+                        'b' + i, 9 - i);
+        _cleanup_(base_freep) char *text = file_content(DATA "language.lua", NULL);
+        _cleanup_(policy_freep) RuleSet *rules = NULL;
+        Directory directory;
+        directory_open(&directory);
+        directory_write_text(&directory, "10.lua", text);
+        directory_write_text(&directory, "20.lua",
+                "score 'LOOP' { group = 'fit', points = function(lead) while lead.person.title == 'loop' do end return 1 end }");
+        directory_write_text(&directory, "20_test.lua", tests.data);
+        _cleanup_(base_freep) char *problems = directory_load(&directory, 0, &rules);
+        directory_close(&directory);
+        if (!rules)
+                fail_msg("does not load:\n%s", problems);
+        TrialReport report;
+        assert_int_equal(trial_run(rules, NULL, &report), 0);
+        assert_int_equal(report.n_tests, 3);
+        if (report.n_failed > 0)
+                fail_msg("%s", report.failures[0].text);
+        trial_report_done(&report);
+}
+
 static void on_count(const Rule *test, const TrialFailure *failure, void *userdata) {
         (void) test;
         (void) failure;
@@ -270,6 +306,7 @@ int main(void) {
                 cmocka_unit_test(trial__each_expectation__is_met_or_says_what_was_there),
                 cmocka_unit_test(trial__a_failing_test__shows_its_place_and_the_receipts),
                 cmocka_unit_test(trial__a_test__finds_nothing_of_the_one_before),
+                cmocka_unit_test(trial__a_test_whose_rule_overruns__suspends_it_in_no_other),
                 cmocka_unit_test(trial__a_thousand_tests__take_less_than_ten_seconds_and_stop_when_told),
                 cmocka_unit_test(trial__coverage__names_what_no_test_made_happen),
         };
