@@ -54,7 +54,10 @@ sla "FIRST_CALL" { status = "sal", within = "1wd", steps = { { at = "1wd", every
 LUA
 sed -i 's|^channel "crm" .*|channel "crm" { via = "exec", target = "/etc/leadd-program" }|' "$here/etc/rules/70-messages.lua"
 rm -f "$here"/etc/rules/*_test.lua # they test the shipped policy, not this one
-printf '#!/bin/sh\nlogger -t leadd-program "$(id -un) $LEADD_LEAD $LEADD_KIND $(wc -c)"\n' >"$here/program"
+cat >"$here/program" <<'SH'
+#!/bin/sh
+logger -t leadd-program "$(id -un) $LEADD_LEAD $LEADD_KIND $(wc -c)"
+SH
 chmod 755 "$here/program"
 
 echo "- the unit is well-formed and confined"
