@@ -26,13 +26,11 @@ static const char *keep(Missing *missing, Text *text) {
         return kept;
 }
 
-/* Takes the three texts' memory. */
-static void add_miss(Missing *missing, Text *path, Text *wanted, Text *got, uint32_t either) {
+/* Takes the three texts' memory. The sentence is the caller's. */
+static void keep_miss(Missing *missing, Text *path, Text *wanted, Text *got, uint32_t either) {
         Misses *out = missing->out;
         Miss miss = { .either = either };
 
-        text_printf(&missing->text, "%s is %s, wanted %s", path->data ? path->data : "", got->data ? got->data : "",
-                wanted->data ? wanted->data : "");
         miss.path = keep(missing, path);
         miss.wanted = keep(missing, wanted);
         miss.got = keep(missing, got);
@@ -40,6 +38,12 @@ static void add_miss(Missing *missing, Text *path, Text *wanted, Text *got, uint
                 out->more = true;
         else
                 out->items[out->n_items++] = miss;
+}
+
+static void add_miss(Missing *missing, Text *path, Text *wanted, Text *got, uint32_t either) {
+        text_printf(&missing->text, "%s is %s, wanted %s", path->data ? path->data : "", got->data ? got->data : "",
+                wanted->data ? wanted->data : "");
+        keep_miss(missing, path, wanted, got, either);
 }
 
 static bool is_so(Missing *missing, const Condition *condition) {
@@ -259,7 +263,8 @@ static void miss_points(Missing *missing, const ScoreBody *score) {
                 text_append(&got, missing->eval.failed ? "broken" : "nothing");
                 if (missing->eval.note)
                         text_printf(&got, " (%s)", missing->eval.note);
-                add_miss(missing, &path, &want, &got, 0);
+                text_printf(&missing->text, missing->eval.failed ? "a function is %s" : "a function gave %s", got.data ? got.data : "");
+                keep_miss(missing, &path, &want, &got, 0);
                 break;
         }
         case SCORE_POINTS:

@@ -422,7 +422,7 @@ static void whynot__of_a_table__names_what_stands_in_the_way(_unused_ void **sta
                         "company.industry is absent, wanted \"software\"; interest.product is absent, wanted present" },
                 { 5, "TECH", false, "points", "interest.product is absent" },
                 { 0, "BIG", false, "points", "company.employees is absent" },
-                { 0, "BUDGET", false, "points", "a function is nothing, wanted points" },
+                { 0, "BUDGET", false, "points", "a function gave nothing" },
                 { 1, "PRICING", true, "decay", "of 8 points are left after age and cap" },
                 { 0, "PRICING", false, "points", "is 0, wanted at least once" },
                 { 4, "RIVAL", true, "limit", "the group fit holds 0 of -100 points" },

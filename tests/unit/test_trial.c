@@ -63,7 +63,7 @@ static const MissCase miss_cases[] = {
         { " }, expect = { score = { fit = lt(40) } }", "expect", "score.fit", "below 40", "40" },
         { " }, expect = { grade = one_of{ 'A1', 'B1' } }", "expect", "grade", "one of \"A1\", \"B1\"", "\"C4\"" },
         { " }, expect = { segments = { 'enterprise' } }", "expect", "segments", "enterprise", "nothing" },
-        { " }, expect = { hits = { 'SIZE', 'BUDGET' } }", "expect", "hits", "BUDGET", "none: a function is nothing, wanted points" },
+        { " }, expect = { hits = { 'SIZE', 'BUDGET' } }", "expect", "hits", "BUDGET", "none: a function gave nothing" },
         { " }, expect = { hits = { 'enterprise' } }", "expect", "hits", "enterprise",
                 "none: company.employees is 180, wanted at least 1000" },
         { " }, expect = { misses = { 'SIZE' } }", "expect", "misses", "SIZE not", "a hit: company.employees = 180" },
