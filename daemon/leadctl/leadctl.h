@@ -122,6 +122,8 @@ void output_open(Output *ret);
 void output_now(Output *output, const char *rfc3339); /* the daemon's clock, which may be virtual */
 
 void say_error(const char *format, ...) _printf_(1, 2); /* "leadctl: ..." on stderr */
+/* Why the database cannot be read, by what store_open (or reading) said; the exit code. */
+int say_unreadable(const char *path, int r);
 /* What came from outside, without what a terminal would obey: control characters and direction marks become "?". */
 void text_append_safe(Text *out, const char *s);
 size_t text_columns(const char *s, size_t size);

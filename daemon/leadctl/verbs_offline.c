@@ -75,6 +75,16 @@ static void print_summary(const RuleSet *rules, size_t n_warnings) {
         (void) printf(" (%.12s)\n", rules->hash_text);
 }
 
+int say_unreadable(const char *path, int r) {
+        say_error("cannot read %s: %s", path,
+                r == STORE_E_NEWER     ? "another leadd, newer than this leadctl, has written it"
+                : r == STORE_E_OLDER   ? "an older leadd has written it; this one brings it up to date at its next start"
+                : r == STORE_E_CORRUPT ? "it is no file of this leadd's, or damaged"
+                : r > 0                ? "it is in use; try again"
+                                       : strerror(-r));
+        return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
+}
+
 /* Warns of values that no source has ever sent to the leadd whose state stands in that directory. */
 static int check_values(const char *directory, const RuleSet *rules, PolicyReport *report) {
         char path[4096];
@@ -88,12 +98,7 @@ static int check_values(const char *directory, const RuleSet *rules, PolicyRepor
                 r = gate_check_values(store, rules, report);
         if (r == 0)
                 return EXIT_DONE;
-        say_error("cannot read %s: %s", path,
-                r == STORE_E_NEWER     ? "another leadd, newer than this leadctl, has written it"
-                : r == STORE_E_CORRUPT ? "it is no file of this leadd's, or damaged"
-                : r > 0                ? "it is in use; try again"
-                                       : strerror(-r));
-        return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
+        return say_unreadable(path, r);
 }
 
 static int run_check(const Arguments *arguments) {

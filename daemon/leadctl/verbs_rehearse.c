@@ -216,14 +216,7 @@ static int open_book(const char *state, Store **ret) {
                 return EXIT_USAGE;
         }
         int r = access(path, R_OK) < 0 ? -errno : store_open(path, STORE_READ_ONLY, ret);
-        if (r == 0)
-                return EXIT_DONE;
-        say_error("cannot read the book %s: %s", path,
-                r < 0                  ? strerror(-r)
-                : r == STORE_E_NEWER   ? "it was written by a newer leadd"
-                : r == STORE_E_CORRUPT ? "it is damaged or not leadd's"
-                                       : "it is in use");
-        return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
+        return r == 0 ? EXIT_DONE : say_unreadable(path, r);
 }
 
 static int load_running(Store *store, RuleSet **ret) {

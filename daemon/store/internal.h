@@ -208,7 +208,7 @@ void sql_resetp(sqlite3_stmt **statement);
 int sql_error(Store *store, int rc);
 int sql_prepare_all(Store *store);
 void sql_finalize_all(Store *store);
-/* Pragmas for the mode, the file's identity, migrations. STORE_E_NEWER, STORE_E_CORRUPT. */
+/* Pragmas for the mode, the file's identity, migrations. STORE_E_NEWER, STORE_E_OLDER, STORE_E_CORRUPT. */
 int sql_set_up(Store *store);
 /* A value of one row and column from a fixed text. */
 int sql_pragma(Store *store, const char *text, int64_t *ret);

@@ -595,7 +595,7 @@ int sql_set_up(Store *store) {
         if (version > STORE_SCHEMA_VERSION)
                 return STORE_E_NEWER;
         if (!store_is_writer(store))
-                return version == STORE_SCHEMA_VERSION ? 0 : STORE_E_CORRUPT;
+                return version == STORE_SCHEMA_VERSION ? 0 : version > 0 ? STORE_E_OLDER : STORE_E_CORRUPT;
 
         if (store->mode == STORE_WRITE) {
                 /* Once set it stays in the file, so readers find it. */

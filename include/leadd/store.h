@@ -24,6 +24,7 @@ enum {
         STORE_E_CORRUPT = 3, /* not our file, or damaged */
         STORE_E_FULL = 4,    /* the disk is full: the transaction was rolled back, try later */
         STORE_E_BUSY = 5,    /* another leadd has the file */
+        STORE_E_OLDER = 6,   /* read only: an older leadd wrote the file; opening it for writing brings it up to date */
 };
 
 typedef enum StoreMode { STORE_WRITE = 0, STORE_READ_ONLY = 1, STORE_MEMORY = 2 } StoreMode;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Rules that wait for a word nobody says: `leadctl check DIR --state=DIR` compares the rules with what the book has really heard."""
-import pathlib, sys
+import pathlib, sqlite3, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import TOP, Daemon, activity, check, lead, main  # noqa: E402
@@ -54,6 +54,12 @@ def what_no_source_ever_sent_is_named_with_what_was_probably_meant():
         (d.directory / "foreign").mkdir()
         (d.directory / "foreign/leadd.db").write_text("this is no database, but long enough to look into" * 100)
         check("no file of this leadd's" in d.ctl("check", d.rules, f"--state={d.directory}/foreign", check_code=65).stderr, True)
+        (d.directory / "older").mkdir()
+        with sqlite3.connect(d.directory / "older/leadd.db") as book:
+            book.executescript((TOP / "tests/data/store/version-1.sql").read_text())
+        book.close()
+        check("an older leadd has written it; this one brings it up to date at its next start"
+              in d.ctl("check", d.rules, f"--state={d.directory}/older", check_code=65).stderr, True)
 
 
 def a_young_book_says_nothing():

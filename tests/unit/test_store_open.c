@@ -165,7 +165,11 @@ static void file_of_another_program_or_version__is_refused_and_left_alone(void *
         foreign(f->path, sql);
         same_open(f->path, STORE_WRITE, STORE_E_NEWER);
         same_open(f->path, STORE_READ_ONLY, STORE_E_NEWER);
+        /* A reader does not bring it up to date. */
         foreign(f->path, "PRAGMA user_version = 1; DELETE FROM meta WHERE key = 'secret'");
+        same_open(f->path, STORE_READ_ONLY, STORE_E_OLDER);
+        (void) snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_SCHEMA_VERSION);
+        foreign(f->path, sql);
         same_open(f->path, STORE_READ_ONLY, STORE_E_CORRUPT);
 }
 
