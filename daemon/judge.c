@@ -397,7 +397,7 @@ static void say_ready(Judge *judge) {
         const LogField fields[] = { { "LEAD_RULESET", leadd->rules->hash_text } };
 
         log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, fields, 1, "leadd %s is ready: %zu rules, set %.12s%s%s", LEADD_VERSION,
-                leadd->rules->n_rules, leadd->rules->hash_text, leadd->options.is_example ? " (running the example policy)" : "",
+                policy_n_rules(leadd->rules), leadd->rules->hash_text, leadd->options.is_example ? " (running the example policy)" : "",
                 leadd->rules_problem ? "; the rules on disk do not load" : "");
         judge_say_status(judge);
         (void) sd_notify(0, "READY=1");

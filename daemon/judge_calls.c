@@ -86,7 +86,7 @@ int judge_on_status(void *userdata, json_t *into) {
         (void) json_object_set_new(into, "disk_full", json_boolean(judge->disk_full));
         (void) json_object_set_new(into, "rule_failures", json_integer((json_int_t) judge->n_rejected_rules));
         json_t *rules = json_pack("{s:s, s:s, s:b, s:I, s:s?}", "hash", leadd->rules->hash_text, "directory", leadd->options.rules,
-                "example", leadd->options.is_example, "n", (json_int_t) leadd->rules->n_rules, "problem", leadd->rules_problem);
+                "example", leadd->options.is_example, "n", (json_int_t) policy_n_rules(leadd->rules), "problem", leadd->rules_problem);
         if (json_object_set_new(into, "rules", rules) < 0)
                 return -ENOMEM;
         return judge_status_of_reload(judge, rules);

@@ -204,7 +204,7 @@ static void swap(Judge *judge, Reload *reload) {
         memcpy(reload->hash, rules->hash_text, sizeof reload->hash);
         const LogField fields[] = { { "LEAD_RULESET", rules->hash_text } };
         log_event(LOG_LEVEL_NOTICE, MESSAGE_RULES_LOADED, fields, 1, "rules loaded: %zu rules, %zu tests passed, %.12s (before: %.12s)",
-                rules->n_rules, reload->n_tests, rules->hash_text, before);
+                policy_n_rules(rules), reload->n_tests, rules->hash_text, before);
         if (judge->passing)
                 judge_answer_reload(judge, TAKE(judge->passing), true, &judge->pass, true);
         if (reload->call && !reload->wanted.no_wait)

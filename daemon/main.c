@@ -71,7 +71,8 @@ static int check(const char *rules_directory) {
         if (r < 0)
                 (void) fprintf(stderr, "%s: %s\n", rules_directory, strerror(-r));
         if (r == 0)
-                (void) printf("%s: %zu rules, set %.12s\n", rules_directory, rules->n_rules, rules->hash_text);
+                (void) printf(
+                        "%s: %zu rules, %zu tests, set %.12s\n", rules_directory, policy_n_rules(rules), rules->n_tests, rules->hash_text);
         return r == 0 ? EXIT_SUCCESS : EXIT_DATA;
 }
 

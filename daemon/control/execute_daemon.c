@@ -39,7 +39,7 @@ static json_t *status_rules(const RuleSet *rules) {
         bool failed = !json;
         put(json, "hash", json_text(rules->hash_text), &failed);
         put(json, "directory", json_text(rules->directory), &failed);
-        put_count(json, "n", rules->n_rules, &failed);
+        put_count(json, "n", policy_n_rules(rules), &failed);
         if (failed) {
                 json_decref(json);
                 return NULL;

@@ -426,6 +426,9 @@ struct RuleSet {
         size_t n_tests;
 };
 
+/* The rules people count: everything declared but the tests. */
+static inline size_t policy_n_rules(const RuleSet *rules) { return rules->n_rules - rules->n_tests; }
+
 /* ---- loading ---- */
 
 typedef struct PolicyProblem {

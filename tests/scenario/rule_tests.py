@@ -75,6 +75,20 @@ def every_kind_that_decides_something_is_shipped_and_missed_when_no_test_reaches
         check(missed, set(REACHED), "kinds whose rules are missed where no test reaches them")
 
 
+def tests_are_not_counted_as_rules():
+    with Rules() as rules:
+        def counted():
+            done = subprocess.run([str(BUILD / "leadd"), "--check", f"--rules={rules.path}"], capture_output=True, text=True, timeout=60)
+            check(done.returncode, 0, done.stderr)
+            return [int(n) for n in re.search(r": (\d+) rules, (\d+) tests, set ", done.stdout).groups()]
+        files = sorted(rules.path.glob("*_test.lua"))
+        n_rules, n_tests = counted()
+        check(n_tests, sum(len(re.findall(r'^test "', file.read_text(), re.M)) for file in files))
+        for file in files:
+            file.unlink()
+        check(counted(), [n_rules, 0])
+
+
 def without_one_of_the_shipped_tests_something_is_not_reached():
     with Rules() as rules:
         for file in sorted(rules.path.rglob("*_test.lua")):
@@ -197,6 +211,6 @@ def two_runs_say_the_same():
     check(first, second)
 
 
-main(the_shipped_tests_pass_and_reach_every_rule, every_kind_that_decides_something_is_shipped_and_missed_when_no_test_reaches_it, without_one_of_the_shipped_tests_something_is_not_reached, a_failing_test_says_where_what_was_wanted_and_why_it_is_not_so,
+main(the_shipped_tests_pass_and_reach_every_rule, tests_are_not_counted_as_rules, every_kind_that_decides_something_is_shipped_and_missed_when_no_test_reaches_it, without_one_of_the_shipped_tests_something_is_not_reached, a_failing_test_says_where_what_was_wanted_and_why_it_is_not_so,
      debians_prove_reads_it, exit_codes_tell_what_it_was, section_5_of_the_language_passes_on_section_3, the_tests_are_installed_and_copied_with_the_rules,
      a_reload_whose_tests_fail_is_refused_and_the_running_rules_stay, two_runs_say_the_same)
