@@ -33,7 +33,7 @@ int kind_compile_junk(Load *load, int index, void *head) {
                 return r;
         const char *word = moving_word(junk->when);
         if (word)
-                loader_error(&load->loader, "when: %s does not fit: an activity is junk for good or not at all", word);
+                loader_refuse(&load->loader, "when: %s does not fit: an activity is junk for good or not at all", word);
         else if (condition_is_always(junk->when) ||
                  (junk->when->type == NODE_DID && !junk->when->did->type && junk->when->did->n_matchers == 0))
                 loader_refuse(&load->loader, "when: is every activity: none would count");

@@ -78,12 +78,12 @@ int kind_compile_channel(Load *load, int index, void *head) {
         if (channel->via != VIA_WEBHOOK && keys_has(L, index, "via") && keys_has(L, index, "secret"))
                 loader_refuse(&load->loader, "\"secret\" is for webhooks");
         if (channel->secret && (channel->secret[0] == '.' || channel->secret[0] == '\0' || strchr(channel->secret, '/')))
-                loader_error(&load->loader, "\"secret\" is the name of a file in leadd-notify's directory of secrets, not a path");
+                loader_refuse(&load->loader, "\"secret\" is the name of a file in leadd-notify's directory of secrets, not a path");
         if (channel->via == VIA_EXEC && channel->target && channel->target[0] != '/')
-                loader_error(&load->loader, "\"target\" of exec is the absolute path of a program");
+                loader_refuse(&load->loader, "\"target\" of exec is the absolute path of a program");
         if (channel->via == VIA_WEBHOOK && channel->target && strncmp(channel->target, "https://", 8) != 0 &&
                 strncmp(channel->target, "http://", 7) != 0)
-                loader_error(&load->loader, "\"target\" of a webhook is an http or https address");
+                loader_refuse(&load->loader, "\"target\" of a webhook is an http or https address");
         if (!needs_target && keys_has(L, index, "via") && keys_has(L, index, "target"))
                 loader_refuse(&load->loader, "\"target\" is for smtp, exec and webhook");
         return 0;

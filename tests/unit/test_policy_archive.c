@@ -3,6 +3,7 @@
  * What ran once loads for ever: rule sets that today's checks refuse on disk, as a book of an earlier leadd has them in its
  * archive. They load from there with the same hash, leads are judged under them, and the log is replayed under them.
  */
+#include "leadd/trial.h"
 #include "test_gate_fixture.h"
 #include "test_policy_directory.h"
 
@@ -54,6 +55,9 @@ static const Set sets[] = {
         { PEOPLE DESK ROUTE MQL_OPEN GROUPS "score \"CAP\" { group = \"fit\", on = { type = \"x\" }, points = 5, cap = 9 }\n",
                 "cap needs each", NULL },
         { PEOPLE DESK ROUTE MQL_OPEN "move \"note\" { from = \"mql\", to = \"closed\", by = \"owner\" }\n", "leadd's own word", NULL },
+        { PEOPLE DESK ROUTE MQL_OPEN GROUPS "junk \"J\" { when = did{ type = \"page_viewed\", within = \"1d\" } }\n", "does not fit",
+                NULL },
+        { PEOPLE DESK ROUTE MQL_OPEN "channel \"c\" { via = \"exec\", target = \"tool\" }\n", "is the absolute path of a program", NULL },
         { PEOPLE DESK ROUTE MQL_OPEN, "nobody", TEST("expect = { owner = \"nobody\" }") },
         { PEOPLE DESK ROUTE MQL_OPEN, "expects nothing", TEST("doc = \"x\"") },
 };
@@ -138,6 +142,13 @@ static void policy_load_archive__a_set_that_todays_checks_refuse_on_disk__loads_
                 assert_int_equal(digest_sha256(archive.data, archive.size, hash), 0);
                 assert_memory_equal(rules->hash, hash, DIGEST_SIZE);
                 check_judges(rules, sets[i].refusal);
+                if (!sets[i].test)
+                        continue;
+                TrialReport trial;
+                assert_int_equal(rules->n_tests, 1);
+                assert_int_equal(trial_run(rules, NULL, &trial), 0);
+                assert_int_equal(trial.n_tests, 0); /* it neither passes nor fails */
+                trial_report_done(&trial);
         }
 }
 
