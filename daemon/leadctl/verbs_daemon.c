@@ -267,8 +267,9 @@ static void print_reloaded(const json_t *reply, bool check) {
         (void) printf("\n");
         if (!json_is_integer(json_object_get(reply, "n_leads")))
                 return;
-        (void) printf("%" JSON_INTEGER_FORMAT " leads re-derived: %" JSON_INTEGER_FORMAT " changed, %" JSON_INTEGER_FORMAT " in grade\n",
-                number_at(reply, "n_leads"), number_at(reply, "n_changed"), number_at(reply, "n_regraded"));
+        json_int_t n_leads = number_at(reply, "n_leads");
+        (void) printf("%" JSON_INTEGER_FORMAT " lead%s re-derived: %" JSON_INTEGER_FORMAT " changed, %" JSON_INTEGER_FORMAT " in grade\n",
+                n_leads, n_leads == 1 ? "" : "s", number_at(reply, "n_changed"), number_at(reply, "n_regraded"));
         if (json_is_true(json_object_get(reply, "superseded")))
                 (void) printf("another reload began before all leads were gone through; it goes through them again\n");
         json_int_t would_move = number_at(reply, "n_would_move"), moved = number_at(reply, "n_moved");
