@@ -62,8 +62,10 @@ void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
                 line.fields[0] = (LogField){ "LEAD_ID", lead_text(judge, outcome->lead) };
                 line.fields[1] = (LogField){ "LEAD_RULE", arena_strdup(arena, receipt->rule->name) };
                 line.fields[2] = (LogField){ "LEAD_RULESET", arena_strdup(arena, hash) };
-                line.text = arena_printf(arena, "L-%" PRIu64 ": the rule %s (%s:%d) failed: %s", outcome->lead, receipt->rule->name,
-                        receipt->rule->file, receipt->rule->line, receipt->note ? receipt->note : "");
+                /* The note may quote the lead: `explain` shows it to who may see leads. */
+                bool has_said = receipt->said && *receipt->said;
+                line.text = arena_printf(arena, "L-%" PRIu64 ": the rule %s (%s:%d) failed%s%s", outcome->lead, receipt->rule->name,
+                        receipt->rule->file, receipt->rule->line, has_said ? ": " : "", has_said ? receipt->said : "");
                 add_line(judge, line);
         }
         judge_add_suspended(judge, outcome->suspended, outcome->n_suspended);

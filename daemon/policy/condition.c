@@ -416,16 +416,14 @@ bool eval_any_field_present(Eval *eval, const Condition *condition) {
 
 /* ---- the front door ---- */
 
-/* Once a rule, whatever asked it how often. */
-static void note_failure(Eval *eval, const Condition *condition) {
+void eval_note_failure(Eval *eval, const Rule *rule, const char *said, bool asked) {
         RuleSetBody *body = policy_body(eval->rules);
 
-        if (condition->rule >= eval->rules->n_rules)
-                return;
-        const Rule *rule = eval->rules->rules[condition->rule];
         for (size_t i = 0; i < body->n_failures; i++)
-                if (body->failures[i].rule == rule)
+                if (body->failures[i].rule == rule) {
+                        body->failures[i].asked |= asked;
                         return;
+                }
         if (body->n_failures == body->failures_capacity) {
                 size_t capacity = body->failures_capacity > 0 ? body->failures_capacity * 2 : 4;
                 struct Failure *failures = reallocarray(body->failures, capacity, sizeof(*failures));
@@ -438,7 +436,9 @@ static void note_failure(Eval *eval, const Condition *condition) {
         }
         struct Failure *failure = &body->failures[body->n_failures++];
         failure->rule = rule;
+        failure->asked = asked;
         snprintf(failure->note, sizeof(failure->note), "%s", eval->note ? eval->note : "");
+        snprintf(failure->said, sizeof(failure->said), "%s", said);
 }
 
 static bool ask(Eval *eval, const Condition *condition) {
@@ -450,8 +450,8 @@ static bool ask(Eval *eval, const Condition *condition) {
         holds = eval_condition(eval, condition);
         if (timed)
                 stopwatch_lap(&watch, policy_body(eval->rules), condition->rule);
-        if (eval->failed && !eval->error)
-                note_failure(eval, condition);
+        if (eval->failed && !eval->error && condition->rule < eval->rules->n_rules)
+                eval_note_failure(eval, eval->rules->rules[condition->rule], "", true);
         return holds && !eval->failed;
 }
 
@@ -463,12 +463,21 @@ int policy_add_failures(const RuleSet *rules, Receipts *receipts, Arena *arena) 
         for (size_t i = 0; i < body->n_failures; i++) {
                 const struct Failure *failure = &body->failures[i];
                 bool is_named = false;
-                for (size_t j = 0; j < receipts->n_items; j++)
-                        is_named |= receipts->items[j].failed && receipts->items[j].rule == failure->rule;
-                if (is_named)
+                const char *said = arena_strdup(arena, failure->said);
+                if (!said)
+                        return -ENOMEM;
+                for (size_t j = 0; j < receipts->n_items; j++) {
+                        Receipt *receipt = &receipts->items[j];
+                        if (!receipt->failed || receipt->rule != failure->rule)
+                                continue;
+                        is_named = true;
+                        receipt->said = said;
+                }
+                if (is_named || !failure->asked)
                         continue;
                 const char *note = arena_strdup(arena, failure->note);
-                int r = note ? receipts_add(receipts, arena, (Receipt){ .rule = failure->rule, .failed = true, .note = note }) : -ENOMEM;
+                const Receipt receipt = { .rule = failure->rule, .failed = true, .note = note, .said = said };
+                int r = note ? receipts_add(receipts, arena, receipt) : -ENOMEM;
                 if (r < 0)
                         return r;
         }

@@ -212,6 +212,8 @@ typedef struct Eval {
         char scratch[CONDITION_SCRATCH_SIZE];
 } Eval;
 
+/* Remembers that the rule failed, by eval's note; said: what of it may stand in the journal. Once a rule, however often it was asked. */
+void eval_note_failure(Eval *eval, const Rule *rule, const char *said, bool asked);
 void eval_init(Eval *eval, RuleSet *rules, Subject *subject, Arena *arena, ConditionPhase phase);
 /* Something read changes by itself at that instant (ignored when it has passed). */
 static inline void eval_wake(Eval *eval, int64_t time_us) {

@@ -611,11 +611,14 @@ static void run_call(lua_State *L, void *userdata) {
         lua_settop(L, base);
 }
 
-static void fail_call(Call *call, const char *note) {
+/* said: what the journal hears of the note. */
+static void fail_call(Call *call, const char *note, const char *said) {
         call->matched = false;
         call->eval->failed = true;
         call->eval->note = note;
-        if (!note)
+        if (note)
+                eval_note_failure(call->eval, call->function->rule, said, false);
+        else
                 call->eval->error = -ENOMEM;
 }
 
@@ -700,7 +703,7 @@ static void call_function(Call *call) {
                 eval_wake(eval, (eval->subject->now_us / US_PER_DAY + 1) * US_PER_DAY);
         const char *note;
         if (!overrun_may_call(body, call->function->rule, &number, &note, eval->arena)) {
-                fail_call(call, note);
+                fail_call(call, note, note);
                 return;
         }
         /* Whether others ran before it must not decide whether its budget is enough; what the backstop cuts is recorded. */
@@ -719,9 +722,11 @@ static void call_function(Call *call) {
         }
         if (r > 0) {
                 bool by_cpu = sandbox_overran_cpu(body->sandbox);
+                char said[POLICY_SAID_SIZE];
+                sandbox_say(body->sandbox, error, said, sizeof(said));
                 if (sandbox_overran(body->sandbox))
                         eval->error = overrun_note(body, call->function->rule, number, by_cpu);
-                fail_call(call, by_cpu ? overrun_cut_text(call->function->rule, eval->arena) : arena_strdup(eval->arena, error));
+                fail_call(call, by_cpu ? overrun_cut_text(call->function->rule, eval->arena) : arena_strdup(eval->arena, error), said);
                 return;
         }
         call->matched = false;

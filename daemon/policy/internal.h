@@ -13,6 +13,7 @@
 #include <lua.h>
 
 #define POLICY_NOTE_SIZE 512 /* of the text of a function that failed */
+#define POLICY_SAID_SIZE 200 /* of what the journal hears of it */
 
 /* ---- sandbox.c ---- */
 
@@ -42,6 +43,8 @@ bool sandbox_overran_cpu(const Sandbox *sandbox);
 /* It broke by its budget, or came so close that it could have from another state that looks the same to a rule: after others that made
  * tables grow, steps are counted more finely and sorted keys came in another order. */
 bool sandbox_neared_limits(const Sandbox *sandbox);
+/* Of an error of the last sandbox_run, what the journal may hear: the place, and our own words. */
+void sandbox_say(const Sandbox *sandbox, const char *error, char *ret, size_t size);
 /* A replay knows from the log where the backstop was used: without it, steps alone are counted. */
 void sandbox_set_backstop(Sandbox *sandbox, bool on);
 /* Inside sandbox_run: charges steps for work done in C (patterns, long loops); raises when the budget is spent. */
@@ -183,7 +186,9 @@ typedef struct RuleSetBody {
         struct Failure {
                 const Rule *rule;
                 char note[POLICY_NOTE_SIZE];
-        } * failures; /* of conditions in this event, each rule once */
+                char said[POLICY_SAID_SIZE]; /* of it, what the journal may hear */
+                bool asked;                  /* by decide: it may have no receipt but this */
+        } * failures;                        /* in this event, each rule once */
         size_t n_failures, failures_capacity;
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }

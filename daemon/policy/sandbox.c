@@ -630,6 +630,15 @@ static int on_error(lua_State *L) {
         return 1;
 }
 
+/* Errors are raised by many, and some put a value into their text; the place in front is Lua's own. */
+void sandbox_say(const Sandbox *sandbox, const char *error, char *ret, size_t size) {
+        const char *colon = has_place(error) ? strchr(strchr(error, ':') + 1, ':') : NULL;
+        char text[96];
+
+        snprintf(ret, size, "%.*s%s", colon ? (int) (colon + 2 - error) : 0, error,
+                sandbox->spent != SPENT_NOTHING ? sandbox_spent_text(sandbox, text) : "raised an error");
+}
+
 int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void *userdata, char *error, size_t error_size) {
         assert(!sandbox->running);
         lua_State *L = sandbox->L;

@@ -89,6 +89,37 @@ def a_rule_that_fails_loses_no_lead():
         check("failed" in d.log(), True, "the journal says so")
 
 
+LEAKS = {
+    "error": 'error("odd: " .. lead.person.email)',
+    "level 0": "error(lead.person.email, 0)",
+    "caught": "local _, text = pcall(error, lead.person.email) error(text)",
+    "assert": "assert(false, lead.person.email)",
+    "a number made of it": 'local digits = lead.person.phone_number:gsub("%D", "") table.insert({}, tonumber(digits), 1)',
+    "a name made of it": "return lead.person[lead.person.email].more",
+    "a format made of it": "return string.format(lead.person.email)",
+    "a note": "return 1, {}",
+    "too long": "while true do end",
+}
+
+
+def what_a_lead_says_never_reaches_the_journal_through_a_rule_that_fails():
+    with Daemon(clock=CLOCK) as d:
+        text = "".join(f'score "LEAK{i}" {{ group = "fit", points = function(lead) {body} end }}\n' for i, body in enumerate(LEAKS.values()))
+        (d.rules / "95-leaks.lua").write_text(text + f'segment "leak" {{ when = function(lead) {LEAKS["a number made of it"]} end }}\n'
+            f'move "leak" {{ from = "inquiry", to = "mql", by = "rules", when = function(lead) {LEAKS["a number made of it"]} end }}\n')
+        d.ctl("reload")
+        d.drop("web", "a.json", lead("secret.person@example.com", id="a", person={"phone_number": "+49 30 123456"}))
+        d.settle()
+        lines = [line for line in d.log().splitlines() if " failed" in line and "the rule " in line]
+        check(len(lines), len(LEAKS) + 2, lines)
+        for line in lines:
+            check(("secret" in line, "49301" in line), (False, False), line)
+            check(": 95-leaks.lua:" in line, True, line)
+        check(len([line for line in lines if "raised an error" in line]), len(LEAKS) + 1)
+        check(len([line for line in lines if "took too long" in line]), 1)
+        check("place 4930123456 is outside the list" in d.ctl("explain", "L-1").stdout, True, "who may see the lead sees all of it")
+
+
 def the_shipped_rules_can_be_copied_to_start_from():
     d = Daemon(clock=CLOCK)
     copy = d.directory / "etc/leadd/rules"
@@ -100,4 +131,4 @@ def the_shipped_rules_can_be_copied_to_start_from():
 
 
 main(the_shipped_rules_can_be_copied_to_start_from, a_new_rule_counts_from_the_next_event_on, a_broken_rule_is_refused_with_its_place_and_the_running_ones_stay, sighup_reloads_too,
-     a_broken_boot_goes_on_under_the_last_good_set, a_rule_that_fails_loses_no_lead)
+     a_broken_boot_goes_on_under_the_last_good_set, a_rule_that_fails_loses_no_lead, what_a_lead_says_never_reaches_the_journal_through_a_rule_that_fails)
