@@ -266,6 +266,8 @@ static void check_circle(Ordering *ordering, const Move *start, bool *told) {
         for (size_t length = 1; length <= rules->n_statuses && !leaves(start, status); length++) {
                 const Move *next = NULL;
 
+                if (status->kind == STATUS_FINAL)
+                        return; /* no rule leads on */
                 for (size_t m = 0; m < rules->n_moves && !next && n_pairs < ORDER_PAIRS_MAX; m++)
                         if (rules->moves[m].by == BY_RULES && leaves(&rules->moves[m], status)) {
                                 n_pairs++;
@@ -276,7 +278,7 @@ static void check_circle(Ordering *ordering, const Move *start, bool *told) {
                         return;
                 told[next->rule.index] = true;
                 status = next->to;
-                if (!leaves(start, status))
+                if (status->kind == STATUS_FINAL || !leaves(start, status))
                         continue;
                 ordering->load->loader.rule = &start->rule;
                 loader_warning(&ordering->load->loader,

@@ -315,6 +315,9 @@ static const Snippet order[] = {
           "{ { at = '1h', every = '1h', remind = 'carl' } } }",
                 "sla \"a\": steps[1] reminds \"carl\", who has left" },
         /* circles */
+        { "move 'a' { from = 'work', to = 'done', by = 'rules', when = { ['person.email'] = has('@') } } "
+          "move 'b' { from = 'done', to = 'new', by = 'rules' }",
+                "move \"b\": never leaves \"done\": no rule moves a lead out of a final status" }, /* and so there is no circle */
         { "move 'a' { from = 'work', to = 'new', by = 'rules', when = { ['person.email'] = has('@') } }",
                 "move \"a\": goes round in circles: whenever it applies, \"take\" (zz-base.lua:12) leads back to \"work\" at a next "
                 "event" },
