@@ -4,7 +4,7 @@
 test "A Google lead form says who it is, what it was an answer to, and when" {
   at = "2026-03-05T15:30:00+01:00",
   given = { payload{ source = "google", format = "json", body = [[
-{ "lead_id": "TeSterLeadIdCj0KEQjw-5y2BRDh1qHx0rSGzYEQ", "api_version": "1.0", "google_key": "k3y-set-by-the-advertiser", "is_test": false,
+{ "lead_id": "TeSterLeadIdCj0KEQjw-5y2BRDh1qHx0rSGzYEQ", "api_version": "1.0", "google_key": "no-real-key", "is_test": false,
   "form_id": 40000000123, "campaign_id": 21098765432, "adgroup_id": 160012345678, "creative_id": 700123456789,
   "gcl_id": "EAIaIQobChMIz5Tq7e2tiQMVb4GDBx0exampleEAAYASAAEgJ", "lead_submit_time": "2026-03-05T14:22:31Z",
   "user_column_data": [

@@ -140,10 +140,36 @@ static size_t check_blocks(const char *document, const char *opening, const char
         return n_blocks;
 }
 
+static void write_block(const char *path, const char *text, const char *opening) {
+        const char *start = strstr(text, opening);
+        if (!start)
+                fail_msg("no block%s", opening);
+        start += strlen(opening);
+        const char *end = strstr(start, "\n```");
+        assert_non_null(end);
+        write_file(path, start, (size_t) (end - start));
+}
+
+static void adapters_worked_example__stands_beside_the_shipped_ones_and_meets_its_test(void **state) {
+        (void) state;
+        _cleanup_(text_free) Text text = { 0 }, folder = { 0 }, adapter = { 0 }, test = { 0 };
+        char directory[] = "/tmp/leadd-rules-XXXXXX";
+        assert_non_null(mkdtemp(directory));
+        text_printf(&folder, "%s/rules", directory);
+        text_printf(&adapter, "%s/adapters/acme-forms.lua", folder.data);
+        text_printf(&test, "%s/adapters/acme-forms_test.lua", folder.data);
+        copy_folder("rules", folder.data);
+        read_file("rules/adapters/README.md", &text);
+        write_block(adapter.data, text.data, "\n```lua\n");
+        write_block(test.data, text.data, "\n```lua test\n");
+        check_tests(folder.data, "rules/adapters/README.md");
+        remove_folder(directory);
+}
+
 static void ladder__each_step__loads_beside_the_shipped_rules(void **state) {
         (void) state;
         assert_true(check_blocks("rules/README.md", "\n```lua\n", "\n```", "05-step.lua") >= 11);
-        assert_true(check_blocks("rules/README.md", "\n```lua test\n", "\n```", "05-step_test.lua") >= 2);
+        assert_true(check_blocks("rules/README.md", "\n```lua test\n", "\n```", "05-step_test.lua") >= 3);
         assert_true(check_blocks("contrib/man/leadd-rules.5", "\n.Bd -literal\n", "\n.Ed", "05-step_test.lua") >= 1);
         assert_true(check_blocks("rules/adapters/README.md", "\n```lua\n", "\n```", "adapters/00-step.lua") >= 1);
 }
@@ -364,6 +390,7 @@ static void shipped_rules__typical_leads__are_judged_as_the_comments_say(void **
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(shipped_rules__load__without_a_word),
+                cmocka_unit_test(adapters_worked_example__stands_beside_the_shipped_ones_and_meets_its_test),
                 cmocka_unit_test(ladder__each_step__loads_beside_the_shipped_rules),
                 cmocka_unit_test(field_table_of_the_ladder__names_every_field),
                 cmocka_unit_test(shipped_rules__typical_leads__are_judged_as_the_comments_say),
