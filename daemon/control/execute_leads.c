@@ -192,10 +192,9 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
         int64_t now_us = clock_now_us(desk->clock);
         LeadLook look;
         Subject subject;
-        Receipts receipts = { 0 };
         r = control_look(desk, lead, now_us, arena, &look);
         if (r == 0)
-                r = decide_look(desk->rules, &look.input, arena, &subject, &receipts);
+                r = decide_look(desk->rules, &look.input, arena, &subject);
         if (r == 0)
                 r = control_look_refresh(desk->rules, arena, &subject, &look.state);
         if (r != 0) {

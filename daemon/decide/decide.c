@@ -14,6 +14,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+Deciding deciding_new(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *out) {
+        return (Deciding){ .rules = rules, .input = input, .arena = arena, .out = out, .fence_opens_us = TIME_NONE };
+}
+
 int deciding_refuse(Deciding *deciding, const char *code, const char *format, ...) {
         Text text = { 0 };
         va_list args;
@@ -425,7 +429,7 @@ static void note_freed(Deciding *deciding) {
 }
 
 static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {
-        Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = ret, .fence_opens_us = TIME_NONE };
+        Deciding deciding = deciding_new(rules, input, arena, ret);
         const Record *record = input->record;
         int r;
 
@@ -527,58 +531,7 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
         return r < 0 ? r : policy_add_failures(rules, &ret->receipts, arena);
 }
 
-/* ---- explain ---- */
-
-/* Takes the text. */
-static int keep_trace(Deciding *deciding, Text *trace, Receipt *receipt) {
-        int r = trace->error;
-
-        if (r == 0 && trace->size > 0) {
-                receipt->trace = arena_strndup(deciding->arena, trace->data, trace->size);
-                r = receipt->trace ? 0 : -ENOMEM;
-        }
-        text_free(trace);
-        return r;
-}
-
-static int explain_condition(Deciding *deciding, Receipts *receipts, const Rule *rule, const Condition *condition, bool negate) {
-        Text trace = { 0 };
-        bool holds;
-        const char *note = NULL;
-        int r = policy_holds(
-                deciding->rules, condition, &deciding->subject, deciding->arena, &holds, &note, receipts->trace ? &trace : NULL);
-
-        if (r < 0) {
-                text_free(&trace);
-                return r;
-        }
-        Receipt receipt = { .rule = rule, .matched = holds != negate, .failed = r == POLICY_E_FAILED, .note = note };
-        r = keep_trace(deciding, &trace, &receipt);
-        if (r < 0)
-                return r;
-        if (!receipt.matched && !receipt.failed && !receipts->all)
-                return 0;
-        return receipts_add(receipts, deciding->arena, receipt);
-}
-
-/* A fence has matched when it is closed. */
-static int explain_fence(Deciding *deciding, Receipts *receipts, const Fence *fence) {
-        Text trace = { 0 };
-        bool closed;
-        int64_t opens_us;
-        int r = fence_is_closed(deciding, fence, &closed, &opens_us, receipts->trace ? &trace : NULL);
-
-        Receipt receipt = { .rule = &fence->rule, .matched = closed, .failed = r == POLICY_E_FAILED };
-        int kept = keep_trace(deciding, &trace, &receipt);
-        if (r >= 0 && kept < 0)
-                r = kept;
-        if (r < 0 || (!receipt.matched && !receipt.failed && !receipts->all))
-                return r < 0 ? r : 0;
-        if (closed && opens_us != TIME_NONE &&
-                (deciding->subject.next_change_us == TIME_NONE || opens_us < deciding->subject.next_change_us))
-                deciding->subject.next_change_us = opens_us;
-        return receipts_add(receipts, deciding->arena, receipt);
-}
+/* ---- looking ---- */
 
 int deciding_look(Deciding *deciding, Receipts *receipts) {
         const LeadState *state = &deciding->out->after;
@@ -599,33 +552,4 @@ int deciding_look(Deciding *deciding, Receipts *receipts) {
                 return r;
         r = policy_judge(deciding->rules, &deciding->subject, deciding->arena, receipts);
         return r < 0 ? r : moves_look_veto(deciding, receipts);
-}
-
-int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret_subject, Receipts *receipts) {
-        Decision decision = { .after = *input->before, .profile = *input->profile };
-        Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = &decision };
-        int r;
-
-        r = deciding_look(&deciding, receipts);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < rules->n_criteria && r >= 0; i++)
-                r = explain_condition(&deciding, receipts, &rules->criteria[i].rule, rules->criteria[i].when, false);
-        for (size_t i = 0; i < rules->n_fences && r >= 0; i++)
-                r = explain_fence(&deciding, receipts, &rules->fences[i]);
-        for (size_t i = 0; i < rules->n_moves && r >= 0; i++)
-                if (rules->moves[i].by == BY_RULES && deciding.status && moves_leave(&rules->moves[i], deciding.status))
-                        r = explain_condition(&deciding, receipts, &rules->moves[i].rule, rules->moves[i].when, false);
-        for (size_t i = 0; i < rules->n_routes && r >= 0; i++)
-                if (deciding.status && rules->routes[i].team == deciding.status->team)
-                        r = explain_condition(&deciding, receipts, &rules->routes[i].rule, rules->routes[i].when, false);
-        for (size_t i = 0; i < rules->n_slas && r >= 0; i++)
-                if (rules->slas[i].status == deciding.status)
-                        r = explain_condition(&deciding, receipts, &rules->slas[i].rule, rules->slas[i].when, false);
-        if (r < 0)
-                return r;
-        *ret_subject = deciding.subject;
-        /* The subject's facts live in this frame's decision: give back the caller's. */
-        ret_subject->facts = input->profile;
-        return 0;
 }

@@ -337,11 +337,25 @@ static int explain_slas(Explaining *explaining) {
         return r;
 }
 
+int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret) {
+        Decision decision = { .after = *input->before, .profile = *input->profile };
+        Deciding deciding = deciding_new(rules, input, arena, &decision);
+        Receipts receipts = { 0 };
+        int r = deciding_look(&deciding, &receipts);
+
+        if (r < 0)
+                return r;
+        *ret = deciding.subject;
+        /* The subject's facts live in this frame's decision: give back the caller's. */
+        ret->facts = input->profile;
+        return 0;
+}
+
 int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Explanation *ret) {
         Explaining explaining = { .decision = { .after = *input->before, .profile = *input->profile }, .out = ret };
         int r;
 
-        explaining.deciding = (Deciding){ .rules = rules, .input = input, .arena = arena, .out = &explaining.decision };
+        explaining.deciding = deciding_new(rules, input, arena, &explaining.decision);
         *ret = (Explanation){ .receipts = { .all = true, .trace = true } };
         r = deciding_look(&explaining.deciding, &ret->receipts);
         if (r == 0)

@@ -37,6 +37,8 @@ typedef struct Deciding {
         int64_t fence_opens_us; /* when a fence opens that alone keeps an automatic move from happening; TIME_NONE */
 } Deciding;
 
+/* Before any phase. out is the decision, or of a look the state and profile looked at. */
+Deciding deciding_new(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *out);
 /* Refuses: nothing else of the decision counts. Returns 0, or -ENOMEM. */
 int deciding_refuse(Deciding *deciding, const char *code, const char *format, ...) _printf_(3, 4);
 void deciding_hold(Deciding *deciding, const char *by, const char *text, int64_t next_look_us);

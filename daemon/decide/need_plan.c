@@ -483,7 +483,7 @@ static int write_answer(Needing *needing, NeedAnswer *answer) {
 int decide_need(RuleSet *rules, const DecideInput *input, const NeedGoal *goal, Arena *arena, NeedAnswer *ret) {
         _cleanup_(arena_freep) Arena *scratch = arena_new(0);
         Decision decision = { .after = *input->before, .profile = *input->profile };
-        Deciding deciding = { .rules = rules, .input = input, .arena = arena, .out = &decision };
+        Deciding deciding = deciding_new(rules, input, arena, &decision);
         Receipts receipts = { 0 };
         Needing needing = { .rules = rules, .input = input, .arena = arena, .scratch = scratch, .look_weight = 1, .goal = goal };
         int r;

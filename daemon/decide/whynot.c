@@ -19,7 +19,7 @@ typedef struct Asking {
 
 static int begin(Asking *asking, RuleSet *rules, const DecideInput *input, Arena *arena, WhyNot *ret) {
         *asking = (Asking){ .decision = { .after = *input->before, .profile = *input->profile }, .receipts = { .all = true }, .out = ret };
-        asking->deciding = (Deciding){ .rules = rules, .input = input, .arena = arena, .out = &asking->decision };
+        asking->deciding = deciding_new(rules, input, arena, &asking->decision);
         *ret = (WhyNot){ .text = "" };
         return deciding_look(&asking->deciding, &asking->receipts);
 }

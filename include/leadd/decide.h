@@ -181,8 +181,8 @@ typedef struct Decision {
 /* Everything in *ret lives in the arena (or points into the input and the rule set). A refusal is 0 with ret->refused. */
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret);
 
-/* The subject as rules would see the lead at input->now_us, with all receipts and traces, and nothing decided: for explain and show. */
-int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret_subject, Receipts *receipts);
+/* The subject as rules would see the lead at input->now_us, judged, and nothing decided: for show. */
+int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret);
 
 /* ---- why, and why not (explain.c, whynot.c) ---- */
 
@@ -204,7 +204,7 @@ typedef struct Explanation {
         const Candidacy *candidates;
         size_t n_candidates;
 } Explanation;
-/* As decide_look, with whole receipts: a move's says what is missing and who makes it, a fence's until when it is closed, a route's why
+/* As decide_look, with receipts: a move's says what is missing and who makes it, a fence's until when it is closed, a route's why
  * it missed or which one came before it. */
 int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Explanation *ret);
 /* What an event that brings nothing new would decide now: the automatic moves that wait. Nobody is told and nothing is kept. */

@@ -197,18 +197,17 @@ static void look_at_a_fence__says_since_when_and_until_when(void **state) {
                 .now_us = book->now_us + US_PER_DAY,
                 .desk = &(Desk){ 0 },
         };
-        Subject subject;
-        Receipts receipts = { .all = true, .trace = true };
-        assert_int_equal(decide_look(book->rules, &input, book->arena, &subject, &receipts), 0);
+        Explanation explanation;
+        assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
         const Receipt *fence = NULL;
-        for (size_t i = 0; i < receipts.n_items; i++)
-                if (receipts.items[i].rule->kind == RULE_FENCE)
-                        fence = &receipts.items[i];
+        for (size_t i = 0; i < explanation.receipts.n_items; i++)
+                if (explanation.receipts.items[i].rule->kind == RULE_FENCE)
+                        fence = &explanation.receipts.items[i];
         assert_non_null(fence);
         assert_true(fence->matched);
         assert_string_equal(
                 fence->trace, "never handed back for not_a_fit; never since 2026-03-05T09:00:00Z, holds until 2026-04-04T09:00:00Z");
-        assert_int_equal(subject.next_change_us, book->now_us + 30 * US_PER_DAY);
+        assert_int_equal(explanation.subject.next_change_us, book->now_us + 30 * US_PER_DAY);
         shut(book);
 }
 

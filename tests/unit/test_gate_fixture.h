@@ -174,7 +174,9 @@ typedef struct GateLook {
 
 /* The lead as rules see it at that moment, as `explain` has it. */
 _unused_ static void gate_look(GateBook *book, uint64_t lead, int64_t now_us, GateLook *ret) {
-        *ret = (GateLook){ .receipts = { .all = true, .trace = true } };
+        Explanation explanation;
+
+        *ret = (GateLook){ 0 };
         arena_reset(book->arena);
         assert_int_equal(store_load_lead(book->store, lead, book->arena, &ret->state, &ret->profile, &ret->history, &ret->n_history), 0);
         const DecideInput input = { .lead_id = lead,
@@ -185,7 +187,9 @@ _unused_ static void gate_look(GateBook *book, uint64_t lead, int64_t now_us, Ga
                 .actor = "system:leadd",
                 .now_us = now_us,
                 .desk = &(const Desk){ 0 } };
-        assert_int_equal(decide_look(book->rules, &input, book->arena, &ret->subject, &ret->receipts), 0);
+        assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
+        ret->subject = explanation.subject;
+        ret->receipts = explanation.receipts;
 }
 
 _unused_ static const Receipt *gate_receipt(const Receipts *receipts, const char *name) {

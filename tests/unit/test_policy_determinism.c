@@ -193,8 +193,7 @@ static size_t judge_leads(RuleSet *rules, IntakeBatch *const batches[], size_t n
                         .now_us = NOW_US + (int64_t) id * US_PER_MINUTE,
                         .desk = &desk };
                 Decision decision;
-                Subject subject;
-                Receipts receipts = { .all = true, .trace = true };
+                Explanation explanation;
                 check(decide_event(rules, &input, arena, &decision) == 0, "decide_event");
                 text_printf(out, "== L-%" PRIu64 "\n", id);
                 verdict_describe(&decision, NULL, out);
@@ -204,9 +203,9 @@ static size_t judge_leads(RuleSet *rules, IntakeBatch *const batches[], size_t n
                         input.profile = decision.profile_changed ? &decision.profile : &profile;
                         input.record = NULL;
                         input.now_us += US_PER_DAY;
-                        check(decide_look(rules, &input, arena, &subject, &receipts) == 0, "decide_look");
-                        verdict_describe_subject(rules, &subject, out);
-                        verdict_describe_receipts(&receipts, NULL, out);
+                        check(decide_explain(rules, &input, arena, &explanation) == 0, "decide_explain");
+                        verdict_describe_subject(rules, &explanation.subject, out);
+                        verdict_describe_receipts(&explanation.receipts, NULL, out);
                 }
                 arena_free(arena);
         }

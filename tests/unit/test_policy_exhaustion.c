@@ -307,14 +307,12 @@ static int evaluate_look(RuleSet *rules, Arena *arena, Text *out) {
         LeadState before;
         const DecideInput input = known_input(&before);
         Subject subject;
-        Receipts receipts = { .all = true, .trace = true };
-        int r = decide_look(rules, &input, arena, &subject, &receipts);
+        int r = decide_look(rules, &input, arena, &subject);
         if (r < 0)
                 return r;
         bool was_armed = heap.armed;
         heap_disarm();
         verdict_describe_subject(rules, &subject, out);
-        verdict_describe_receipts(&receipts, NULL, out);
         heap.armed = was_armed;
         return 0;
 }
