@@ -3,7 +3,8 @@
  * sandbox_reads: functions that surely leave nothing behind. After any other function the sandbox is taken back to
  * where it was, so that no rule on a lead feels what another one did; most rules only look at the lead, and need not pay for that.
  *
- * "Surely" is read off the instructions. Those that write, or make a table or a function, are not known here. A call is good when what is
+ * "Surely" is read off the instructions. Those that make a function, or write elsewhere than into a table that the
+ * same call has made, are not known here. A call is good when what is
  * called is one of the sandbox's own functions that keep and change nothing: it is followed through the registers, over all the ways the
  * instructions can take, from where it was loaded, as a word of the language (`type`, `math.max`) or as a method of a text. A method's
  * text must come from the lead, a constant or another such call: none of these can hold a function of a rule, while a table of a rule
@@ -31,12 +32,15 @@ typedef enum Kind {
         KIND_ANY,
         KIND_DATA, /* nil, a boolean, a number, a text, a table of the lead, or a function of `string`: what can be had from these by index
                     */
+        KIND_OWN,  /* a table that this call made: it can write there as it likes */
         KIND_MATH,
         KIND_STRING,
         KIND_TABLE,
         /* Functions that keep and change nothing; or, for a method, something that is not called but an error: */
         KIND_GIVES_DATA,
         KIND_GIVES_ANY,
+        KIND_GIVES_OWN,
+        KIND_FILLS,    /* the same, when it is given such a table; and no function */
         KIND_GSUB,     /* the same, unless it is given a function */
         KIND_GMATCH,   /* gives one that gives data */
         KIND_EACH,     /* ipairs and pairs: give one that gives what is in its table */
@@ -44,8 +48,8 @@ typedef enum Kind {
         KIND_NEXT_DATA
 } Kind;
 
-/* `error` and `assert` end the function, after which the sandbox is taken back in any case. Not here: what writes into a table it is given
- * (insert, remove, sort), and what calls what it is given (pcall). */
+/* `error` and `assert` end the function, after which the sandbox is taken back in any case. Not here: what calls what it is given
+ * (pcall, sort). */
 static const struct {
         Kind library; /* KIND_ANY: none */
         const char *name;
@@ -82,7 +86,9 @@ static const struct {
         { KIND_STRING, "sub", KIND_GIVES_DATA },
         { KIND_STRING, "upper", KIND_GIVES_DATA },
         { KIND_TABLE, "concat", KIND_GIVES_DATA },
-        { KIND_TABLE, "pack", KIND_GIVES_ANY },
+        { KIND_TABLE, "insert", KIND_FILLS },
+        { KIND_TABLE, "pack", KIND_GIVES_OWN },
+        { KIND_TABLE, "remove", KIND_FILLS },
         { KIND_TABLE, "unpack", KIND_GIVES_ANY },
 };
 static const struct {
@@ -144,6 +150,10 @@ enum {
         OP_GETTABLE = 12,
         OP_GETI = 13,
         OP_GETFIELD = 14,
+        OP_SETTABLE = 16,
+        OP_SETI = 17,
+        OP_SETFIELD = 18,
+        OP_NEWTABLE = 19,
         OP_SELF = 20,
         OP_ADDI = 21,
         OP_SHR = 45,
@@ -166,6 +176,7 @@ enum {
         OP_TFORPREP = 75,
         OP_TFORCALL = 76,
         OP_TFORLOOP = 77,
+        OP_SETLIST = 78,
         OP_VARARG = 80,
         OP_VARARGPREP = 81,
         OP_EXTRAARG = 82
@@ -264,9 +275,14 @@ static bool call_kind(const uint8_t *kinds, size_t n, size_t a, size_t b, Kind *
         case KIND_NEXT_DATA:
                 *ret = KIND_DATA;
                 return true;
+        case KIND_GIVES_OWN:
+                *ret = KIND_OWN;
+                return true;
+        case KIND_FILLS:
+                return argument == KIND_OWN;
         case KIND_GSUB:
                 *ret = KIND_DATA;
-                return b > 3 && a + 3 < n && kinds[a + 3] == KIND_DATA;
+                return b > 3 && a + 3 < n && (kinds[a + 3] == KIND_DATA || kinds[a + 3] == KIND_OWN);
         case KIND_GMATCH:
                 *ret = KIND_NEXT_DATA;
                 return true;
@@ -356,6 +372,16 @@ static bool flow_step(Code *code, size_t pc, uint8_t *kinds) {
                         kind = harmless_kind(KIND_STRING, name, size);
                 set_kinds(kinds, n, a + 1, 1, b < n ? (Kind) kinds[b] : KIND_ANY);
                 kinds[a] = (uint8_t) kind;
+                break;
+        case OP_NEWTABLE:
+                kinds[a] = KIND_OWN;
+                break;
+        case OP_SETTABLE:
+        case OP_SETI:
+        case OP_SETFIELD:
+        case OP_SETLIST:
+                if (a >= n || kinds[a] != KIND_OWN)
+                        return false;
                 break;
         case OP_CONCAT:
                 set_kinds(kinds, n, a, n, KIND_ANY);
