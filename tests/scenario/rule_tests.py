@@ -81,7 +81,7 @@ def tests_are_not_counted_as_rules():
             done = subprocess.run([str(BUILD / "leadd"), "--check", f"--rules={rules.path}"], capture_output=True, text=True, timeout=60)
             check(done.returncode, 0, done.stderr)
             return [int(n) for n in re.search(r": (\d+) rules, (\d+) tests, set ", done.stdout).groups()]
-        files = sorted(rules.path.glob("*_test.lua"))
+        files = sorted(rules.path.rglob("*_test.lua"))
         n_rules, n_tests = counted()
         check(n_tests, sum(len(re.findall(r'^test "', file.read_text(), re.M)) for file in files))
         for file in files:
