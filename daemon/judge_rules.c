@@ -65,6 +65,8 @@ int judge_activate(Judge *judge, RuleSet *rules, bool apply) {
                 size_t size;
                 same = policy_archive(rules, &data, &size) == 0 && size == last_size && memcmp(data, last, size) == 0;
         }
+        if (rules != leadd->rules)
+                policy_forget_costs(rules); /* its tests were judged with it, and they are no leads */
         r = store_begin(judge->store);
         if (r != 0)
                 return r;

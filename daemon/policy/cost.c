@@ -34,6 +34,11 @@ void stopwatch_lap(Stopwatch *watch, RuleSetBody *body, uint32_t rule_index) {
         body->costs[rule_index].ns += took_ns > 0 ? (uint64_t) took_ns : 0;
 }
 
+void policy_forget_costs(RuleSet *rules) {
+        for (size_t i = 0; i < rules->n_rules; i++)
+                policy_body(rules)->costs[i] = (RuleCost){ 0 };
+}
+
 void policy_cost(const RuleSet *rules, uint32_t rule_index, uint64_t *ret_n, uint64_t *ret_ns) {
         const RuleSetBody *body = (const RuleSetBody *) rules;
         bool is_known = rule_index < rules->n_rules;

@@ -603,6 +603,8 @@ const Rule *policy_rule(const RuleSet *rules, RuleKind kind, const char *name);
  * one evaluation, functions and all; a rule has many where a lead asks it many times (a criterion). 0 of 0: never asked, or nothing to
  * evaluate. Counted since the rule set was loaded; no verdict depends on it. */
 void policy_cost(const RuleSet *rules, uint32_t rule_index, uint64_t *ret_n, uint64_t *ret_ns);
+/* What was timed so far does not count: the leads of tests are none. */
+void policy_forget_costs(RuleSet *rules);
 
 /* Replaces ${lead.person.name}, ${lead.id}, ${due}, ${owner}, ${status}, ${grade}, ${rule} in a message's text. Unknown names were errors
  * at load; absent values give "". Control characters of values become spaces. */
