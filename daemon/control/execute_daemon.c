@@ -159,7 +159,7 @@ int execute_rules(const ControlDesk *desk, ControlCall *call) {
         for (size_t i = 0; i < rules->n_rules; i++) {
                 if (rules->rules[i]->kind == RULE_TEST) /* no lead meets one */
                         continue;
-                if (dead && (uses[i].n_7d > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
+                if (dead && (uses[i].n_ever > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
                         continue;
                 if (json_array_append_new(list, rule_json(rules, rules->rules[i], &uses[i])) < 0)
                         return -ENOMEM;

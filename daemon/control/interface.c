@@ -71,7 +71,8 @@ static const Method methods_control[] = {
                 .execute = execute_status },
         { .name = "Rules",
                 .doc = "The running rules in the order of their declaration, with how often each applied in the last day and week.\n"
-                       "dead: only those that could have applied in the last week and did not. Counted since the given instant.",
+                       "dead: only moves, reasons, segments, scores, junk rules, routes and SLAs that have never applied, since the given\n"
+                       "instant, from which uses are counted; those of other kinds are not.",
                 .inputs = { FLAG("dead") },
                 .output = "(hash: string, directory: string, now: string, counted_since: ?string, rules: []RuleUse)",
                 .where = CONTROL_ON_GATE,

@@ -185,15 +185,16 @@ static int run_rules(const Arguments *arguments) {
                 return EXIT_DONE;
         bool dead = arguments_value(arguments, "dead") != NULL;
         if (table.n_cells == 0)
-                (void) printf("Every rule that can leave a trace has left one within 7 days.\n");
+                (void) printf("Every rule whose use is counted has applied.\n");
         else if (dead)
-                (void) printf("No trace of these within 7 days:\n");
-        /* A young count says little about what never happens. */
+                (void) printf("These have never applied:\n");
+        /* A young count says little about what never happens, and a book may be older than its counts. */
         int64_t since_us;
-        if (dead && time_from_json(json_object_get(reply, "counted_since"), &since_us) && output.now_us - since_us < 7 * US_PER_DAY) {
+        if (dead && time_from_json(json_object_get(reply, "counted_since"), &since_us)) {
                 Text since = { 0 };
                 text_append_time(&since, text_at(reply, "counted_since"));
-                (void) printf("(counted only since %s)\n", since.data ? since.data : "-");
+                (void) printf("(counted since %s: moves, reasons, segments, scores, junk rules, routes and SLAs)\n",
+                        since.data ? since.data : "-");
                 text_free(&since);
         }
         r = table.n_cells > 0 ? table_print(&table, &output) : EXIT_DONE;
@@ -208,7 +209,7 @@ const Verb verb_rules = {
         .summary = "the running rules: how often each applied, broke and what it costs; init copies the shipped ones",
         .details = "init copies the shipped policy to DIR (default: /etc/leadd/rules) as something to start from; it needs no daemon,\n"
                    "and refuses a directory that holds rules already (exit 1).",
-        .flags = { { "dead", NULL, "only rules that could have applied within 7 days and did not" },
+        .flags = { { "dead", NULL, "only moves, reasons, segments, scores, junk rules, routes and SLAs that have never applied" },
                 { "from", "DIR", "init: copy these instead of the shipped ones" } },
         .n_max = 2,
         .run = run_rules,

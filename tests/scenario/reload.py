@@ -551,12 +551,21 @@ def rules_that_never_fire_are_named_and_counted_by_day_and_week():
         dead = {rule["rule"] for rule in d.lines("rules", "--dead")}
         check("PHONE" in dead, False)
         check({"TITLE", "VISIT", "german", "accept"} <= dead, True, dead)
-        check("counted only since" in d.ctl("rules", "--dead").stdout, True, "a young book says so")
+        check("(counted since " in d.ctl("rules", "--dead").stdout, True, "a young book says so")
         d.advance("2d")
         phone = [rule for rule in d.lines("rules") if rule["rule"] == "PHONE"][0]
         check((phone["hits_1d"], phone["hits_7d"]), (0, 1))
         d.advance("6d")
-        check("PHONE" in {rule["rule"] for rule in d.lines("rules", "--dead")}, True)
+        phone = [rule for rule in d.lines("rules") if rule["rule"] == "PHONE"][0]
+        check((phone["hits_7d"], phone["hits"]), (0, 1))
+        check("PHONE" in {rule["rule"] for rule in d.lines("rules", "--dead")}, False, "what fires once a month is not dead")
+
+
+def what_its_tests_cost_is_no_cost_of_a_running_rule():
+    with daemon() as d:
+        (d.rules / "10-rules_test.lua").write_text(TESTS)
+        check(reload(d)["tests"], 2)
+        check({rule["cost_us"] for rule in d.lines("rules")}, {None}, "no lead has met any")
 
 
 main(a_set_that_would_leave_leads_behind_is_refused_and_counts_them, a_set_whose_tests_fail_is_refused_and_names_them, who_has_left_is_no_owner_after_the_reload,
@@ -568,4 +577,5 @@ main(a_set_that_would_leave_leads_behind_is_refused_and_counts_them, a_set_whose
      a_start_goes_on_under_the_last_good_set_when_the_new_one_would_leave_leads_behind,
      rules_changed_while_nobody_ran_reach_the_leads_after_the_start, a_rule_that_overruns_ten_times_is_suspended_until_the_next_reload,
      a_rule_that_overruns_in_what_is_refused_is_suspended_all_the_same, what_the_clock_cut_is_cut_again_by_a_replay, a_move_that_fails_holds_its_lead_and_a_reload_lets_it_go,
-     a_running_timer_follows_a_shorter_promise_without_waiting_for_its_old_instant, rules_that_never_fire_are_named_and_counted_by_day_and_week)
+     a_running_timer_follows_a_shorter_promise_without_waiting_for_its_old_instant, rules_that_never_fire_are_named_and_counted_by_day_and_week,
+     what_its_tests_cost_is_no_cost_of_a_running_rule)
