@@ -524,7 +524,7 @@ static void step(Judge *judge) {
                         } else
                                 judge_note_full(judge);
                 }
-                if (judge->n_absent > 0 && judge_deliver(judge) < 0)
+                if (judge->absent.n > 0 && judge_deliver(judge) < 0)
                         return;
                 (void) store_checkpoint(judge->store, true);
                 if (judge->spool_empty && judge->n_settled == 0 && notify_n_in_flight(judge->notify) == 0)
@@ -554,6 +554,12 @@ static void step(Judge *judge) {
                 judge_pass_slice(judge);
         else if (!judge->broken)
                 (void) store_checkpoint(judge->store, false);
+}
+
+static void names_done(Names *names) {
+        for (size_t i = 0; i < names->n; i++)
+                free(names->items[i]);
+        free(names->items);
 }
 
 void *judge_run(void *userdata) {
@@ -598,6 +604,8 @@ void *judge_run(void *userdata) {
         free(judge.watch_items);
         free(judge.settled);
         free(judge.settled_aside);
+        names_done(&judge.freed);
+        names_done(&judge.absent);
         arena_free(judge.lines_arena);
         gate_free(judge.gate);
         notify_free(judge.notify);

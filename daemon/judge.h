@@ -26,12 +26,15 @@ typedef struct Line {
         const char *text;
 } Line;
 
+/* Names of teams or members, each once; the texts are its own. */
+typedef struct Names {
+        char **items;
+        size_t n, capacity;
+} Names;
+
 #define FULL_WAIT_US (5 * US_PER_SECOND)           /* between two attempts of timers and outbox on a full disk */
 #define FIRE_SLICE_US (200 * US_PER_SECOND / 1000) /* timers fire at most so long while people and files wait */
 
-#define FREED_TEAMS_MAX 32 /* teams remembered until their held leads are offered */
-#define FREED_NAME_MAX 128
-#define ABSENT_MAX 64 /* members remembered until their unaccepted leads are looked at */
 #define OFFERS_MAX 16 /* held leads offered in one transaction */
 
 #define RELOADS_WAITING_MAX 16               /* reloads that wait for the one that runs */
@@ -91,11 +94,9 @@ typedef struct Judge {
         RulesPass pass;
         bool tests_wait; /* those of the running rules: they gave way to a reload */
         size_t slice_leads;
-        size_t n_tests, n_tests_failed;              /* of the running rules; n_tests SIZE_MAX: not run yet */
-        char freed[FREED_TEAMS_MAX][FREED_NAME_MAX]; /* teams whose members have room for another lead */
-        size_t n_freed;
-        char absent[ABSENT_MAX][FREED_NAME_MAX]; /* members whose leads others should have */
-        size_t n_absent;
+        size_t n_tests, n_tests_failed; /* of the running rules; n_tests SIZE_MAX: not run yet */
+        Names freed;                    /* teams whose members have room for another lead: their held leads are to be offered */
+        Names absent;                   /* members whose leads others should have */
 } Judge;
 
 /* ---- judge.c: failing, and a full disk ---- */

@@ -26,22 +26,30 @@ static void add_line(Judge *judge, Line line) {
                 judge->lines[judge->n_lines++] = line;
 }
 
-/* Remembers that a team has room again; a name too long to keep is found by its leads' own looks. */
-void judge_add_freed(Judge *judge, const char *team) {
-        for (size_t i = 0; i < judge->n_freed; i++)
-                if (base_streq(judge->freed[i], team))
+/* Each name once, so there are never more than the rules have had. */
+static void add_name(Judge *judge, Names *names, const char *name) {
+        for (size_t i = 0; i < names->n; i++)
+                if (base_streq(names->items[i], name))
                         return;
-        if (judge->n_freed < FREED_TEAMS_MAX && strlen(team) < FREED_NAME_MAX)
-                (void) snprintf(judge->freed[judge->n_freed++], FREED_NAME_MAX, "%s", team);
+        if (names->n == names->capacity) {
+                size_t capacity = names->capacity ? names->capacity * 2 : 16;
+                char **items = reallocarray(names->items, capacity, sizeof *items);
+                if (!items) {
+                        (void) judge_give_up(judge, -ENOMEM, "offering leads to others");
+                        return;
+                }
+                names->items = items;
+                names->capacity = capacity;
+        }
+        names->items[names->n] = strdup(name);
+        if (names->items[names->n])
+                names->n++;
+        else
+                (void) judge_give_up(judge, -ENOMEM, "offering leads to others");
 }
 
-void judge_add_absent(Judge *judge, const char *member) {
-        for (size_t i = 0; i < judge->n_absent; i++)
-                if (base_streq(judge->absent[i], member))
-                        return;
-        if (judge->n_absent < ABSENT_MAX && strlen(member) < FREED_NAME_MAX)
-                (void) snprintf(judge->absent[judge->n_absent++], FREED_NAME_MAX, "%s", member);
-}
+void judge_add_freed(Judge *judge, const char *team) { add_name(judge, &judge->freed, team); }
+void judge_add_absent(Judge *judge, const char *member) { add_name(judge, &judge->absent, member); }
 
 void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
         const Decision *decision = outcome->decision;

@@ -108,9 +108,9 @@ static int offer_held_of(Judge *judge, const char *team) {
 }
 
 static int offer_held(Judge *judge) {
-        while (judge->n_freed > 0 && !atomic_load(&judge->leadd->stopping)) {
-                char team[FREED_NAME_MAX];
-                (void) snprintf(team, sizeof team, "%s", judge->freed[--judge->n_freed]);
+        while (judge->freed.n > 0 && !atomic_load(&judge->leadd->stopping)) {
+                _cleanup_(base_freep) char *team = judge->freed.items[--judge->freed.n];
+                atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
                 int r = offer_held_of(judge, team);
                 if (r != 0)
                         return r;
@@ -125,6 +125,7 @@ static int pass_on(Judge *judge, const char *member) {
         size_t n;
 
         do {
+                atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
                 int r = store_unaccepted_of(judge->store, member, after, FOLLOWUP_BATCH_MAX, leads, &n);
                 if (r != 0 || n == 0)
                         return r;
@@ -146,13 +147,13 @@ static int pass_on(Judge *judge, const char *member) {
 }
 
 static int pass_on_all(Judge *judge) {
-        while (judge->n_absent > 0 && !atomic_load(&judge->leadd->stopping)) {
-                char member[FREED_NAME_MAX];
-                (void) snprintf(member, sizeof member, "%s", judge->absent[judge->n_absent - 1]);
+        while (judge->absent.n > 0 && !atomic_load(&judge->leadd->stopping)) {
+                char *member = judge->absent.items[judge->absent.n - 1];
                 int r = pass_on(judge, member);
                 if (r != 0)
                         return r; /* the disk may be full: the member is still remembered */
-                judge->n_absent--;
+                judge->absent.n--;
+                free(member);
         }
         return 0;
 }

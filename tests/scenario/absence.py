@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Somebody goes away: what has not been accepted is passed on at once or when the absence begins; what has been stays."""
-import pathlib, shutil, sys
+import json, pathlib, shutil, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import Daemon, check, lead, main, wait_for  # noqa: E402
@@ -121,5 +121,41 @@ def who_may_keep_leads_while_away_passes_them_on_once_the_rules_say_so():
         check((d.show("L-2")["status"], d.show("L-4")["owner"]), ("sal", "anna"), "looked at when he went")
 
 
+def however_many_go_at_once_none_is_forgotten():
+    many = [f"m{i:02}" for i in range(70)]
+    with daemon() as d:
+        reload(d, ("anna = {}, ben = {}", ", ".join(f"{name} = {{}}" for name in many)))
+        d.drop("web", "all.ndjson", "".join(json.dumps(lead(f"p{i}@example.com", id=f"r{i}")) + "\n" for i in range(70)))
+        d.settle()
+        check(sorted(row["owner"] for row in d.lines("list")), many)
+        reload(d, ("anna = {}, ben = {}", ", ".join(f'{name} = {{ away = {{ "2026-03-05" }} }}' for name in many) + ", zoe = {}"))
+        wait_for(lambda: {row["owner"] for row in d.lines("list")} == {"zoe"}, "all of them to be passed on")
+
+
+def however_many_teams_have_room_at_once_none_is_forgotten():
+    teams = [f"t{i:02}" for i in range(40)]
+    with daemon() as d:
+        text = RULES.replace('route "ALL" { team = "desk" }', "")
+        for t in teams:
+            text += (f'team "{t}" {{ calendar = "berlin", members = {{ {t} = {{}} }} }}\n'
+                     f'status "s_{t}" {{ team = "{t}", kind = "open", meaning = "its own" }}\nroute "{t}" {{ team = "{t}" }}\n'
+                     f'move "to_{t}" {{ from = "inquiry", to = "s_{t}", by = "rules", when = {{ ["person.title"] = "{t}" }} }}\n'
+                     f'move "lose_{t}" {{ from = "s_{t}", to = "lost", by = "owner" }}\n')
+        text = text.replace('move "raise" { from = "inquiry", to = "mql", by = "rules" }', "")
+        text += 'move "raise" { from = "inquiry", to = "mql", by = "rules" }\nroute "ALL" { team = "desk" }\n'
+        (d.rules / "rules.lua").write_text(text)
+        check(d.json("reload")["loaded"], True)
+        when = {"to": "2026-04-01T09:00:00+02:00"}
+        d.drop("crm", "away.ndjson", "".join(json.dumps({"specversion": "1.0", "id": f"a{t}", "type": "owner.away", "data": {"owner": {"name": t, **when}}}) + "\n" for t in teams))
+        d.settle()
+        d.drop("web", "all.ndjson", "".join(json.dumps(lead(f"{t}@example.com", id=t, person={"title": t})) + "\n" for t in teams))
+        d.settle()
+        check(len(d.lines("list", "--held")), 40)
+        d.drop("crm", "back.ndjson", "".join(json.dumps({"specversion": "1.0", "id": f"b{t}", "type": "owner.back", "data": {"owner": {"name": t}}}) + "\n" for t in teams))
+        d.settle()
+        wait_for(lambda: not d.lines("list", "--held"), "all of them to be offered", limit=10)
+
+
 main(who_is_away_now_keeps_what_was_accepted, an_absence_that_begins_later_passes_on_then,
-     an_absence_that_comes_with_a_reload_passes_on_when_it_begins, who_may_keep_leads_while_away_passes_them_on_once_the_rules_say_so)
+     an_absence_that_comes_with_a_reload_passes_on_when_it_begins, who_may_keep_leads_while_away_passes_them_on_once_the_rules_say_so,
+     however_many_go_at_once_none_is_forgotten, however_many_teams_have_room_at_once_none_is_forgotten)
