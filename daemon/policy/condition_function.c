@@ -4,9 +4,10 @@
  *
  * Of the table a key is made when a function first asks for it, because most ask for one or two of them; a function cannot tell, since
  * pairs() makes all and what it removes stays removed. Segments are there from the scores on; status, team, owner, grade and points for
- * decisions only. The sandbox is set back to its image before the first function on
- * each lead, and to where it was with the table just built after each function that is not sure to leave nothing behind: so neither
- * a lead nor a rule can be felt by the next, and it does not matter which of them were asked before, and in which order.
+ * decisions only. After a function that is not sure to leave nothing behind (sandbox_reads.c) the sandbox is set back: to where it was
+ * with the lead's table just built, or to its image when the next lead comes. What the others leave is memory that nobody sees, up to
+ * FUNCTION_WASTE_MAX. So neither a lead nor a rule can be felt by the next, and it does not matter which of them were asked before, and
+ * in which order.
  *
  *   lead.id "L-42"  lead.source  lead.country  lead.test  lead.created  lead.touched       times: whole seconds since 1970, as `now`
  *   lead.person.title  lead.company.employees  lead.interest.budget.amount  ...            as in record.md; what is not known is nil

@@ -2,7 +2,7 @@
 /*
  * sandbox: the one Lua state of a rule set, caged. Everything Lua owns lies in one block of
  * POLICY_LUA_MEMORY_MAX bytes at a fixed address; when loading is over the live part is remembered
- * (sandbox_seal) and copied back before the next lead (sandbox_begin), so that nothing a rule writes
+ * (sandbox_seal) and copied back once a rule may have written (sandbox_begin), so that nothing of it
  * can reach another lead. That copy is reset, memory cap and determinism in one: no object is ever
  * freed one by one, the collector stands still, and no finaliser exists.
  *
