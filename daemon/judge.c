@@ -510,6 +510,10 @@ static void step(Judge *judge) {
                 judge_pass_slice(judge);
                 return;
         }
+        if (!work && judge_passes_on(judge)) {
+                judge_pass_on_slice(judge);
+                return;
+        }
         if (!work) {
                 /* Nothing waits: the moment to mark settled files and to bring the log into the database. */
                 if (judge->n_settled > 0) {
@@ -524,8 +528,6 @@ static void step(Judge *judge) {
                         } else
                                 judge_note_full(judge);
                 }
-                if (judge->absent.n > 0 && judge_deliver(judge) < 0)
-                        return;
                 (void) store_checkpoint(judge->store, true);
                 if (judge->spool_empty && judge->n_settled == 0 && notify_n_in_flight(judge->notify) == 0)
                         return; /* --once: this was the last there is to do */
@@ -549,17 +551,13 @@ static void step(Judge *judge) {
                 if (!judge->broken)
                         (void) judge_deliver(judge);
         }
-        /* However much is to be done, the new rules reach the leads as well. */
+        /* However much is to be done, the new rules reach the leads as well, and the leads of who is away reach others. */
+        if (!judge->broken && !judge->leaving && judge_passes_on(judge))
+                judge_pass_on_slice(judge);
         if (!judge->broken && !judge->leaving && judge_pass_runs(judge))
                 judge_pass_slice(judge);
         else if (!judge->broken)
                 (void) store_checkpoint(judge->store, false);
-}
-
-static void names_done(Names *names) {
-        for (size_t i = 0; i < names->n; i++)
-                free(names->items[i]);
-        free(names->items);
 }
 
 void *judge_run(void *userdata) {
@@ -579,7 +577,8 @@ void *judge_run(void *userdata) {
         }
         while (!judge.broken) {
                 step(&judge);
-                if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0 && !judge_pass_runs(&judge)) {
+                if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0 && !judge_pass_runs(&judge) &&
+                        !judge_passes_on(&judge)) {
                         if (!judge_holds_timers(&judge))
                                 (void) judge_fire_due(&judge, true, NULL);
                         if (notify_n_in_flight(judge.notify) == 0)
@@ -604,8 +603,9 @@ void *judge_run(void *userdata) {
         free(judge.watch_items);
         free(judge.settled);
         free(judge.settled_aside);
-        names_done(&judge.freed);
-        names_done(&judge.absent);
+        judge_names_done(&judge.freed);
+        judge_names_done(&judge.absent);
+        judge_names_done(&judge.going);
         arena_free(judge.lines_arena);
         gate_free(judge.gate);
         notify_free(judge.notify);

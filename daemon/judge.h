@@ -35,7 +35,9 @@ typedef struct Names {
 #define FULL_WAIT_US (5 * US_PER_SECOND)           /* between two attempts of timers and outbox on a full disk */
 #define FIRE_SLICE_US (200 * US_PER_SECOND / 1000) /* timers fire at most so long while people and files wait */
 
-#define OFFERS_MAX 16 /* held leads offered in one transaction */
+#define PASS_ON_LEADS 10000  /* leads read at once for those that who is away has not accepted */
+#define PASS_ON_LOOKS_MAX 50 /* leads of who is away that are looked at in one transaction */
+#define OFFERS_MAX 16        /* held leads offered in one transaction */
 
 #define RELOADS_WAITING_MAX 16               /* reloads that wait for the one that runs */
 #define RELOAD_TESTS_US (60 * US_PER_SECOND) /* the tests of a rule set take at most so long */
@@ -97,6 +99,8 @@ typedef struct Judge {
         size_t n_tests, n_tests_failed; /* of the running rules; n_tests SIZE_MAX: not run yet */
         Names freed;                    /* teams whose members have room for another lead: their held leads are to be offered */
         Names absent;                   /* members whose leads others should have */
+        Names going;                    /* those of them whose leads are being gone through */
+        uint64_t pass_on_next;          /* ... from that lead on */
 } Judge;
 
 /* ---- judge.c: failing, and a full disk ---- */
@@ -117,6 +121,7 @@ void judge_say_status(Judge *judge);
 void judge_add_freed(Judge *judge, const char *team);
 /* Remembers a member who is or will be away, until what has not been accepted is passed on. */
 void judge_add_absent(Judge *judge, const char *member);
+void judge_names_done(Names *names);
 void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk);
 void judge_add_suspended(Judge *judge, const Rule *const *rules, size_t n_rules);
 void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *event);
@@ -130,6 +135,9 @@ void judge_forget(Judge *judge);
 
 /* Members who are away under the rules now in force: the daemon or the rules may be newer than their absence. */
 int judge_note_absences(Judge *judge);
+/* Leads of who is away go to others, in slices between two other pieces of work. */
+bool judge_passes_on(const Judge *judge);
+void judge_pass_on_slice(Judge *judge);
 /* Judges a lead at now as due, inside a transaction; by_pass: because of new rules; ret_held (may be NULL): is it held afterwards? */
 int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool by_pass, bool *ret_held);
 /* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is

@@ -48,6 +48,13 @@ static void add_name(Judge *judge, Names *names, const char *name) {
                 (void) judge_give_up(judge, -ENOMEM, "offering leads to others");
 }
 
+void judge_names_done(Names *names) {
+        for (size_t i = 0; i < names->n; i++)
+                free(names->items[i]);
+        free(names->items);
+        *names = (Names){ 0 };
+}
+
 void judge_add_freed(Judge *judge, const char *team) { add_name(judge, &judge->freed, team); }
 void judge_add_absent(Judge *judge, const char *member) { add_name(judge, &judge->absent, member); }
 

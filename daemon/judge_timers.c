@@ -118,44 +118,60 @@ static int offer_held(Judge *judge) {
         return 0;
 }
 
-/* Looks at what a member who is or will be away has not accepted: it goes to others now, or is armed for then. */
-static int pass_on(Judge *judge, const char *member) {
-        uint64_t leads[FOLLOWUP_BATCH_MAX], after = 0;
-        int64_t now_us = clock_now_us(judge->leadd->clock);
-        size_t n;
+bool judge_passes_on(const Judge *judge) {
+        return judge->absent.n + judge->going.n > 0 && !judge_waits_for_room(judge) && !judge_holds_timers(judge);
+}
 
-        do {
-                atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
-                int r = store_unaccepted_of(judge->store, member, after, FOLLOWUP_BATCH_MAX, leads, &n);
-                if (r != 0 || n == 0)
-                        return r;
+/* Looks at leads that members who are or will be away have not accepted: they go to others now, or are armed for then. */
+static int pass_on(Judge *judge, size_t *ret_n) {
+        uint64_t leads[PASS_ON_LOOKS_MAX], next = judge->pass_on_next, end = store_next_lead(judge->store);
+        uint64_t to = end - next > PASS_ON_LEADS ? next + PASS_ON_LEADS : end;
+        int64_t now_us = clock_now_us(judge->leadd->clock);
+        const Names *members = &judge->going;
+        int r = store_unaccepted_of(
+                judge->store, (const char *const *) members->items, members->n, &next, to, PASS_ON_LOOKS_MAX, leads, ret_n);
+
+        if (r == 0 && *ret_n > 0) {
                 r = store_begin(judge->store);
-                for (size_t i = 0; i < n && r == 0; i++)
+                if (r != 0)
+                        return r;
+                for (size_t i = 0; i < *ret_n && r == 0; i++)
                         r = judge_fire_one(judge, leads[i], now_us, now_us, false, NULL);
                 if (r == 0)
                         r = store_commit(judge->store);
                 else
                         (void) store_rollback(judge->store);
-                if (r != 0) {
-                        judge_forget(judge);
-                        return r;
-                }
-                judge_tell(judge);
-                after = leads[n - 1];
-        } while (n == FOLLOWUP_BATCH_MAX);
+        }
+        if (r != 0)
+                return r;
+        judge_tell(judge);
+        judge->pass_on_next = next;
+        if (next >= end)
+                judge_names_done(&judge->going);
         return 0;
 }
 
-static int pass_on_all(Judge *judge) {
-        while (judge->absent.n > 0 && !atomic_load(&judge->leadd->stopping)) {
-                char *member = judge->absent.items[judge->absent.n - 1];
-                int r = pass_on(judge, member);
-                if (r != 0)
-                        return r; /* the disk may be full: the member is still remembered */
-                judge->absent.n--;
-                free(member);
+void judge_pass_on_slice(Judge *judge) {
+        size_t n = 0;
+
+        /* Who goes meanwhile has the next round: this one is past some of their leads. */
+        if (judge->going.n == 0) {
+                judge->going = judge->absent;
+                judge->absent = (Names){ 0 };
+                judge->pass_on_next = 1;
         }
-        return 0;
+        atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
+        int r = pass_on(judge, &n);
+        if (r != 0)
+                judge_forget(judge);
+        if (r == STORE_E_FULL)
+                judge_note_full(judge); /* those who go are still remembered */
+        else if (r != 0)
+                (void) judge_give_up(judge, r, "offering leads to others");
+        else if (n > 0)
+                (void) judge_deliver(judge);
+        if (!judge->broken)
+                (void) store_checkpoint(judge->store, false);
 }
 
 int judge_note_absences(Judge *judge) {
@@ -181,7 +197,7 @@ int judge_note_absences(Judge *judge) {
         return 0;
 }
 
-/* What a commit makes possible: leads of who is away and held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again
+/* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again
  * later), or < 0: the judge is broken. */
 int judge_deliver(Judge *judge) {
         size_t n;
@@ -190,9 +206,7 @@ int judge_deliver(Judge *judge) {
                 return STORE_E_FULL; /* what was delivered and could not be marked is told again with each attempt */
         /* To look at a lead is to take its step when that is due: not while the clock is not trusted. */
         bool holds = judge_holds_timers(judge);
-        int offered = holds ? 0 : pass_on_all(judge);
-        if (offered == 0 && !holds)
-                offered = offer_held(judge);
+        int offered = holds ? 0 : offer_held(judge);
         if (offered == STORE_E_FULL) {
                 judge_note_full(judge);
                 return offered;
@@ -237,6 +251,12 @@ int judge_fire_due(Judge *judge, bool all, uint64_t *ret_n) {
         return judge_deliver(judge);
 }
 
+/* Before the clock moves, what was to be done at its time. */
+static void pass_on_all(Judge *judge) {
+        while (judge_passes_on(judge) && !judge->broken && !atomic_load(&judge->leadd->stopping))
+                judge_pass_on_slice(judge);
+}
+
 int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
         Judge *judge = userdata;
         Clock *clock = judge->leadd->clock;
@@ -247,6 +267,7 @@ int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
                 return -EPERM;
         if (time_us < clock_now_us(clock))
                 return -EINVAL;
+        pass_on_all(judge);
         for (;;) {
                 int64_t next_us = store_wake_next(judge->store), outbox_us = notify_next(judge->notify, judge->store);
                 if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))
@@ -261,6 +282,7 @@ int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
                 r = judge_fire_due(judge, true, ret_n_fired);
                 if (r != 0)
                         return r < 0 ? r : -ENOSPC;
+                pass_on_all(judge);
                 if (atomic_load(&judge->leadd->stopping))
                         return -ECANCELED;
         }

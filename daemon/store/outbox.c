@@ -51,18 +51,40 @@ int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_le
         return r == STORE_E_NONE ? 0 : r;
 }
 
-int store_unaccepted_of(Store *store, const char *member, uint64_t after, size_t n_max, uint64_t *ret_leads, size_t *ret_n) {
+static bool owns_unaccepted(Store *store, const char *member, uint64_t *ret_name) {
+        *ret_name = name_find(store, member);
+        uint32_t seat = *ret_name > 0 && *ret_name < store->names.n ? store->names.items[*ret_name].seat : 0;
+        return seat > 0 && store->members.seats[seat].n_unaccepted > 0;
+}
+
+int store_unaccepted_of(Store *store, const char *const *members, size_t n_members, uint64_t *next, uint64_t to, size_t n_max,
+        uint64_t *ret_leads, size_t *ret_n) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        uint64_t name = name_find(store, member);
-        uint32_t seat = name > 0 && name < store->names.n ? store->names.items[name].seat : 0;
-        int r;
+        _cleanup_(base_freep) uint64_t *owners = calloc(n_members + 1, sizeof *owners);
+        size_t n_owners = 0;
+        int r = 0;
         *ret_n = 0;
-        if (seat == 0 || store->members.seats[seat].n_unaccepted == 0)
-                return 0;
-        for (r = sql_row(store, SQL_LEAD_UNACCEPTED, &row, ARG(name), ARG(after), ARG((uint64_t) n_max)); r == 0 && *ret_n < n_max;
-                r = sql_next(store, row))
-                ret_leads[(*ret_n)++] = column_u64(row, 0);
-        return r == STORE_E_NONE ? 0 : r;
+        if (!owners)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_members; i++)
+                n_owners += owns_unaccepted(store, members[i], &owners[n_owners]);
+        if (n_owners > 0)
+                for (r = sql_row(store, SQL_LEAD_UNACCEPTED, &row, ARG(*next), ARG(to)); r == 0; r = sql_next(store, row)) {
+                        uint64_t owner = column_u64(row, 1);
+                        size_t at = 0;
+                        while (at < n_owners && owners[at] != owner)
+                                at++;
+                        if (at == n_owners)
+                                continue;
+                        if (*ret_n == n_max)
+                                return 0;
+                        ret_leads[(*ret_n)++] = column_u64(row, 0);
+                        *next = column_u64(row, 0) + 1;
+                }
+        if (r != 0 && r != STORE_E_NONE)
+                return r;
+        *next = to;
+        return 0;
 }
 
 /* ---- outbox ---- */

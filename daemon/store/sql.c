@@ -186,7 +186,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
                                " ORDER BY h.lead DESC",
         [SQL_LEAD_OWNED] = "SELECT id, status, company FROM lead WHERE owner > 0 AND company > 0",
-        [SQL_LEAD_UNACCEPTED] = "SELECT id FROM lead WHERE owner = ?1 AND flags & 1 AND id > ?2 ORDER BY id LIMIT ?3",
+        [SQL_LEAD_UNACCEPTED] = "SELECT id, owner FROM lead WHERE id >= ?1 AND id < ?2 AND flags & 1 ORDER BY id",
         [SQL_PROFILE_SET] = "INSERT INTO profile VALUES(?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
         [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",
         [SQL_PROFILE_SAID] = "SELECT facts FROM payload WHERE event = ?1",

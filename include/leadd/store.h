@@ -119,8 +119,10 @@ int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_lea
 /* Held leads whose status belongs to the team, the longest known first, at most n_max. */
 int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
 
-/* Leads the member has not accepted, with an id above `after`, ascending, at most n_max. Reads the whole book unless there is none. */
-int store_unaccepted_of(Store *store, const char *member, uint64_t after, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
+/* Leads that the members have not accepted, from the id *next to before `to`, ascending, at most n_max. Reads all leads of that range, none
+ * when there can be none. *next is where to go on: `to` when the range was gone through. */
+int store_unaccepted_of(Store *store, const char *const *members, size_t n_members, uint64_t *next, uint64_t to, size_t n_max,
+        uint64_t *ret_leads, size_t *ret_n);
 
 /* ---- the outbox ---- */
 typedef enum OutboxPart {

@@ -130,6 +130,7 @@ def however_many_go_at_once_none_is_forgotten():
         check(sorted(row["owner"] for row in d.lines("list")), many)
         reload(d, ("anna = {}, ben = {}", ", ".join(f'{name} = {{ away = {{ "2026-03-05" }} }}' for name in many) + ", zoe = {}"))
         wait_for(lambda: {row["owner"] for row in d.lines("list")} == {"zoe"}, "all of them to be passed on")
+        check({tuple(event["type"] for event in d.log_of(f"L-{i}")) for i in range(1, 71)}, {("lead.submitted", "timer.look")}, "each was looked at once")
 
 
 def however_many_teams_have_room_at_once_none_is_forgotten():
