@@ -266,7 +266,6 @@ static bool key_is_before(lua_State *L, int a, int b) {
                 return false;
         size_t size_a, size_b;
         const char *text_a = lua_tolstring(L, a, &size_a), *text_b = lua_tolstring(L, b, &size_b);
-        sandbox_charge(L, (size_a < size_b ? size_a : size_b) / 64);
         int order = memcmp(text_a, text_b, size_a < size_b ? size_a : size_b);
         return order != 0 ? order < 0 : size_a < size_b;
 }
@@ -277,7 +276,6 @@ static void keys_sift(lua_State *L, int keys, lua_Integer root, lua_Integer n) {
                 lua_Integer child = 2 * root;
                 if (child > n)
                         return;
-                sandbox_charge(L, 2);
                 lua_rawgeti(L, keys, root);
                 lua_rawgeti(L, keys, child);
                 if (child < n) {
@@ -305,22 +303,43 @@ static void keys_swap_first(lua_State *L, int keys, lua_Integer n) {
         lua_rawseti(L, keys, n);
 }
 
+/* How many keys the table has, and the price of putting them in order, charged before anything is sorted. Lua hands keys out in an order
+ * that differs from one process to the next, and so do the comparisons that sorting makes: a price counted while sorting, or a fault found
+ * at the first bad key, would let one process cut a function that another lets through. */
+static lua_Integer charge_for_keys(lua_State *L, int table) {
+        lua_Integer n = 0;
+        uint64_t n_bytes = 0, levels = 1;
+        int bad = 0;
+        lua_pushnil(L);
+        for (; lua_next(L, table); n++) {
+                lua_pop(L, 1);
+                int type = lua_type(L, -1);
+                if (key_rank(L, -1) < 0)
+                        bad = type > bad ? type : bad;
+                else if (type == LUA_TSTRING)
+                        n_bytes += lua_rawlen(L, -1);
+        }
+        for (lua_Integer rest = n; rest > 1; rest /= 2)
+                levels++;
+        sandbox_charge(L, (uint64_t) n);
+        if (n > POLICY_PAIRS_MAX)
+                bind_fail(L, "pairs: more than %d keys", POLICY_PAIRS_MAX);
+        sandbox_charge(L, (uint64_t) n * (3 + 2 * levels) + n_bytes / 64 * levels);
+        if (bad != 0)
+                bind_fail(L, "pairs: a %s as key has no order", lua_typename(L, bad));
+        return n;
+}
+
 /* Pushes a list of the keys of the table at index, sorted. */
 static lua_Integer bind_push_sorted_keys(lua_State *L, int table) {
+        lua_Integer n = charge_for_keys(L, table), at = 0;
         lua_newtable(L);
         int keys = lua_gettop(L);
-        lua_Integer n = 0;
         lua_pushnil(L);
         while (lua_next(L, table)) {
                 lua_pop(L, 1);
-                if (key_rank(L, -1) < 0)
-                        bind_fail(L, "pairs: a %s as key has no order", luaL_typename(L, -1));
-                if (n == POLICY_PAIRS_MAX)
-                        bind_fail(L, "pairs: more than %d keys", POLICY_PAIRS_MAX);
                 lua_pushvalue(L, -1);
-                lua_rawseti(L, keys, ++n);
-                if (n % 64 == 0)
-                        sandbox_charge(L, 64 * 8);
+                lua_rawseti(L, keys, ++at);
         }
         for (lua_Integer root = n / 2; root >= 1; root--)
                 keys_sift(L, keys, root, n);
