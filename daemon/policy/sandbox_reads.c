@@ -325,7 +325,7 @@ static bool flow_step(Code *code, size_t pc, uint8_t *kinds) {
         int64_t next = (int64_t) pc + 1;
         const char *name;
         Kind kind = KIND_ANY;
-        if (op != OP_JMP && op < OP_MMBIN && a >= n)
+        if (op < OP_MMBIN && a >= n)
                 return false;
         if (op >= OP_LOADI && op <= OP_LOADTRUE) {
                 kinds[a] = KIND_DATA;
