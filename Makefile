@@ -50,10 +50,11 @@ programs = $(BUILD)/leadd $(BUILD)/leadctl $(BUILD)/leadd-notify
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs tests demo check check-long check-gigabyte bench docs lint install uninstall clean help unit
+.PHONY: all programs objects tests demo check check-long check-gigabyte bench docs lint install uninstall clean help unit
 
 all: programs ## build the daemon and the client
 programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl) $(BUILD)/leadd-notify
+objects: programs $(call objects,$(unit_SOURCES) $(bench_SOURCES) $(fault_SOURCES) $(support_SOURCES)) ## compile everything without linking the tests
 tests: programs $(unit_PROGRAMS) $(bench_PROGRAMS) $(fault_PROGRAMS)
 
 # ---- rules ----

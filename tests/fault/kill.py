@@ -268,7 +268,7 @@ def run_rounds(kills, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=150)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     parser.add_argument("--broken", choices=BREAKS, help="only this variant of the broken build")
     parser.add_argument("--round", action="store_true", help=argparse.SUPPRESS)
@@ -281,7 +281,7 @@ def main():
         failed |= not run_rounds(arguments.kills, arguments.seed)
     if arguments.round:
         return 1 if failed else 0
-    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(TOP), "-j2", "BREAKABLE=1", "BUILD=build/breakable", "build/breakable/leadd"], check=True)
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", str(TOP), "-j2", "BREAKABLE=1", "BUILD=build/breakable", "OPTIMIZE=-O0", "build/breakable/leadd"], check=True)
     for broken in [arguments.broken] if arguments.broken else BREAKS:
         problems = run(40, arguments.seed, leadd=TOP / "build/breakable/leadd", broken=broken, quiet=True)
         print(f"  broken on purpose ({broken}): " + (problems[0] if problems else "NOT NOTICED"), flush=True)

@@ -22,7 +22,7 @@ def main():
     if not sources:
         sys.exit("no such target")
     programs = [f"build/fuzz/tests/fuzz/{p.stem}" for p in sources]
-    made = subprocess.run(["make", "--no-print-directory", "-s", "-C", str(TOP), "-j", str(os.cpu_count()), "CC=clang", "FUZZ=1", "BUILD=build/fuzz", *programs])
+    made = subprocess.run(["make", "--no-print-directory", "-s", "-C", str(TOP), "-j", str(os.cpu_count()), "CC=clang", "FUZZ=1", "BUILD=build/fuzz", "OPTIMIZE=-O1 -g", *programs])
     if made.returncode != 0:
         return 1
 
