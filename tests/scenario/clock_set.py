@@ -99,5 +99,6 @@ def neither_a_reload_nor_who_is_away_or_back_takes_the_steps_that_wait():
 
 
 if os.environ.get("LEADD_SANITIZED"):
-    sys.exit(77)  # its runtime wants to be loaded first
+    print("not under sanitizers: their runtime must be loaded first, and so must the library that sets the clock")
+    sys.exit(77)
 main(neither_a_reload_nor_who_is_away_or_back_takes_the_steps_that_wait)
