@@ -12,6 +12,8 @@ SANITIZE =
 BREAKABLE =
 FUZZ =
 OPTIMIZE = -O2 -g
+# Tests are compiled once and run for a moment: what optimizing them would save is a fraction of what it takes.
+OPTIMIZE_TESTS = -O0 -g -Wno-format-truncation
 WERROR = -Werror
 
 # ---- data: the rooms, in the order in which a lead walks through them ----
@@ -63,7 +65,7 @@ V =
 silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(V),,@$(if $(silent),,echo '  $(patsubst $(BUILD)/%,%,$@)';))
 # Objects depend on the flags they were built with.
-flags_text = $(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) $(LDFLAGS) $(LDLIBS)
+flags_text = $(CC) $(OPTIMIZE_TESTS) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) $(LDFLAGS) $(LDLIBS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@printf '%s\n' '$(subst ','\'',$(flags_text))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(flags_text))' > $@
@@ -72,6 +74,8 @@ FORCE:
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CPPFLAGS) $(CFLAGS) $(PACKAGE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(call objects,$(unit_SOURCES) $(support_SOURCES)): OPTIMIZE = $(OPTIMIZE_TESTS)
 
 $(BUILD)/libleadd.a: $(library_OBJECTS)
 	@mkdir -p $(@D)
