@@ -213,6 +213,7 @@
 ---@field target? string smtp: the server; exec: an absolute path; webhook: an address
 ---@field secret? string webhook: name of the file of the shared secret
 ---@field quiet? "recipient" "recipient": waits for the reader's working time
+---@field reply_to? string of mail: the address whose mails are given to leadd; members may then answer a mail by replying (see message)
 
 ---@class leadd.Message
 ---@field doc? string what it is about
@@ -233,6 +234,7 @@
 ---@field keep_done? string how long done files stay in the spool
 ---@field retain? string how long leads are to be kept; also in years, as "3y"
 ---@field ops? string e-mail address of those who run leadd; the reader "ops"
+---@field answer_within? any (duration) for so long after it was decided a mail may be answered; default 14d, 1h to 365d
 ---@field roles? table<string, string[]> who is what at the socket, { ROLE = { "unix-group" } }: viewer, sales, operator, integrator, admin
 ---@field spool? table<string, string[]> { DIRECTORY = { "outcome", "owner", "erased" } }: drop directories that may send these kinds of records
 

@@ -175,7 +175,7 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                 .message = message ? message->rule.name : NULL,
                 .step = number,
         };
-        Text subject = { 0 }, body = { 0 }, text = { 0 };
+        Text subject = { 0 }, body = { 0 }, text = { 0 }, answers = { 0 };
         char due[TIME_TEXT_SIZE] = "";
         int r = 0;
 
@@ -184,14 +184,18 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                 const Zone *zone = calendar ? calendar_zone(calendar) : deciding->rules->settings->zone;
                 if (deciding->out->after.sla.due_us != TIME_NONE)
                         (void) zone_format(zone, deciding->out->after.sla.due_us, due);
+                if (member)
+                        r = moves_describe_answers(deciding, member, &answers);
                 const MessageContext context = {
                         .subject = &deciding->subject,
                         .owner = deciding->owner ? deciding->owner->rule.name : NULL,
                         .due = due,
                         .rule = sla->rule.name,
                         .recipient = recipient,
+                        .answers = answers.data,
                 };
-                r = policy_render(message->subject ? message->subject : "", &context, &subject);
+                if (r >= 0)
+                        r = policy_render(message->subject ? message->subject : "", &context, &subject);
                 if (r >= 0)
                         r = policy_render(message->body ? message->body : "", &context, &body);
                 if (r >= 0 && (effect.via == VIA_DROP || effect.via == VIA_WEBHOOK || effect.via == VIA_EXEC)) {
@@ -212,6 +216,7 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                 text_free(&subject);
                 text_free(&body);
                 text_free(&text);
+                text_free(&answers);
         }
         if (message && message->channel && message->channel->quiet_recipient && member)
                 effect.not_before_us = quiet_until(deciding, member);

@@ -54,6 +54,10 @@ int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Rea
 /* The member who acts; NULL = no person, or nobody in the rules. */
 const Member *moves_actor(const Deciding *deciding);
 bool moves_leave(const Move *move, const Status *status);
+/* Does the member satisfy its `by`, as the lead stands now? */
+bool moves_may_make(const Deciding *deciding, const Move *move, const Member *member);
+/* What the member can answer from here, a move a line: "reject no_budget | not_a_fit NOTE". */
+int moves_describe_answers(const Deciding *deciding, const Member *member, Text *out);
 /* What of the needs is not met, in words, joined by "; " after what *ret holds, and likewise what cannot be judged, with what went wrong:
  * both stay as they are (NULL) when all are met. */
 int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret, const char **ret_failed);

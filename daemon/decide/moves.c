@@ -183,6 +183,37 @@ int moves_carry_out(
 
 /* ---- moves of people ---- */
 
+bool moves_may_make(const Deciding *deciding, const Move *move, const Member *member) {
+        const Team *team = deciding->status->team;
+
+        switch (move->by) {
+        case BY_OWNER:
+                return member == deciding->owner || member == team->head;
+        case BY_TEAM:
+                return member->team == team;
+        case BY_NAMED_TEAM:
+                return member->team == move->by_team;
+        case BY_RULES:
+                break;
+        }
+        return false;
+}
+
+int moves_describe_answers(const Deciding *deciding, const Member *member, Text *out) {
+        const RuleSet *rules = deciding->rules;
+
+        for (size_t i = 0; i < rules->n_moves; i++) {
+                const Move *move = &rules->moves[i];
+                if (!moves_leave(move, deciding->status) || !moves_may_make(deciding, move, member))
+                        continue;
+                text_printf(out, "%s%s", out->size > 0 ? "\n" : "", move->rule.name);
+                for (size_t k = 0; k < move->n_reasons; k++)
+                        text_printf(out, "%s%s%s", k == 0 ? " " : " | ", move->reasons[k]->rule.name,
+                                move->reasons[k]->note_required ? " NOTE" : "");
+        }
+        return out->error;
+}
+
 /* *ret_owner_acts: the owner makes it, or the head in the owner's place. */
 static int check_by(Deciding *deciding, const Move *move, bool *ret_owner_acts) {
         const Team *team = deciding->status->team;

@@ -57,13 +57,13 @@ static size_t harmful_size(const unsigned char *s, size_t size) {
         return 0;
 }
 
-/* Text for a header: one line of valid UTF-8, not longer than NOTIFIER_SUBJECT_MAX bytes. */
-static void clean_header(const char *raw, Text *out) {
+/* Text for a header: one line of valid UTF-8, not longer than size_max bytes. */
+static void clean_header(const char *raw, size_t size_max, Text *out) {
         g_autofree char *valid = g_utf8_make_valid(raw, -1);
         size_t size = strlen(valid), from = 0;
 
-        if (size > NOTIFIER_SUBJECT_MAX) {
-                size = NOTIFIER_SUBJECT_MAX;
+        if (size > size_max) {
+                size = size_max;
                 while (size > 0 && ((unsigned char) valid[size] & 0xc0) == 0x80)
                         size--;
         }
@@ -85,6 +85,14 @@ static bool is_token(const char *text) {
         size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
         return size > 0 && text[size] == '\0' && size <= 100;
+}
+
+/* "L-42 TOKEN", as the daemon makes them. */
+static bool is_tag(const char *text) {
+        const char *gap = strchr(text, ' ');
+
+        return gap && gap > text && gap[1] && strlen(text) <= 100 && strspn(text, "L-0123456789") == (size_t) (gap - text) &&
+               strspn(gap + 1, "0123456789abcdefghjkmnpqrstvwxyz") == strlen(gap + 1);
 }
 
 static void object_unrefp(void *p) {
@@ -109,10 +117,21 @@ static void add_one_address(GMimeMessage *message, GMimeAddressType type, const 
         internet_address_list_add(g_mime_message_get_addresses(message, type), mailbox);
 }
 
+/* Behind a mail that may be answered stands its tag; cut is what a rule's author wrote, never the tag. */
+static void make_subject(const Job *job, Text *out) {
+        size_t tag_size = job->answer ? strlen(job->answer) + 3 : 0;
+
+        clean_header(job->subject ? job->subject : "", NOTIFIER_SUBJECT_MAX - tag_size, out);
+        if (job->answer)
+                text_printf(out, " [%s]", job->answer);
+}
+
 static GMimeMessage *make_message(const Job *job, const char *subject) {
         GMimeMessage *message = g_mime_message_new(TRUE);
         _cleanup_(date_unrefp) GDateTime *date = g_date_time_new_from_unix_utc(job->time_us / US_PER_SECOND);
-        g_autofree char *id = g_strdup_printf("leadd.%s@%s", is_token(job->id) ? job->id : "0", strrchr(job->from, '@') + 1);
+        /* A reply names the mail it answers: so the token comes back even when somebody changed the subject and cut the text. */
+        g_autofree char *id = g_strdup_printf("leadd.%s%s%s@%s", is_token(job->id) ? job->id : "0", job->answer ? "." : "",
+                job->answer ? strchr(job->answer, ' ') + 1 : "", strrchr(job->from, '@') + 1);
         _cleanup_(object_unrefp) GMimePart *part = g_mime_part_new_with_type("text", "plain");
         g_autofree char *body = g_utf8_make_valid(job->body ? job->body : "", -1);
         _cleanup_(object_unrefp) GMimeStream *stream = g_mime_stream_mem_new_with_buffer(body, strlen(body));
@@ -120,6 +139,8 @@ static GMimeMessage *make_message(const Job *job, const char *subject) {
 
         add_one_address(message, GMIME_ADDRESS_TYPE_FROM, job->from);
         add_one_address(message, GMIME_ADDRESS_TYPE_TO, job->to);
+        if (job->reply_to)
+                add_one_address(message, GMIME_ADDRESS_TYPE_REPLY_TO, job->reply_to);
         g_mime_message_set_subject(message, subject, "utf-8");
         g_mime_message_set_message_id(message, id);
         if (date)
@@ -141,7 +162,9 @@ int mail_compose(const Job *job, bool crlf, Text *out) {
 
         if (!job->from || !job->to || !mail_is_address(job->from) || !mail_is_address(job->to))
                 return -EINVAL;
-        clean_header(job->subject ? job->subject : "", &subject);
+        if ((job->reply_to && !mail_is_address(job->reply_to)) || (job->answer && !is_tag(job->answer)))
+                return -EINVAL;
+        make_subject(job, &subject);
         if (subject.error < 0)
                 return subject.error;
         _cleanup_(object_unrefp) GMimeMessage *message = make_message(job, subject.data ? subject.data : "");

@@ -28,7 +28,8 @@ typedef struct Job {
         const char *body;   /* text of a mail, JSON for webhook and exec */
         const char *secret; /* name of the file that a webhook is signed with */
         const char *lead, *kind;
-        int64_t time_us; /* when it was decided */
+        const char *reply_to, *answer; /* of a mail that may be answered: where replies go, and its tag ("L-42 TOKEN") */
+        int64_t time_us;               /* when it was decided */
 } Job;
 
 typedef enum Outcome {

@@ -232,23 +232,32 @@ static const Channel *find_channel(const RuleSet *rules, const char *name) {
         return NULL;
 }
 
-/* A mail's text is its subject, an empty line, and the body (decide/effects.c). Frame of org.leadd.Notify.Deliver; NULL on exhaustion. */
-static char *make_request(const OutboxRow *row, const Channel *channel) {
+/* A mail's text is its subject, an empty line, and the body (decide/effects.c). The tag by which it may be answered is made only here, so
+ * that neither decisions nor the book know any. */
+static int make_request(const RuleSet *rules, const Store *store, const OutboxRow *row, const Channel *channel, char **ret) {
         bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
-        const char *body = row->body ? row->body : "", *gap = is_mail ? strstr(body, "\n\n") : NULL;
-        char id[24], lead[24];
+        const char *body = row->body ? row->body : "", *gap = is_mail ? strstr(body, "\n\n") : NULL, *said = gap ? gap + 2 : body;
+        _cleanup_(text_free) Text text = { 0 };
+        char id[24], lead[24], tag[NOTIFY_TAG_SIZE];
+        int r = notify_answer_tag(store_secret(store), rules, channel, row, tag);
 
+        if (r < 0)
+                return r;
+        text_append(&text, said);
+        if (*tag)
+                text_printf(&text, "%s\n[%s]\n", *said && said[strlen(said) - 1] != '\n' ? "\n" : "", tag);
         (void) snprintf(id, sizeof id, "%" PRIu64, row->id);
         (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);
         json_t *subject = gap ? json_stringn(body, (size_t) (gap - body)) : json_null();
-        json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s, s:s, s:I}}", "method",
+        json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s, s:s, s:I, s:s?, s:s?}}", "method",
                 "org.leadd.Notify.Deliver", "parameters", "id", id, "via", via_name(channel->via), "target", channel->target, "from",
-                channel->from, "to", row->address, "subject", subject, "body", gap ? gap + 2 : body, "secret", channel->secret, "lead",
-                lead, "kind", kind_name(row->kind), "time", (json_int_t) row->created_us);
-        char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+                channel->from, "to", row->address, "subject", subject, "body", text.data ? text.data : "", "secret", channel->secret,
+                "lead", lead, "kind", kind_name(row->kind), "time", (json_int_t) row->created_us, "reply_to",
+                *tag ? channel->reply_to : NULL, "answer", *tag ? tag : NULL);
 
+        *ret = json && text.error == 0 ? json_dumps(json, JSON_COMPACT) : NULL;
         json_decref(json);
-        return text;
+        return *ret ? 0 : -ENOMEM;
 }
 
 static Flight *find_flight(Notify *notify, uint64_t id) {
@@ -272,10 +281,10 @@ static int take_row(Notify *notify, Store *store, const RuleSet *rules, const Ou
         flight.breaker = breaker_find(&notify->breakers, row->channel);
         if (!breaker_lets_through(flight.breaker, now_us, &until_us))
                 return store_outbox_postpone(store, row->id, until_us);
-        *ret_request = make_request(row, channel);
-        if (!*ret_request)
-                return -ENOMEM;
-        int r = store_outbox_lease(store, row->id, now_us, now_us + NOTIFY_LEASE_US);
+        int r = make_request(rules, store, row, channel, ret_request);
+        if (r < 0)
+                return r;
+        r = store_outbox_lease(store, row->id, now_us, now_us + NOTIFY_LEASE_US);
         if (r != 0) {
                 base_freep(ret_request);
                 return r;

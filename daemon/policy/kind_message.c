@@ -48,6 +48,18 @@ static void check_drop_name(Load *load, const char *name) {
                                             "200 bytes long");
 }
 
+/* As leadd-notify will want it: no name, no list, nothing that could be taken for an option or a second header. */
+static bool is_one_address(const char *text) {
+        const char *at = strchr(text, '@');
+        if (!at || at == text || !at[1] || strchr(at + 1, '@') || text[0] == '-' || text[0] == '.' || at[1] == '-' || at[1] == '.' ||
+                strlen(text) > 254 || strstr(text, "=?"))
+                return false;
+        for (const unsigned char *c = (const unsigned char *) text; *c; c++)
+                if (*c <= 0x20 || *c >= 0x7f || strchr("<>()[]\\,;:\"", *c))
+                        return false;
+        return true;
+}
+
 int kind_compile_channel(Load *load, int index, void *head) {
         static const BodyKey keys[] = {
                 { .name = "doc", .type = KEY_TEXT, .at = offsetof(Channel, rule.doc) },
@@ -56,6 +68,7 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 { .name = "target", .type = KEY_TEXT, .at = offsetof(Channel, target) },
                 { .name = "secret", .type = KEY_TEXT, .at = offsetof(Channel, secret) },
                 { .name = "quiet", .type = KEY_OWN, .compile = compile_quiet },
+                { .name = "reply_to", .type = KEY_TEXT, .at = offsetof(Channel, reply_to) },
         };
         lua_State *L = load->loader.L;
         Channel *channel = head;
@@ -70,6 +83,10 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 loader_error(&load->loader, "mail needs \"from\"");
         if (!is_mail && keys_has(L, index, "from"))
                 loader_refuse(&load->loader, "\"from\" is for mail (sendmail, smtp)");
+        if (!is_mail && keys_has(L, index, "via") && keys_has(L, index, "reply_to"))
+                loader_error(&load->loader, "\"reply_to\" is for mail (sendmail, smtp)");
+        if (channel->reply_to && !is_one_address(channel->reply_to))
+                loader_error(&load->loader, "\"reply_to\" is one plain address such as answers@example.com");
         if (needs_target && !keys_has(L, index, "target"))
                 loader_error(&load->loader, "%s needs \"target\": %s", vias[channel->via],
                         channel->via == VIA_SMTP   ? "the server"

@@ -111,6 +111,17 @@ static int compile_retain(Load *load, int index, const char *where, void *target
         return 0;
 }
 
+static int compile_answer_within(Load *load, int index, const char *where, void *target) {
+        Settings *settings = target;
+        size_t n_before = load->loader.report->n_errors;
+        int r = keys_compile_duration(load, index, where, false, &settings->answer_within);
+        int64_t within_us = settings->answer_within.us;
+        if (r == 0 && load->loader.report->n_errors == n_before &&
+                (within_us < POLICY_ANSWER_WITHIN_MIN_US || within_us > POLICY_ANSWER_WITHIN_MAX_US))
+                loader_error(&load->loader, "\"%s\" must be between 1h and 365d", where);
+        return r;
+}
+
 int kind_finish_settings(Load *load, Settings *settings) {
         if (!settings->zone_text)
                 settings->zone_text = "UTC";
@@ -119,6 +130,8 @@ int kind_finish_settings(Load *load, Settings *settings) {
                 if (r != 0)
                         return r < 0 ? r : -EIO;
         }
+        if (settings->answer_within.us == 0)
+                settings->answer_within = (Duration){ .us = POLICY_ANSWER_WITHIN_US };
         load->loader.rules->settings = settings;
         return 0;
 }
@@ -131,6 +144,7 @@ int kind_compile_settings(Load *load, int index, void *head) {
                 { .name = "keep_done", .type = KEY_DURATION, .at = offsetof(Settings, keep_done) },
                 { .name = "retain", .type = KEY_OWN, .compile = compile_retain },
                 { .name = "ops", .type = KEY_TEXT, .at = offsetof(Settings, ops) },
+                { .name = "answer_within", .type = KEY_OWN, .compile = compile_answer_within },
                 { .name = "roles", .type = KEY_OWN, .compile = compile_roles },
                 { .name = "spool", .type = KEY_OWN, .compile = compile_spool },
         };

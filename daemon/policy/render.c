@@ -21,6 +21,7 @@ typedef enum NameKind {
         NAME_DUE,
         NAME_RULE,
         NAME_RECIPIENT,
+        NAME_ANSWERS,
         NAME_STATUS,
         NAME_GRADE
 } NameKind;
@@ -36,6 +37,7 @@ static const struct {
         { "due", NAME_DUE },
         { "rule", NAME_RULE },
         { "recipient", NAME_RECIPIENT },
+        { "answers", NAME_ANSWERS },
         { "status", NAME_STATUS },
         { "grade", NAME_GRADE },
 };
@@ -169,6 +171,10 @@ static void append_name(Text *out, const char *name, const MessageContext *conte
                 break;
         case NAME_RECIPIENT:
                 append_text(out, context->recipient);
+                break;
+        case NAME_ANSWERS:
+                if (context->answers)
+                        text_append(out, context->answers);
                 break;
         case NAME_STATUS:
                 append_text(out, subject && subject->status ? subject->status->rule.name : NULL);

@@ -59,3 +59,25 @@ int notify_told(Notify *notify, Store *store, const Told *told, int64_t now_us);
 /* When notify_run is wanted next; TIME_NONE = not before somebody is told or something is written. */
 int64_t notify_next(const Notify *notify, Store *store);
 size_t notify_n_in_flight(const Notify *notify);
+
+/* ---- tokens of mails that may be answered (token.c) ---- */
+
+#define NOTIFY_TOKEN_SIZE 41 /* characters, and the NUL */
+enum { NOTIFY_E_FORGED = 1 };
+
+/* What a token says. It is made out to one member, whom it does not name. */
+typedef struct AnswerToken {
+        uint64_t lead;
+        uint64_t event;     /* that the mail told of: the hand-off this event belongs to is what may be answered */
+        int64_t expires_us; /* is good before it; whole minutes, rounded up */
+} AnswerToken;
+int notify_token_make(
+        const uint8_t secret[static DIGEST_SIZE], const AnswerToken *token, const char *member, char ret[static NOTIFY_TOKEN_SIZE]);
+/* What it says, before anybody knows whether it is true. false: no text of that form. Case, and O for 0, I or L for 1, do not matter. */
+bool notify_token_read(const char *text, AnswerToken *ret);
+/* Is it ours, for that member? NOTIFY_E_FORGED. */
+int notify_token_check(const uint8_t secret[static DIGEST_SIZE], const char *text, const char *member);
+/* What a mail through the channel carries, "L-42 TOKEN": "" when nobody may answer it (no reply_to, not a member, not about a lead). */
+#define NOTIFY_TAG_SIZE (NOTIFY_TOKEN_SIZE + 16)
+int notify_answer_tag(const uint8_t secret[static DIGEST_SIZE], const RuleSet *rules, const Channel *channel, const OutboxRow *row,
+        char ret[static NOTIFY_TAG_SIZE]);

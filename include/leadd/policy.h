@@ -24,8 +24,11 @@
 #define POLICY_STEPS_MAX 16
 #define POLICY_CHAIN_MAX 8 /* automatic moves in one event */
 #define POLICY_LUA_MEMORY_MAX (16 * 1024 * 1024)
-#define POLICY_STEPS_BUDGET 200000 /* Lua instructions of one rule function on one lead */
-#define POLICY_CPU_BUDGET_US 50000 /* backstop */
+#define POLICY_STEPS_BUDGET 200000                /* Lua instructions of one rule function on one lead */
+#define POLICY_CPU_BUDGET_US 50000                /* backstop */
+#define POLICY_ANSWER_WITHIN_US (14 * US_PER_DAY) /* of settings' answer_within, when it does not say */
+#define POLICY_ANSWER_WITHIN_MIN_US US_PER_HOUR
+#define POLICY_ANSWER_WITHIN_MAX_US (365 * US_PER_DAY)
 
 typedef struct RuleSet RuleSet;
 typedef struct Condition Condition; /* compiled; belongs to its rule set */
@@ -80,6 +83,7 @@ typedef struct Settings {
         Zone *zone;
         const char *phone_region;
         Duration keep_done, retain;
+        Duration answer_within;       /* for so long a mail may be answered; default POLICY_ANSWER_WITHIN_US */
         const char *ops;              /* address */
         const char *const *spool_may; /* "DIRECTORY FAMILY": directories that may claim outcome, owner, erased */
         size_t n_spool_may;
@@ -266,6 +270,7 @@ typedef struct Channel {
         const char *target;
         const char *secret; /* of a webhook: the name of the file that leadd-notify signs with; NULL = not signed */
         bool quiet_recipient;
+        const char *reply_to; /* of mail: where replies go that answer; NULL = mails cannot be answered */
 } Channel;
 typedef struct Message {
         Rule rule;
@@ -611,6 +616,7 @@ void policy_forget_costs(RuleSet *rules);
 typedef struct MessageContext {
         const Subject *subject;
         const char *owner, *due, *rule, *recipient;
+        const char *answers; /* lines of our own words: kept as they are */
 } MessageContext;
 int policy_render(const char *text, const MessageContext *context, Text *out);
 

@@ -14,7 +14,8 @@ static void render__names__become_what_is_known(void **state _unused_) {
                 { "${lead.company.employees} ${lead.interest.budget.amount} ${lead.consent.contact}", "180 1250.5 yes" },
                 { "${lead.answers.fleet size}/${lead.person.external_ids.crm}", "51-200/C-7" },
                 { "${lead.country} ${lead.source}", "DE forms" }, { "${lead.consent_at.contact}", "2026-03-05T09:00:00Z" },
-                { "no names", "no names" }, { "", "" }, { "$ {lead.id} $lead.id {lead.id}", "$ {lead.id} $lead.id {lead.id}" },
+                { "Answer with\n${answers}", "Answer with\naccept\nreject no_budget | not_a_fit NOTE" }, { "no names", "no names" },
+                { "", "" }, { "$ {lead.id} $lead.id {lead.id}", "$ {lead.id} $lead.id {lead.id}" },
                 { "${unknown} and ${lead.id", " and ${lead.id" }, { "${}${lead.}", "" },
                 /* What people wrote cannot end a line, start one, or turn the text round. */
                 { "Subject: ${lead.person.title}", "Subject: Boss  Bcc: all@x.example a b c" },
@@ -43,7 +44,12 @@ static void render__names__become_what_is_known(void **state _unused_) {
         lead_text(&lead, "person.external_ids.crm", "C-7");
         lead_subject(&lead)->status = policy_status(rules, "mql");
         strcpy(lead.subject.grade, "B2");
-        MessageContext context = { .subject = &lead.subject, .owner = "anna", .due = "Fri 10:00", .rule = "ACCEPT", .recipient = "petra" };
+        MessageContext context = { .subject = &lead.subject,
+                .owner = "anna",
+                .due = "Fri 10:00",
+                .rule = "ACCEPT",
+                .recipient = "petra",
+                .answers = "accept\nreject no_budget | not_a_fit NOTE" };
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 text_clear(&out);
                 assert_int_equal(policy_render(cases[i].text, &context, &out), 0);
