@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #define KEY_GROUP (1 + KEY_SIZE) /* kind and key */
+#define DATABASE_PAGE_SIZE 4096  /* SQLite's own, which nothing here changes */
 
 uint32_t key_fingerprint(unsigned kind, const Key *key) {
         uint32_t fingerprint;
@@ -93,23 +94,29 @@ int keys_collect(Store *store, const Record *record, Text *out, bool *ret_email)
         return out->error;
 }
 
-static int index_keys(Store *store, uint64_t event, Blob keys, bool undoable) {
-        const uint8_t *at = keys.data;
-        for (size_t i = 0; i < keys.size; i += i == 0 ? KEY_SIZE : KEY_GROUP) {
-                Key key;
-                unsigned kind = i == 0 ? 0 : at[i];
-                if (i + (i == 0 ? KEY_SIZE : KEY_GROUP) > keys.size)
-                        return -EBADMSG;
-                memcpy(key.bytes, at + i + (i > 0), KEY_SIZE);
+/* The next key of a row from *at on; false = no more. */
+static bool next_key(Blob keys, size_t *at, unsigned *ret_kind, Key *ret) {
+        const uint8_t *bytes = keys.data;
+        size_t kind_size = *at == 0 ? 0 : 1;
+        if (*at + kind_size + KEY_SIZE > keys.size)
+                return false;
+        *ret_kind = kind_size == 0 ? 0 : bytes[*at];
+        memcpy(ret->bytes, bytes + *at + kind_size, KEY_SIZE);
+        *at += kind_size + KEY_SIZE;
+        return true;
+}
+
+static int index_keys(Store *store, uint64_t event, Blob keys) {
+        size_t at = 0;
+        unsigned kind;
+        for (Key key; next_key(keys, &at, &kind, &key);) {
                 if (kind == 0 && key_is_none(&key))
                         continue;
-                uint32_t fingerprint = key_fingerprint(kind, &key);
-                int r = undoable ? index_add_undoable(store, &store->keys, fingerprint, (uint32_t) event)
-                                 : index_add(&store->keys, fingerprint, (uint32_t) event);
+                int r = index_add_undoable(store, &store->keys, key_fingerprint(kind, &key), (uint32_t) event);
                 if (r != 0)
                         return r;
         }
-        return 0;
+        return at == keys.size ? 0 : -EBADMSG;
 }
 
 int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys) {
@@ -119,22 +126,51 @@ int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys) {
                 return 0;
         int r = sql_run(store, SQL_KEY_ADD, ARG(event), ARG(lead), ARG_BYTES(keys->data, keys->size));
         if (r == 0)
-                r = index_keys(store, event, (Blob){ keys->data, keys->size }, true);
+                r = index_keys(store, event, (Blob){ keys->data, keys->size });
         return r;
 }
 
+/* Nearly every event brought a key, so that the table can have its size at once. No more than the file has room for: a damaged one may
+ * claim any number of events. */
+static int reserve_keys(Store *store) {
+        int64_t n_pages = 0;
+        int r = sql_pragma(store, "PRAGMA page_count", &n_pages);
+        if (r != 0)
+                return r;
+        uint64_t n_max = (uint64_t) n_pages * (DATABASE_PAGE_SIZE / KEY_SIZE);
+        return index_reserve(&store->keys, store->now.next_event < n_max ? store->now.next_event : n_max);
+}
+
+/* Start-up waits for this: the table is filled in batches. */
 int keys_load(Store *store) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        int r;
+        uint64_t slots[INDEX_BATCH];
+        size_t n = 0;
+        int r = reserve_keys(store);
+        if (r != 0)
+                return r;
         for (r = sql_row_plain(store, SQL_KEY_ALL, &row); r == 0; r = sql_next(store, row)) {
+                uint64_t event = column_u64(row, 0);
                 Blob keys = column_blob(row, 1);
-                if (column_u64(row, 0) > STORE_IDS_MAX || keys.size < KEY_SIZE)
+                size_t at = 0;
+                unsigned kind;
+                if (event > STORE_IDS_MAX)
                         return -EBADMSG;
-                r = index_keys(store, column_u64(row, 0), keys, false);
-                if (r != 0)
-                        return r;
+                for (Key key; next_key(keys, &at, &kind, &key);) {
+                        if (kind == 0 && key_is_none(&key))
+                                continue;
+                        slots[n++] = (uint64_t) key_fingerprint(kind, &key) << 32 | event;
+                        if (n < ARRAY_SIZE(slots))
+                                continue;
+                        r = index_add_all(&store->keys, slots, n);
+                        if (r != 0)
+                                return r;
+                        n = 0;
+                }
+                if (at == 0 || at != keys.size)
+                        return -EBADMSG;
         }
-        return r == STORE_E_NONE ? 0 : r;
+        return r == STORE_E_NONE ? index_add_all(&store->keys, slots, n) : r;
 }
 
 /* ---- finding the lead ---- */

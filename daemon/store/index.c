@@ -53,6 +53,18 @@ int index_add(Index *index, uint32_t fingerprint, uint32_t id) {
         return r;
 }
 
+/* A table that outgrew the caches waits for memory at every entry: so the slots of the whole batch are asked for first. */
+int index_add_all(Index *index, const uint64_t *slots, size_t n) {
+        int r = index_reserve(index, n);
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                __builtin_prefetch(&index->slots[slot_home(index, (uint32_t) (slots[i] >> 32))], 1);
+        for (size_t i = 0; i < n; i++)
+                slot_put(index, slots[i]);
+        return 0;
+}
+
 bool index_remove(Index *index, uint32_t fingerprint, uint32_t id) {
         if (index->bits == 0)
                 return false;

@@ -245,6 +245,8 @@ typedef struct Index {
 void index_free(Index *index);
 int index_reserve(Index *index, size_t n); /* room for n more: adding them cannot fail */
 int index_add(Index *index, uint32_t fingerprint, uint32_t id);
+#define INDEX_BATCH 64
+int index_add_all(Index *index, const uint64_t *slots, size_t n); /* fingerprint << 32 | id, INDEX_BATCH at a time */
 bool index_remove(Index *index, uint32_t fingerprint, uint32_t id);
 /* Walks the candidates: start with *cursor = 0; 0 = no more. */
 uint32_t index_find(const Index *index, uint32_t fingerprint, size_t *cursor);

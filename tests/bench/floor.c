@@ -4,13 +4,15 @@
  * prepared statements (daemon/store/internal.h) and in the same transactions, and does nothing else: nothing is parsed,
  * judged, looked up or encoded. One thread, synchronous=FULL, batches of 1000.
  *
- *     floor FILE N [files]
+ *     floor FILE N [files|timers]
  *
  * The rows are those of the records of tests/bench/run under the shipped rules: every lead an event, its payload, its keys, the
  * lead and a company; every fiftieth is handed over and, when everybody has what they may have, held, armed and told to ops. `files`
- * adds what single files cost in the ledger. When apply.c or ledger.c write other rows, this writes them too.
+ * adds what single files cost in the ledger. `timers` writes into an existing book (tests/bench/timers) what the N timers that are due
+ * first write when they fire. When apply.c or ledger.c write other rows, this writes them too.
  */
 #include "../../daemon/store/internal.h"
+#include "leadd/followup.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -74,7 +76,7 @@ static int write_held(Store *store, uint64_t lead, uint64_t event, int64_t now_u
         if (r == 0)
                 r = sql_run(store, SQL_OUTBOX_ADD, ARG(++outbox), ARG(event), ARG(lead), ARG(4), ARG(0), ARG((Ref){ .id = 13 }),
                         ARG((Ref){ .id = 14 }), ARG((const char *) NULL), ARG((Ref){ .id = 14 }), ARG((Ref){ .id = 12 }), ARG(0),
-                        ARG((const char *) NULL), ARG(now_us));
+                        ARG((const char *) NULL), ARG(now_us), ARG(now_us));
         return r;
 }
 
@@ -106,7 +108,8 @@ static int write_lead(Store *store, uint64_t lead, int64_t now_us, uint64_t ledg
         if (r == 0)
                 r = sql_run(store, SQL_LEAD_ADD, ARG(lead), ARG(is_held ? 2 : 1), ARG(0), ARG(1), ARG(event), ARG(is_held ? event : 0),
                         ARG(time_us), ARG(now_us - time_us), ARG(0), ARG(40000), ARG(0), ARG(11), ARG((Ref){ 0 }), ARG(is_held ? 40 : 32),
-                        is_held ? ARG(now_us - time_us + 15 * US_PER_MINUTE) : ARG_TIME(TIME_NONE), ARG(company), ARG(event));
+                        is_held ? ARG(now_us - time_us + 15 * US_PER_MINUTE) : ARG_TIME(TIME_NONE), ARG(company), ARG(event),
+                        ARG((Ref){ .id = 6 }), ARG(0));
         if (r == 0 && is_held)
                 r = write_held(store, lead, event, now_us);
         return r;
@@ -140,6 +143,69 @@ static int write_end_of_batch(Store *store, uint64_t n) {
         return r;
 }
 
+/* A step of a book's timer that is due: an event, its key, the lead, its SLA, the next armed instant, a mail. The rows are read as far as
+ * they must be known to be written. */
+static int write_step(Store *store, uint64_t lead, int64_t due_us) {
+        static const uint8_t step_body[24] = { 1 };
+        static const char mail[] = "Lead L-123456 waits\n\nMaria Keller808, Firm 19750 GmbH. Answer by 2026-03-12T10:00:00+01:00.";
+        static const int64_t repeat_us = US_PER_DAY;
+        uint8_t key[KEY_SIZE], packed[DIGEST_SIZE];
+        char id[64], address[32];
+        uint64_t event = store->now.next_event++, outbox = store->now.next_outbox++;
+        LeadRow before;
+        for (size_t i = 0; i < sizeof(key); i++)
+                key[i] = (uint8_t) random_u64();
+        (void) snprintf(id, sizeof(id), "L-%" PRIu64 "-DAY1-%" PRIu64 "-0", lead, event);
+        (void) snprintf(address, sizeof(address), "m%02" PRIu64 "@firm.de", lead % 50);
+        int r = lead_row(store, lead, &before);
+        if (r == 0)
+                r = sql_run(store, SQL_EVENT_ADD, ARG(event), ARG(lead), ARG(before.last_event), ARG((Ref){ .id = before.status }),
+                        ARG((Ref){ .id = before.status }), ARG((Ref){ .id = before.status }), ARG((uint64_t) 1), ARG(due_us), ARG(0),
+                        ARG(0), record_id_pack(id, packed), ARG(0), ARG(0), ARG_BYTES(step_body, sizeof(step_body)));
+        if (r == 0)
+                r = sql_run(store, SQL_KEY_ADD, ARG(event), ARG(lead), ARG_BYTES(key, sizeof(key)));
+        if (r == 0)
+                r = sql_run(store, SQL_LEAD_SET, ARG(lead), ARG(before.status), ARG(before.owner), ARG(before.version + 1), ARG(event),
+                        ARG(before.moved_event), ARG(before.created_us), ARG(before.entered_us - before.created_us), ARG(-1), ARG(0),
+                        ARG(0), ARG(before.grade), ARG((Ref){ 0 }), ARG(before.flags), ARG(due_us + repeat_us - before.created_us),
+                        ARG(before.company), ARG(before.profile_event), ARG(before.last_event), ARG((Ref){ .id = before.status }),
+                        ARG(before.source_us - before.created_us));
+        if (r == 0)
+                r = sql_run(store, SQL_SLA_SET, ARG(lead), ARG(before.status), ARG(before.last_event), ARG(before.entered_us), ARG(due_us),
+                        ARG(1u), ARG(due_us + repeat_us), ARG((int64_t) 0), ARG_TIME(TIME_NONE), ARG((const char *) NULL));
+        if (r == 0)
+                r = sql_run(store, SQL_WAKE_DELETE, ARG(due_us), ARG(lead));
+        if (r == 0)
+                r = sql_run(store, SQL_WAKE_ADD, ARG(due_us + repeat_us), ARG(lead));
+        if (r == 0)
+                r = sql_run(store, SQL_OUTBOX_ADD, ARG(outbox), ARG(event), ARG(lead), ARG((int) EFFECT_REMINDED), ARG((int) VIA_SMTP),
+                        ARG((Ref){ .id = before.status }), ARG((Ref){ .id = before.owner }), ARG(address),
+                        ARG((Ref){ .id = before.status }), ARG((Ref){ .id = before.status }), ARG(0), ARG(mail), ARG(due_us), ARG(due_us));
+        return r;
+}
+
+/* The n timers of an existing book that are due first. */
+static int write_timers(Store *store, uint64_t n) {
+        uint64_t leads[FOLLOWUP_BATCH_MAX];
+        int64_t dues_us[FOLLOWUP_BATCH_MAX];
+        int r = 0;
+        for (uint64_t done = 0; r == 0 && done < n;) {
+                size_t n_due = 0;
+                r = store_wake_due(
+                        store, INT64_MAX - 1, n - done < FOLLOWUP_BATCH_MAX ? n - done : FOLLOWUP_BATCH_MAX, leads, dues_us, &n_due);
+                if (r == 0)
+                        r = n_due == 0 ? STORE_E_NONE : sql_run_plain(store, SQL_BEGIN);
+                for (size_t i = 0; r == 0 && i < n_due; i++)
+                        r = write_step(store, leads[i], dues_us[i]);
+                if (r == 0)
+                        r = sql_run_plain(store, SQL_COMMIT);
+                if (r == 0)
+                        r = store_checkpoint(store, false);
+                done += n_due;
+        }
+        return r;
+}
+
 static int write_all(Store *store, uint64_t n, bool files) {
         int64_t now_us = INT64_C(1795425885516845);
         int r = sql_run_plain(store, SQL_BEGIN);
@@ -166,14 +232,15 @@ int main(int argc, char **argv) {
         Store *store = NULL;
         struct stat st;
         uint64_t n = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
-        if (argc < 3 || argc > 4 || n == 0 || (argc == 4 && !base_streq(argv[3], "files"))) {
-                (void) fprintf(stderr, "usage: floor FILE N [files]\n");
+        bool files = argc == 4 && base_streq(argv[3], "files"), timers = argc == 4 && base_streq(argv[3], "timers");
+        if (argc < 3 || argc > 4 || n == 0 || (argc == 4 && !files && !timers)) {
+                (void) fprintf(stderr, "usage: floor FILE N [files|timers]\n");
                 return 2;
         }
         int r = store_open(argv[1], STORE_WRITE, &store);
         int64_t start_us = monotonic_us();
         if (r == 0)
-                r = write_all(store, n, argc == 4);
+                r = timers ? write_timers(store, n) : write_all(store, n, files);
         if (r == 0)
                 r = store_checkpoint(store, true);
         double seconds = (double) (monotonic_us() - start_us) / US_PER_SECOND;
@@ -184,7 +251,7 @@ int main(int argc, char **argv) {
                 (void) fprintf(stderr, "floor: %d\n", r);
                 return 1;
         }
-        (void) printf("floor: %" PRIu64 " leads in %.3f s = %.0f/s, %.0f B/lead\n", n, seconds, (double) n / seconds,
-                (double) st.st_size / (double) n);
+        (void) printf("floor: %" PRIu64 " %s in %.3f s = %.0f/s, %.0f B/lead\n", n, timers ? "timers" : "leads", seconds,
+                (double) n / seconds, (double) st.st_size / (double) n);
         return 0;
 }
