@@ -214,6 +214,7 @@
 ---@field secret? string webhook: name of the file of the shared secret
 ---@field quiet? "recipient" "recipient": waits for the reader's working time
 ---@field reply_to? string of mail: the address whose mails are given to leadd; members may then answer a mail by replying (see message)
+---@field gather? string mail: a reminder waits so long, and what else its reader is reminded of by then is one mail with it; default 3m, at most 1h, "0s" for none
 
 ---@class leadd.Message
 ---@field doc? string what it is about

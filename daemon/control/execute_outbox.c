@@ -51,6 +51,7 @@ static int on_outbox_row(const OutboxRow *row, void *userdata) {
         put(json, "attempts", json_integer(row->attempts), &failed);
         put(json, "next", json_time(row->next_us), &failed);
         put(json, "error", json_text(row->error), &failed);
+        put(json, "mail", row->mail ? json_integer((json_int_t) row->mail) : json_null(), &failed);
         if (failed) {
                 json_decref(json);
                 outbox->failed = true;

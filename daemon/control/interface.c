@@ -185,9 +185,10 @@ const Interface interface_control = {
                  "  summary: ?string, status: ?string)\n"
                  "\n"
                  "# Something that is to be told. error is that of the last attempt; next when it is tried again, null when it is dead.\n"
+                 "# mail: rows that are told as one mail have the same.\n"
                  "type OutboxRow (id: int, state: string, lead: ?string, kind: string, channel: ?string, recipient: ?string, rule: "
                  "?string,\n"
-                 "  since: string, attempts: int, next: ?string, error: ?string)\n"
+                 "  since: string, attempts: int, next: ?string, error: ?string, mail: ?int)\n"
                  "\n"
                  "# state is waiting, held (a file that was set aside) or rejects (its refused records).\n"
                  "type SpoolEntry (state: string, name: string, reason: ?string, text: ?string, size: int, since: ?string)\n",

@@ -151,14 +151,17 @@ static const Message *default_message(const RuleSet *rules) {
         return NULL;
 }
 
-/* A reminder waits for its reader's working time: the next opening of the reader's calendar; 0 = it is open, or never closes. */
-static int64_t quiet_until(const Deciding *deciding, const Member *member) {
-        const Calendar *calendar = policy_member_calendar(member);
-        int64_t open_us;
+/* When a reminder is told. Where the channel is quiet it waits for the opening of its reader's calendar; by mail, it then waits for others
+ * to the same reader, but not beyond the closing, or a quiet reminder of the last minutes would wait for the morning. */
+static int64_t tell_from(const Deciding *deciding, const Channel *channel, const Member *member) {
+        const Calendar *calendar = channel->quiet_recipient && member ? policy_member_calendar(member) : NULL;
+        int64_t from_us = deciding->input->now_us, open_us;
 
-        return calendar && calendar_next_open(calendar, deciding->input->now_us, &open_us) == 0 && open_us > deciding->input->now_us
-                       ? open_us
-                       : 0;
+        if (calendar && calendar_next_open(calendar, from_us, &open_us) == 0)
+                from_us = open_us;
+        else
+                calendar = NULL; /* none, or one that never opens */
+        return from_us + (calendar ? calendar_between(calendar, from_us, from_us + channel->gather_us) : channel->gather_us);
 }
 
 static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, uint32_t number, const char *role, const Member *member) {
@@ -218,8 +221,8 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
                 text_free(&text);
                 text_free(&answers);
         }
-        if (message && message->channel && message->channel->quiet_recipient && member)
-                effect.not_before_us = quiet_until(deciding, member);
+        if (message && message->channel)
+                effect.not_before_us = tell_from(deciding, message->channel, member);
         return r < 0 ? r : add_effect(deciding, effect);
 }
 

@@ -3,7 +3,8 @@
  * timers: SLA steps and the one armed instant of a lead. An SLA starts when its
  * status is entered or its lead gets an owner; each step's instant is computed in
  * working time and kept as a fact, so that a later change of time-zone data moves
- * nothing. A step fires once: firing it and counting it on are one decision.
+ * nothing. A step fires once: firing it and counting it on are one decision. After a time in which nobody ran, the most urgent
+ * of the steps that were missed fires, not one after the other: nobody is reminded three times of one silence.
  */
 #include "internal.h"
 
@@ -221,6 +222,31 @@ int timers_update(Deciding *deciding) {
         return r < 0 || !sla ? r : start(deciding, sla);
 }
 
+/* The step to fire: the last that is due, if those before it were missed and would only have reminded. What reassigns or moves the lead is
+ * never passed over: after it the later steps may not come at all. Leaves when it was due in *due_us. */
+static uint32_t most_urgent(const Deciding *deciding, const Sla *sla, const Calendar *calendar, int64_t *due_us) {
+        const SlaState *state = &deciding->out->after.sla;
+        int64_t now_us = deciding->input->now_us;
+        uint32_t number = state->next_step;
+
+        while (number + 1 < sla->n_steps && !sla->steps[number].reassign && !sla->steps[number].move &&
+                now_us - *due_us > DECIDE_MISSED_US) {
+                int64_t next_us = timers_step_due(sla, calendar, state, number + 1, *due_us);
+                if (next_us == TIME_NONE || next_us > now_us)
+                        break;
+                *due_us = next_us;
+                number++;
+        }
+        return number;
+}
+
+static int summarise_missed(Deciding *deciding, const Sla *sla, uint32_t from, uint32_t to) {
+        if (from == to)
+                return 0;
+        return to - from == 1 ? deciding_summarise(deciding, "%s step %u was missed", sla->rule.name, from + 1)
+                              : deciding_summarise(deciding, "%s steps %u to %u were missed", sla->rule.name, from + 1, to);
+}
+
 int timers_fire(Deciding *deciding) {
         LeadState *after = &deciding->out->after;
         SlaState *state = &after->sla;
@@ -230,12 +256,15 @@ int timers_fire(Deciding *deciding) {
 
         if (!sla || state->next_due_us == TIME_NONE || state->next_due_us > deciding->input->now_us)
                 return 0; /* a look: whatever changed by itself is judged like any event */
-        uint32_t number = state->next_step;
-        const SlaStep *step = step_of(sla, number);
         deciding->fired_sla = sla->rule.name;
         r = timers_find_calendar(deciding, sla, &calendar) ? 0 : -EINVAL;
+        int64_t due_us = state->next_due_us;
+        uint32_t number = r == 0 ? most_urgent(deciding, sla, calendar, &due_us) : state->next_step;
+        const SlaStep *step = step_of(sla, number);
+        if (summarise_missed(deciding, sla, state->next_step, number) < 0)
+                return -ENOMEM;
         state->next_step = number + 1;
-        state->next_due_us = r == 0 ? timers_step_due(sla, calendar, state, number + 1, state->next_due_us) : TIME_NONE;
+        state->next_due_us = r == 0 ? timers_step_due(sla, calendar, state, number + 1, due_us) : TIME_NONE;
         /* Repeats that were missed while nobody ran are not made up for, one after the other: the next is counted from now. */
         if (r == 0 && number + 1 >= sla->n_steps && state->next_due_us != TIME_NONE && state->next_due_us <= deciding->input->now_us)
                 state->next_due_us = timers_step_due(sla, calendar, state, number + 1, deciding->input->now_us);

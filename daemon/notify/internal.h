@@ -1,10 +1,17 @@
 #pragma once
 /* SPDX-License-Identifier: MIT */
 /*
- * notify, inside: notify.c runs rounds and marks what became of rows, segment.c writes drops, tellers.c hands jobs to
- * leadd-notify on threads of their own, breaker.c remembers which channels are broken.
+ * notify, inside: notify.c runs rounds and marks what became of rows, message.c makes one job of a row or of the rows of
+ * a mail, segment.c writes drops, tellers.c hands jobs to leadd-notify on threads of their own, breaker.c remembers which
+ * channels are broken.
  */
 #include "leadd/notify.h"
+
+/* ---- message.c ---- */
+
+/* The request for leadd-notify (freed with free()) that tells all of the mail, or its only row. */
+int message_make(
+        const uint8_t secret[static DIGEST_SIZE], const RuleSet *rules, const Channel *channel, const OutboxMail *mail, char **ret);
 
 /* ---- segment.c ---- */
 

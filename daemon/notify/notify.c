@@ -3,7 +3,8 @@
  * notify: runs rounds over the outbox. What needs no other process (journal, drops) is delivered durably first, then one
  * transaction marks it. What leadd-notify delivers is leased in that transaction (the attempt is counted before it is made)
  * and given to a teller after the commit; what became of it comes back later and is marked then. A kill at any moment
- * repeats what was under way, with the same ids, and loses nothing. Decides nothing about leads.
+ * repeats what was under way, with the same ids, and loses nothing. Reminders by mail to one reader are gathered into one
+ * mail at their first attempt, and stay together from then on. Decides nothing about leads.
  */
 #include "internal.h"
 #include "leadd/messages.h"
@@ -11,18 +12,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 typedef struct Flight {
-        uint64_t id, lead;
+        uint64_t id;       /* of a row, or of a mail: all its rows */
+        uint64_t lead;     /* of the first */
+        uint64_t n_more;   /* rows besides the first */
         uint32_t attempts; /* with this one */
-        int64_t created_us;
-        Breaker *breaker; /* NULL = the channel has none */
+        int64_t tried_us;  /* the first attempt */
+        Breaker *breaker;  /* NULL = the channel has none */
         char channel[64];
 } Flight;
+
+/* What a teller is given after the commit. */
+typedef struct Taken {
+        uint64_t id;
+        char *request; /* NULL = nothing */
+} Taken;
 
 struct Notify {
         int outgoing_fd;
@@ -85,17 +93,19 @@ static int64_t wait_after(uint32_t attempts) {
         return wait_us + (int64_t) ((uint64_t) wait_us / 5 * (dice >> 8) >> 24);
 }
 
-static void say_failed(uint64_t lead_id, const char *channel, bool forever, const char *error) {
-        char lead[32];
+static void say_failed(const Flight *flight, bool forever, const char *error) {
+        char lead[32], more[40] = "";
         const LogField fields[] = { { "LEAD_ID", lead } };
 
-        (void) snprintf(lead, sizeof lead, "L-%" PRIu64, lead_id);
+        (void) snprintf(lead, sizeof lead, "L-%" PRIu64, flight->lead);
+        if (flight->n_more > 0)
+                (void) snprintf(more, sizeof more, " and %" PRIu64 " more", flight->n_more);
         if (forever)
                 log_event(LOG_LEVEL_ERROR, MESSAGE_DELIVERY_DEAD, fields, ARRAY_SIZE(fields),
-                        "%s: given up on channel %s: %s; `leadctl outbox` lists it", lead, channel, error);
+                        "%s%s: given up on channel %s: %s; `leadctl outbox` lists it", lead, more, flight->channel, error);
         else
                 log_event(LOG_LEVEL_WARNING, MESSAGE_DELIVERY_FAILED, fields, ARRAY_SIZE(fields),
-                        "%s: not delivered to channel %s, tried again later: %s", lead, channel, error);
+                        "%s%s: not delivered to channel %s, tried again later: %s", lead, more, flight->channel, error);
 }
 
 /* attempts: with the one that failed. Says so the first time and the last. */
@@ -103,10 +113,11 @@ static int mark_failed(Store *store, const Flight *flight, bool forever, int64_t
         int64_t wait_us = wait_after(flight->attempts);
 
         wait_us = wait_us > retry_after_us ? wait_us : retry_after_us;
-        forever |= now_us + wait_us > flight->created_us + NOTIFY_GIVE_UP_US;
+        forever |= now_us + wait_us > flight->tried_us + NOTIFY_GIVE_UP_US;
         if (forever || flight->attempts == 1)
-                say_failed(flight->lead, flight->channel, forever, error);
-        return forever ? store_outbox_bury(store, flight->id, error) : store_outbox_retry(store, flight->id, now_us + wait_us, error);
+                say_failed(flight, forever, error);
+        return forever ? store_outbox_bury(store, flight->id, error)
+                       : store_outbox_retry(store, flight->id, now_us, now_us + wait_us, error);
 }
 
 /* ---- local rows ---- */
@@ -159,8 +170,14 @@ static void deliver_local(const Notify *notify, const OutboxRow *rows, size_t n_
         }
 }
 
-static Flight flight_of(const OutboxRow *row, uint32_t attempts) {
-        Flight flight = { .id = row->id, .lead = row->lead, .attempts = attempts, .created_us = row->created_us };
+/* An attempt that is made now. */
+static Flight flight_of(const OutboxRow *row, int64_t now_us) {
+        Flight flight = {
+                .id = row->mail ? row->mail : row->id,
+                .lead = row->lead,
+                .attempts = row->attempts + 1,
+                .tried_us = row->tried_us == TIME_NONE ? now_us : row->tried_us,
+        };
 
         (void) snprintf(flight.channel, sizeof flight.channel, "%s", row->channel ? row->channel : "");
         return flight;
@@ -185,7 +202,7 @@ static int run_local(const Notify *notify, Store *store, int64_t now_us, Arena *
                         r = store_outbox_done(store, rows[i].id, now_us);
                         continue;
                 }
-                const Flight flight = flight_of(&rows[i], rows[i].attempts + 1);
+                const Flight flight = flight_of(&rows[i], now_us);
                 r = mark_failed(store, &flight, false, 0, attempts[i].error, now_us);
         }
         if (r != 0) {
@@ -200,64 +217,11 @@ static int run_local(const Notify *notify, Store *store, int64_t now_us, Arena *
 
 /* ---- rows for leadd-notify ---- */
 
-static const char *via_name(Via via) {
-        static const char *const names[] = { [VIA_JOURNAL] = "journal",
-                [VIA_SENDMAIL] = "sendmail",
-                [VIA_SMTP] = "smtp",
-                [VIA_EXEC] = "exec",
-                [VIA_WEBHOOK] = "webhook",
-                [VIA_DROP] = "drop" };
-
-        return (size_t) via < ARRAY_SIZE(names) ? names[via] : "";
-}
-
-static const char *kind_name(EffectKind kind) {
-        switch (kind) {
-        case EFFECT_ASSIGNED:
-                return "assigned";
-        case EFFECT_MOVED:
-                return "moved";
-        case EFFECT_REMINDED:
-                return "reminded";
-        case EFFECT_HELD:
-                return "held";
-        }
-        return "";
-}
-
 static const Channel *find_channel(const RuleSet *rules, const char *name) {
         for (size_t i = 0; name && i < rules->n_channels; i++)
                 if (base_streq(rules->channels[i].rule.name, name))
                         return &rules->channels[i];
         return NULL;
-}
-
-/* A mail's text is its subject, an empty line, and the body (decide/effects.c). The tag by which it may be answered is made only here, so
- * that neither decisions nor the book know any. */
-static int make_request(const RuleSet *rules, const Store *store, const OutboxRow *row, const Channel *channel, char **ret) {
-        bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
-        const char *body = row->body ? row->body : "", *gap = is_mail ? strstr(body, "\n\n") : NULL, *said = gap ? gap + 2 : body;
-        _cleanup_(text_free) Text text = { 0 };
-        char id[24], lead[24], tag[NOTIFY_TAG_SIZE];
-        int r = notify_answer_tag(store_secret(store), rules, channel, row, tag);
-
-        if (r < 0)
-                return r;
-        text_append(&text, said);
-        if (*tag)
-                text_printf(&text, "%s\n[%s]\n", *said && said[strlen(said) - 1] != '\n' ? "\n" : "", tag);
-        (void) snprintf(id, sizeof id, "%" PRIu64, row->id);
-        (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);
-        json_t *subject = gap ? json_stringn(body, (size_t) (gap - body)) : json_null();
-        json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s, s:s, s:I, s:s?, s:s?}}", "method",
-                "org.leadd.Notify.Deliver", "parameters", "id", id, "via", via_name(channel->via), "target", channel->target, "from",
-                channel->from, "to", row->address, "subject", subject, "body", text.data ? text.data : "", "secret", channel->secret,
-                "lead", lead, "kind", kind_name(row->kind), "time", (json_int_t) row->created_us, "reply_to",
-                *tag ? channel->reply_to : NULL, "answer", *tag ? tag : NULL);
-
-        *ret = json && text.error == 0 ? json_dumps(json, JSON_COMPACT) : NULL;
-        json_decref(json);
-        return *ret ? 0 : -ENOMEM;
 }
 
 static Flight *find_flight(Notify *notify, uint64_t id) {
@@ -267,26 +231,57 @@ static Flight *find_flight(Notify *notify, uint64_t id) {
         return NULL;
 }
 
-/* One row: leased, put off, or given up. *ret_request: what a teller is given after the commit. */
-static int take_row(Notify *notify, Store *store, const RuleSet *rules, const OutboxRow *row, int64_t now_us, char **ret_request) {
-        const Channel *channel = find_channel(rules, row->channel);
-        Flight flight = flight_of(row, row->attempts + 1);
-        int64_t until_us;
+/* When the reader of a reminder works again; 0 = now, or has done so within the wait for other reminders. Its time was chosen when it was
+ * decided: this is for those that a failure or a pause of the channel has put off. */
+static int64_t quiet_until(const RuleSet *rules, const Channel *channel, const OutboxRow *row, int64_t now_us) {
+        const Member *member = channel->quiet_recipient && row->recipient ? policy_member(rules, row->recipient) : NULL;
+        const Calendar *calendar = member ? policy_member_calendar(member) : NULL;
+        int64_t open_us;
 
-        *ret_request = NULL;
-        if (find_flight(notify, row->id)) /* under way for longer than its lease (or a virtual clock was moved): nobody tells it twice */
-                return store_outbox_postpone(store, row->id, now_us + NOTIFY_LEASE_US);
+        if (!calendar || calendar_next_open(calendar, now_us - channel->gather_us - NOTIFY_QUIET_SLACK_US, &open_us) != 0)
+                return 0;
+        return open_us > now_us ? open_us : 0;
+}
+
+static bool is_mailed_reminder(const OutboxRow *row, const Channel *channel) {
+        return row->kind == EFFECT_REMINDED && row->recipient && (row->via == VIA_SENDMAIL || row->via == VIA_SMTP) &&
+               (channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP);
+}
+
+/* One row, or the mail it belongs to: leased, put off, or given up. */
+static int take_row(Notify *notify, Store *store, const RuleSet *rules, const OutboxRow *row, int64_t now_us, Arena *arena, Taken *ret) {
+        const Channel *channel = find_channel(rules, row->channel);
+        Flight flight = flight_of(row, now_us);
+        OutboxMail mail = { .rows = (OutboxRow *) row, .n_rows = 1, .n_leads = 1, .n_all = 1 };
+        int64_t until_us;
+        int r;
+
+        *ret = (Taken){ .id = flight.id };
+        if (find_flight(notify, flight.id)) /* under way for longer than its lease (or a virtual clock was moved): nobody tells it twice */
+                return store_outbox_postpone(store, flight.id, now_us + NOTIFY_LEASE_US);
         if (!channel)
                 return mark_failed(store, &flight, false, 0, "the rules have no such channel", now_us);
         flight.breaker = breaker_find(&notify->breakers, row->channel);
         if (!breaker_lets_through(flight.breaker, now_us, &until_us))
-                return store_outbox_postpone(store, row->id, until_us);
-        int r = make_request(rules, store, row, channel, ret_request);
+                return store_outbox_postpone(store, flight.id, until_us);
+        until_us = row->kind == EFFECT_REMINDED ? quiet_until(rules, channel, row, now_us) : 0;
+        if (until_us > 0)
+                return store_outbox_postpone(store, flight.id, until_us);
+        if (is_mailed_reminder(row, channel)) {
+                r = row->mail ? 0 : store_outbox_gather(store, row->id, now_us + channel->gather_us, NOTIFY_GATHER_MAX);
+                if (r == 0)
+                        r = store_outbox_mail(store, flight.id, NOTIFY_DIGEST_SECTIONS_MAX, arena, &mail);
+                if (r != 0)
+                        return r;
+                flight.lead = mail.n_rows > 0 ? mail.rows[0].lead : flight.lead;
+                flight.n_more = mail.n_all > 0 ? mail.n_all - 1 : 0;
+        }
+        r = message_make(store_secret(store), rules, channel, &mail, &ret->request);
         if (r < 0)
                 return r;
-        r = store_outbox_lease(store, row->id, now_us, now_us + NOTIFY_LEASE_US);
+        r = store_outbox_lease(store, flight.id, now_us, now_us + NOTIFY_LEASE_US);
         if (r != 0) {
-                base_freep(ret_request);
+                base_freep(&ret->request);
                 return r;
         }
         if (flight.breaker)
@@ -301,31 +296,43 @@ static void drop_flight(Notify *notify, Flight *flight) {
         *flight = notify->flights[--notify->n_flights];
 }
 
-static int run_remote(Notify *notify, Store *store, const RuleSet *rules, int64_t now_us, Arena *arena) {
-        size_t n_room = NOTIFY_IN_FLIGHT_MAX - notify->n_flights, n_rows = 0;
-        char *requests[NOTIFY_IN_FLIGHT_MAX];
-        OutboxRow *rows = NULL;
-        int r = n_room == 0 ? 0 : store_outbox_due(store, OUTBOX_REMOTE, now_us, n_room, arena, &rows, &n_rows);
+/* Takes the earliest again and again: a mail takes others with it, and each that is taken or put off is due no more. */
+static int take_rows(Notify *notify, Store *store, const RuleSet *rules, int64_t now_us, Arena *arena, Taken *taken, size_t *n_taken) {
+        int r = 0;
 
-        if (r != 0 || n_rows == 0)
-                return r;
-        r = store_begin(store);
-        size_t n = 0;
-        for (; n < n_rows && r == 0; n++)
-                r = take_row(notify, store, rules, &rows[n], now_us, &requests[n]);
+        for (size_t i = 0; i < NOTIFY_IN_FLIGHT_MAX && notify->n_flights < NOTIFY_IN_FLIGHT_MAX && r == 0; i++) {
+                OutboxRow *rows = NULL;
+                size_t n_rows = 0;
+                r = store_outbox_due(store, OUTBOX_REMOTE, now_us, 1, arena, &rows, &n_rows);
+                if (r != 0 || n_rows == 0)
+                        return r;
+                r = take_row(notify, store, rules, &rows[0], now_us, arena, &taken[*n_taken]);
+                *n_taken += taken[*n_taken].request != NULL;
+        }
+        return r;
+}
+
+static int run_remote(Notify *notify, Store *store, const RuleSet *rules, int64_t now_us, Arena *arena) {
+        Taken taken[NOTIFY_IN_FLIGHT_MAX];
+        size_t n_taken = 0;
+        int64_t next_us = store_outbox_next(store, OUTBOX_REMOTE);
+
+        if (notify->n_flights == NOTIFY_IN_FLIGHT_MAX || next_us == TIME_NONE || next_us > now_us)
+                return 0;
+        int r = store_begin(store);
+        if (r == 0)
+                r = take_rows(notify, store, rules, now_us, arena, taken, &n_taken);
         if (r == 0)
                 r = store_commit(store);
         else
                 (void) store_rollback(store);
-        for (size_t i = 0; i < n; i++) {
-                if (!requests[i])
-                        continue;
-                if (r == 0 && tellers_give(notify->tellers, rows[i].id, requests[i]))
+        for (size_t i = 0; i < n_taken; i++) {
+                if (r == 0 && tellers_give(notify->tellers, taken[i].id, taken[i].request))
                         continue;
                 /* Not committed; or no memory for the message: its lease runs out, and it is taken again. */
                 if (r != 0)
-                        free(requests[i]);
-                drop_flight(notify, find_flight(notify, rows[i].id));
+                        free(taken[i].request);
+                drop_flight(notify, find_flight(notify, taken[i].id));
         }
         return r;
 }

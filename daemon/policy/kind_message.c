@@ -40,6 +40,16 @@ static int compile_quiet(Load *load, int index, const char *where, void *target)
         return r;
 }
 
+static int compile_gather(Load *load, int index, const char *where, void *target) {
+        static const BodyKey key = { .name = "gather", .type = KEY_DURATION };
+        Duration wait = { 0 };
+        int r = keys_compile_value(load, index, where, &key, &wait);
+        if (r == 0 && wait.us > POLICY_GATHER_MAX_US)
+                loader_error(&load->loader, "\"%s\" may be at most 1h: who is to be reminded is not to wait longer", where);
+        ((Channel *) target)->gather_us = wait.us;
+        return r;
+}
+
 /* What a drop is called is a directory below SPOOL/outgoing. */
 static void check_drop_name(Load *load, const char *name) {
         if (name[0] == '.' || strchr(name, '/') || strlen(name) > 200)
@@ -69,6 +79,7 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 { .name = "secret", .type = KEY_TEXT, .at = offsetof(Channel, secret) },
                 { .name = "quiet", .type = KEY_OWN, .compile = compile_quiet },
                 { .name = "reply_to", .type = KEY_TEXT, .at = offsetof(Channel, reply_to) },
+                { .name = "gather", .type = KEY_OWN, .compile = compile_gather },
         };
         lua_State *L = load->loader.L;
         Channel *channel = head;
@@ -79,6 +90,10 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 check_drop_name(load, channel->rule.name);
         bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
         bool needs_target = channel->via == VIA_SMTP || channel->via == VIA_EXEC || channel->via == VIA_WEBHOOK;
+        if (is_mail && !keys_has(L, index, "gather"))
+                channel->gather_us = POLICY_GATHER_US;
+        if (!is_mail && keys_has(L, index, "via") && keys_has(L, index, "gather"))
+                loader_refuse(&load->loader, "\"gather\" is for mail (sendmail, smtp): what goes to programs is one record each");
         if (is_mail && !keys_has(L, index, "from"))
                 loader_error(&load->loader, "mail needs \"from\"");
         if (!is_mail && keys_has(L, index, "from"))

@@ -6,6 +6,7 @@
  */
 #include "internal.h"
 #include <errno.h>
+#include <inttypes.h>
 
 /* ---- armed instants ---- */
 
@@ -108,6 +109,8 @@ enum {
         OUTBOX_NEXT,
         OUTBOX_LEASE,
         OUTBOX_ERROR,
+        OUTBOX_TRIED,
+        OUTBOX_MAIL,
         OUTBOX_RULES
 };
 
@@ -128,7 +131,9 @@ static int read_outbox(Store *store, sqlite3_stmt *row, Arena *arena, OutboxRow 
                 .attempts = (uint32_t) sqlite3_column_int64(row, OUTBOX_ATTEMPTS),
                 .created_us = sqlite3_column_int64(row, OUTBOX_CREATED),
                 .next_us = column_time(row, OUTBOX_NEXT),
+                .tried_us = column_time(row, OUTBOX_TRIED),
                 .leased = sqlite3_column_type(row, OUTBOX_LEASE) != SQLITE_NULL,
+                .mail = column_u64(row, OUTBOX_MAIL),
         };
         int r = column_ref(store, row, OUTBOX_CHANNEL, arena, &ret->channel);
         if (r == 0)
@@ -148,15 +153,15 @@ static int read_outbox(Store *store, sqlite3_stmt *row, Arena *arena, OutboxRow 
         return r;
 }
 
-int store_outbox_due(Store *store, OutboxPart part, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n) {
+/* The rows a statement finds, into the arena. */
+static int read_rows(Store *store, Sql sql, const Arg *args, size_t n_args, Arena *arena, OutboxRow **ret, size_t *ret_n) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        Sql sql = part == OUTBOX_LOCAL ? SQL_OUTBOX_DUE_LOCAL : SQL_OUTBOX_DUE_REMOTE;
         OutboxRow *rows = NULL;
         size_t n = 0, capacity = 0;
         int r;
-        for (r = sql_row(store, sql, &row, ARG(now_us), ARG((uint64_t) n_max)); r == 0; r = sql_next(store, row)) {
+        for (r = sql_row_args(store, sql, &row, args, n_args); r == 0; r = sql_next(store, row)) {
                 if (n == capacity) {
-                        /* Grown by doubling: n_max may be large and the outbox mostly empty. */
+                        /* Grown by doubling: the limit may be large and the outbox mostly empty. */
                         capacity = capacity > 0 ? capacity * 2 : 16;
                         OutboxRow *larger = ARENA_ARRAY(arena, OutboxRow, capacity);
                         if (!larger)
@@ -177,6 +182,49 @@ int store_outbox_due(Store *store, OutboxPart part, int64_t now_us, size_t n_max
         return 0;
 }
 
+int store_outbox_due(Store *store, OutboxPart part, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n) {
+        Sql sql = part == OUTBOX_LOCAL ? SQL_OUTBOX_DUE_LOCAL : SQL_OUTBOX_DUE_REMOTE;
+        return read_rows(store, sql, SQL_ARGS_(ARG(now_us), ARG((uint64_t) n_max)), arena, ret, ret_n);
+}
+
+/* ---- rows that are one mail ---- */
+
+int store_outbox_gather(Store *store, uint64_t id, int64_t until_us, size_t n_max) {
+        int r = store_may_write(store);
+        if (r != 0)
+                return r;
+        r = sql_run(store, SQL_OUTBOX_GATHER, ARG(id), ARG(until_us), ARG((uint64_t) n_max));
+        return r == 0 ? 0 : store_write_failed(store, r);
+}
+
+/* How many rows there are, and the digest of their ids. */
+static int digest_ids(Store *store, uint64_t mail, OutboxMail *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        _cleanup_(text_free) Text ids = { 0 };
+        int r;
+        for (r = sql_row(store, SQL_OUTBOX_MAIL_IDS, &row, ARG(mail)); r == 0; r = sql_next(store, row)) {
+                text_printf(&ids, "%" PRIu64 ",", column_u64(row, 0));
+                ret->n_all++;
+        }
+        if (r != STORE_E_NONE)
+                return r;
+        if (ids.error < 0)
+                return ids.error;
+        return digest_sha256(ids.data ? ids.data : "", ids.size, ret->digest);
+}
+
+int store_outbox_mail(Store *store, uint64_t mail, size_t n_max, Arena *arena, OutboxMail *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        *ret = (OutboxMail){ 0 };
+        int r = digest_ids(store, mail, ret);
+        if (r == 0)
+                r = sql_row(store, SQL_OUTBOX_MAIL_LEADS, &row, ARG(mail));
+        if (r != 0)
+                return r;
+        ret->n_leads = column_u64(row, 0);
+        return read_rows(store, SQL_OUTBOX_MAIL_ROWS, SQL_ARGS_(ARG(mail), ARG((uint64_t) n_max)), arena, &ret->rows, &ret->n_rows);
+}
+
 /* A row that is delivered or does not exist is STORE_E_NONE. */
 static int update_pending(Store *store, Sql sql, const Arg *args, size_t n_args) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
@@ -186,7 +234,8 @@ static int update_pending(Store *store, Sql sql, const Arg *args, size_t n_args)
         r = sql_row_args(store, sql, &row, args, n_args);
         /* RETURNING: the change is complete before the first row, and stepping on ends the statement. */
         if (r == 0) {
-                r = sql_next(store, row);
+                while (r == 0)
+                        r = sql_next(store, row);
                 r = r == STORE_E_NONE ? 0 : r;
         } else if (r == STORE_E_NONE)
                 return r;
@@ -197,8 +246,8 @@ int store_outbox_done(Store *store, uint64_t id, int64_t now_us) {
         return update_pending(store, SQL_OUTBOX_DONE, SQL_ARGS_(ARG(id), ARG(now_us)));
 }
 
-int store_outbox_retry(Store *store, uint64_t id, int64_t next_us, const char *error) {
-        return update_pending(store, SQL_OUTBOX_RETRY, SQL_ARGS_(ARG(id), ARG(next_us), ARG(error)));
+int store_outbox_retry(Store *store, uint64_t id, int64_t now_us, int64_t next_us, const char *error) {
+        return update_pending(store, SQL_OUTBOX_RETRY, SQL_ARGS_(ARG(id), ARG(next_us), ARG(error), ARG(now_us)));
 }
 
 int store_outbox_postpone(Store *store, uint64_t id, int64_t next_us) {

@@ -113,6 +113,14 @@ static const char schema_5[] =
         " apply INTEGER NOT NULL, leads INTEGER NOT NULL, changed INTEGER NOT NULL, regraded INTEGER NOT NULL, moving INTEGER NOT NULL,"
         " moved INTEGER NOT NULL) STRICT;";
 
+static const char schema_6[] =
+        /* tried: the first attempt. mail: rows that are told as one mail carry the id of one of them, from the first attempt on */
+        "ALTER TABLE outbox ADD COLUMN tried INTEGER;"
+        "ALTER TABLE outbox ADD COLUMN mail INTEGER;"
+        "UPDATE outbox SET tried = created WHERE attempts > 0;"
+        "CREATE INDEX outbox_reader ON outbox(recipient, channel, next) WHERE next IS NOT NULL AND mail IS NULL AND via IN (1, 2);"
+        "CREATE INDEX outbox_mail ON outbox(mail) WHERE mail IS NOT NULL AND next IS NOT NULL;";
+
 static const struct {
         int version;
         const char *sql;
@@ -122,6 +130,7 @@ static const struct {
         { 3, schema_3 },
         { 4, schema_4 },
         { 5, schema_5 },
+        { 6, schema_6 },
 };
 
 /* ---- statements ---- */
@@ -134,8 +143,10 @@ static const struct {
         " attempts FROM ledger"
 #define OUTBOX_COLUMNS \
         "id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next, lease, error," \
-        " (SELECT r.hash FROM event e CROSS JOIN ruleset r ON r.id = e.rules WHERE e.id = outbox.event) FROM outbox"
+        " tried, mail, (SELECT r.hash FROM event e CROSS JOIN ruleset r ON r.id = e.rules WHERE e.id = outbox.event) FROM outbox"
 #define OUTBOX_IS_LOCAL "via IN (0, 5)" /* VIA_JOURNAL, VIA_DROP: no other process is needed */
+#define OUTBOX_IS_MAIL "via IN (1, 2)"  /* VIA_SENDMAIL, VIA_SMTP */
+#define OUTBOX_THAT "next IS NOT NULL AND (mail = ?1 OR (id = ?1 AND mail IS NULL))"
 #define LEAD_FILTER "l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
 
 static const char *const statement_texts[SQL_N] = {
@@ -232,24 +243,35 @@ static const char *const statement_texts[SQL_N] = {
                            " raw = ?6",
         [SQL_REJECT_ALL] = "SELECT idx, reason, field, text, raw FROM reject WHERE ledger = ?1 ORDER BY idx",
         [SQL_REJECT_CLEAR] = "DELETE FROM reject WHERE ledger = ?1",
-        [SQL_OUTBOX_ADD] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14, NULL, NULL, NULL)",
+        [SQL_OUTBOX_ADD] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14, NULL, NULL, NULL,"
+                           " NULL, NULL)",
         [SQL_OUTBOX_DUE_LOCAL] = "SELECT " OUTBOX_COLUMNS " WHERE next <= ?1 AND " OUTBOX_IS_LOCAL " ORDER BY next, id LIMIT ?2",
         [SQL_OUTBOX_DUE_REMOTE] = "SELECT " OUTBOX_COLUMNS " WHERE next <= ?1 AND NOT " OUTBOX_IS_LOCAL " ORDER BY next, id LIMIT ?2",
         [SQL_OUTBOX_NEXT_LOCAL] = "SELECT next FROM outbox WHERE next IS NOT NULL AND " OUTBOX_IS_LOCAL " ORDER BY next LIMIT 1",
         [SQL_OUTBOX_NEXT] = "SELECT next FROM outbox WHERE next IS NOT NULL ORDER BY next LIMIT 1",
         [SQL_OUTBOX_LIST] = "SELECT " OUTBOX_COLUMNS " WHERE id > ?1 AND (next IS NOT NULL OR done IS NULL) ORDER BY id LIMIT ?2",
+        /* EFFECT_REMINDED; the row itself is among them, or the limit has no room for it */
+        [SQL_OUTBOX_GATHER] =
+                "UPDATE outbox SET mail = ?1 WHERE id = ?1 OR id IN (SELECT id FROM outbox WHERE next IS NOT NULL AND mail IS NULL"
+                " AND " OUTBOX_IS_MAIL " AND recipient = (SELECT recipient FROM outbox WHERE id = ?1)"
+                " AND channel = (SELECT channel FROM outbox WHERE id = ?1) AND next <= ?2 AND lease IS NULL AND kind = 3"
+                " AND address IS (SELECT address FROM outbox WHERE id = ?1) ORDER BY next, id LIMIT ?3)",
+        [SQL_OUTBOX_MAIL_IDS] = "SELECT id FROM outbox WHERE mail = ?1 AND next IS NOT NULL ORDER BY id",
+        [SQL_OUTBOX_MAIL_LEADS] = "SELECT count(DISTINCT lead) FROM outbox WHERE mail = ?1 AND next IS NOT NULL",
+        [SQL_OUTBOX_MAIL_ROWS] = "SELECT " OUTBOX_COLUMNS " WHERE id IN (SELECT max(id) FROM outbox WHERE mail = ?1 AND next IS NOT NULL"
+                                 " GROUP BY lead ORDER BY 1 LIMIT ?2) ORDER BY id",
         [SQL_OUTBOX_DONE] = "UPDATE outbox SET next = NULL, done = ?2, lease = NULL, address = NULL, body = digest(body), error = NULL"
-                            " WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+                            " WHERE " OUTBOX_THAT " RETURNING id",
         /* an attempt that was leased is counted already */
-        [SQL_OUTBOX_RETRY] = "UPDATE outbox SET next = ?2, attempts = attempts + (lease IS NULL), lease = NULL, error = ?3"
-                             " WHERE id = ?1 AND next IS NOT NULL RETURNING id",
-        [SQL_OUTBOX_POSTPONE] = "UPDATE outbox SET next = ?2 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
-        [SQL_OUTBOX_LEASE] =
-                "UPDATE outbox SET next = ?2, attempts = attempts + 1, lease = ?3 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_RETRY] = "UPDATE outbox SET next = ?2, attempts = attempts + (lease IS NULL), lease = NULL, error = ?3,"
+                             " tried = coalesce(tried, ?4) WHERE " OUTBOX_THAT " RETURNING id",
+        [SQL_OUTBOX_POSTPONE] = "UPDATE outbox SET next = ?2 WHERE " OUTBOX_THAT " RETURNING id",
+        [SQL_OUTBOX_LEASE] = "UPDATE outbox SET next = ?2, attempts = attempts + 1, lease = ?3, tried = coalesce(tried, ?3)"
+                             " WHERE " OUTBOX_THAT " RETURNING id",
         [SQL_OUTBOX_UNLEASE] = "UPDATE outbox SET next = ?1, lease = NULL WHERE lease IS NOT NULL AND next IS NOT NULL",
-        [SQL_OUTBOX_BURY] = "UPDATE outbox SET next = NULL, lease = NULL, error = ?2 WHERE id = ?1 AND next IS NOT NULL RETURNING id",
+        [SQL_OUTBOX_BURY] = "UPDATE outbox SET next = NULL, lease = NULL, error = ?2 WHERE " OUTBOX_THAT " RETURNING id",
         /* by a person: dead letters as well as what waits, but nothing that was delivered */
-        [SQL_OUTBOX_REVIVE] = "UPDATE outbox SET next = ?2 WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING id",
+        [SQL_OUTBOX_REVIVE] = "UPDATE outbox SET next = ?2, mail = NULL WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING id",
         [SQL_OUTBOX_CANCEL] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
                               " WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING id",
         [SQL_COUNT_HELD] = "SELECT count(*) FROM held",

@@ -14,6 +14,7 @@
 #define DECIDE_REASON_USES_MAX 64 /* reasons remembered of one lead: the one used longest ago is forgotten first */
 #define DECIDE_EXPIRED_MAX 64     /* members remembered of one hand-off: the one who had it longest ago is forgotten first */
 #define DECIDE_SNOOZE_REASON_MAX 1024
+#define DECIDE_MISSED_US US_PER_MINUTE /* a step that fires so late was missed: it gives way to a later one that is due as well */
 
 /* The running SLA timer of a lead. Due instants are facts fixed when it started. */
 typedef struct SlaState {
@@ -134,7 +135,7 @@ typedef struct Effect {
         const char *rule;      /* the SLA, route or move behind it */
         const char *message;   /* a reminder's; NULL = none is declared, or a feed */
         uint32_t step;
-        int64_t not_before_us; /* told from then on (quiet hours); 0 = at once */
+        int64_t not_before_us; /* told from then on (quiet hours, mail that is gathered); 0 = at once */
         const char
                 *body; /* what is delivered: for drop a CloudEvents JSON object (one line), for mail subject LF LF body; NULL for journal */
 } Effect;

@@ -18,6 +18,11 @@
 #define NOTIFY_GIVE_UP_US (5 * US_PER_DAY)
 #define NOTIFY_TELLERS 4                            /* deliveries at a time */
 #define NOTIFY_IN_FLIGHT_MAX 32                     /* rows handed to the tellers */
+#define NOTIFY_GATHER_MAX 100000                    /* rows of one mail */
+#define NOTIFY_DIGEST_SECTIONS_MAX 50               /* leads that a mail of several tells about; of the others it says how many */
+#define NOTIFY_DIGEST_SIZE_MAX (256 * 1024)         /* ... or as many as fit in so many bytes */
+#define NOTIFY_SUBJECT_SIZE_MAX 400                 /* of the first subject in that of a mail of several */
+#define NOTIFY_QUIET_SLACK_US US_PER_MINUTE         /* a reminder whose reader went home so recently still goes out */
 #define NOTIFY_ANSWER_US (100 * US_PER_SECOND)      /* longer than any delivery may take (daemon/notifier/notifier.h) */
 #define NOTIFY_LEASE_US (10 * US_PER_MINUTE)        /* a row under way is nobody else's for so long */
 #define NOTIFY_BREAKER_FAILURES 5                   /* in a row */

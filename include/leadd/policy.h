@@ -22,6 +22,8 @@
 #define POLICY_SEGMENTS_MAX 256
 #define POLICY_GROUPS_MAX 16
 #define POLICY_STEPS_MAX 16
+#define POLICY_GATHER_US (3 * US_PER_MINUTE) /* what a channel for mail gathers unless it says otherwise */
+#define POLICY_GATHER_MAX_US US_PER_HOUR
 #define POLICY_CHAIN_MAX 8 /* automatic moves in one event */
 #define POLICY_LUA_MEMORY_MAX (16 * 1024 * 1024)
 #define POLICY_STEPS_BUDGET 200000                /* Lua instructions of one rule function on one lead */
@@ -271,6 +273,7 @@ typedef struct Channel {
         const char *secret; /* of a webhook: the name of the file that leadd-notify signs with; NULL = not signed */
         bool quiet_recipient;
         const char *reply_to; /* of mail: where replies go that answer; NULL = mails cannot be answered */
+        int64_t gather_us;    /* mail: how long a reminder waits for others to the same reader; 0 = not */
 } Channel;
 typedef struct Message {
         Rule rule;

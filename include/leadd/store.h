@@ -12,7 +12,7 @@
 #include "leadd/record.h"
 #include "leadd/spool.h"
 
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 #define STORE_HISTORY_MAX DECIDE_HISTORY_MAX
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
 
@@ -139,20 +139,34 @@ typedef struct OutboxRow {
         const char *rules; /* hash of the set that decided it */
         uint32_t step, attempts;
         int64_t created_us, next_us; /* next_us TIME_NONE: a dead letter */
+        int64_t tried_us;            /* the first attempt; TIME_NONE = none yet */
         bool leased;                 /* an attempt is under way */
+        uint64_t mail;               /* told with other rows as one mail, known by the id of one of them; 0 = not gathered (yet) */
 } OutboxRow;
+/* Rows that are told as one mail. */
+typedef struct OutboxMail {
+        OutboxRow *rows; /* the newest of each lead, the longest waiting first, at most n_max */
+        size_t n_rows;
+        uint64_t n_leads, n_all;     /* without the limit; n_all counts rows */
+        uint8_t digest[DIGEST_SIZE]; /* of the ids of all: the same rows, the same digest */
+} OutboxMail;
 /* Rows due for a first or another attempt, oldest first; strings in the arena. */
 int store_outbox_due(Store *store, OutboxPart part, int64_t now_us, size_t n_max, Arena *arena, OutboxRow **ret, size_t *ret_n);
-/* Each answers STORE_E_NONE for a row that does not exist or was delivered. */
+/* Binds to the row (a reminder by mail) those to the same reader over the same channel that were not tried yet and are due by until_us, at
+ * most n_max: from now on they are one mail. */
+int store_outbox_gather(Store *store, uint64_t id, int64_t until_us, size_t n_max);
+int store_outbox_mail(Store *store, uint64_t mail, size_t n_max, Arena *arena, OutboxMail *ret);
+/* Here id is that of a row, or of a mail and then stands for all its rows. Each answers STORE_E_NONE for a row that does not exist or was
+ * delivered. */
 int store_outbox_done(Store *store, uint64_t id, int64_t now_us);
 /* An attempt failed (counted here, unless it was when it was leased); next_us: when it is tried again. */
-int store_outbox_retry(Store *store, uint64_t id, int64_t next_us, const char *error);
+int store_outbox_retry(Store *store, uint64_t id, int64_t now_us, int64_t next_us, const char *error);
 int store_outbox_postpone(Store *store, uint64_t id, int64_t next_us); /* without an attempt */
 /* An attempt begins in another process: counted before it is made. Nobody else takes the row until until_us. */
 int store_outbox_lease(Store *store, uint64_t id, int64_t now_us, int64_t until_us);
 int store_outbox_unlease(Store *store, int64_t now_us);              /* at start: attempts that were under way are over */
 int store_outbox_bury(Store *store, uint64_t id, const char *error); /* given up: a dead letter, kept until a person decides */
-/* By a person, also for dead letters; STORE_E_NONE as well while an attempt is under way. */
+/* By a person, one row, also a dead letter, which then leaves its mail; STORE_E_NONE as well while an attempt is under way. */
 int store_outbox_revive(Store *store, uint64_t id, int64_t now_us);
 int store_outbox_cancel(Store *store, uint64_t id, int64_t now_us);
 /* The earliest next attempt of the local ones, or (OUTBOX_REMOTE) of all; TIME_NONE. */

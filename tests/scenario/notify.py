@@ -152,7 +152,7 @@ def a_reminder_is_mailed_to_the_owner_through_a_mail_server():
     def body(d):
         offered(d)
         owner = d.show("L-1")["owner"]
-        d.advance("30m")
+        d.advance("33m")  # due after 30, and three minutes wait for others
         wait_for(lambda: not rows(d), "the mail to be delivered")
         check(len(server.mails), 1, "one reminder, one mail")
         sender, recipients, text = server.mails[0]
@@ -174,7 +174,7 @@ def a_mail_server_that_puts_it_off_gets_it_again_one_that_refuses_does_not():
 
     def body(d):
         offered(d)
-        d.advance("30m")
+        d.advance("33m")  # due after 30, and three minutes wait for others
         wait_for(lambda: rows(d) and rows(d)[0]["state"] == "failing", "the failure")
         check(rows(d)[0]["error"], "the mail server put it off: 451")
         check(d.json("status")["outbox_failing"], 1)

@@ -414,7 +414,91 @@ static void sla__repeats_missed_while_nobody_ran__are_one_reminder(void **state)
                 look(book, lead);
                 n++;
         }
-        assert_int_equal(n, 2); /* each step that was due, and no repeat */
+        assert_int_equal(n, 1); /* the last step, and no repeat */
+        close_book(book);
+        free(book);
+}
+
+/* Steps that were missed while nobody ran: what fires, one event after the other, and who is told each time. */
+static void sla__steps_missed_while_nobody_ran__the_most_urgent_fires(void **state) {
+        (void) state;
+        static const char reminds[] = "{ at = \"15m\", remind = { \"owner\" } }, { at = \"1h\", remind = { \"head\" } },"
+                                      " { at = \"6h\", every = \"1h\", remind = { \"ops\" } }";
+        static const char acts[] =
+                "{ at = \"15m\", remind = { \"owner\" } }, { at = \"1h\", remind = { \"head\" } },"
+                " { at = \"2h\", reassign = true, remind = { \"ops\" } }, { at = \"6h\", every = \"1h\", remind = { \"ops\" } }";
+        static const char leaves[] = "{ at = \"15m\", remind = { \"owner\" } }, { at = \"1h\", remind = { \"head\" } },"
+                                     " { at = \"6h\", move = \"reject\", reason = \"no_budget\" }";
+        static const struct {
+                const char *steps;
+                int64_t late_us; /* after the lead came */
+                const char *fired;
+        } cases[] = {
+                { reminds, 15 * US_PER_MINUTE, "1 owner" },
+                { reminds, US_PER_HOUR - 1, "1 owner" },
+                { reminds, US_PER_HOUR, "2 head" },
+                { reminds, 3 * US_PER_HOUR, "2 head" },
+                { reminds, 6 * US_PER_HOUR, "3 ops" },
+                { reminds, 72 * US_PER_HOUR, "3 ops" },
+                /* who is reassigned starts anew; nothing that acts is passed over */
+                { acts, 90 * US_PER_MINUTE, "2 head" },
+                { acts, 2 * US_PER_HOUR, "3 ops" },
+                { acts, 72 * US_PER_HOUR, "3 ops" },
+                { leaves, 5 * US_PER_HOUR, "2 head" },
+                { leaves, 72 * US_PER_HOUR, "3 -" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Book *book = malloc(sizeof *book);
+                char sla[512], fired[256] = "";
+                (void) snprintf(sla, sizeof sla,
+                        "sla \"QUICK\" { status = \"mql\", when = { [\"person.email\"] = present }, within = \"1h\", clock = \"wall\", "
+                        "steps = { %s } }\n",
+                        cases[i].steps);
+                char *first = strdup(base_rules), *rest = strstr(first, "sla \"ANSWER\"");
+                *rest = '\0';
+                char *base;
+                assert_true(asprintf(&base, "%s%s%s", first, sla, strstr(base_rules, "sla \"ANSWER\"")) > 0);
+                open_rules(book, base, team_511, NULL);
+                uint64_t lead = hand_raise(book);
+                assert_string_equal(book->leads[lead].sla.rule, "QUICK");
+                book->now_us += cases[i].late_us;
+                for (int n = 0; n < 10; n++) {
+                        const SlaState *now = &book->leads[lead].sla;
+                        if (!now->rule || !base_streq(now->rule, "QUICK") || now->next_due_us == TIME_NONE ||
+                                now->next_due_us > book->now_us)
+                                break;
+                        uint32_t before = now->next_step;
+                        look(book, lead);
+                        const char *roles = book->decision.reminded_roles, *missed = strstr(book->decision.summary, "missed");
+                        uint32_t step = book->decision.n_effects > 0 ? book->decision.effects[0].step + 1
+                                        : cases[i].steps == leaves   ? 3
+                                                                     : 0;
+                        size_t size = strlen(fired);
+                        (void) snprintf(fired + size, sizeof fired - size, "%s%u %s", size ? ", " : "", step, roles ? roles : "-");
+                        /* what was passed over is said */
+                        if ((missed != NULL) != (step > before + 1))
+                                fail_msg("case %zu: \"%s\"", i, book->decision.summary);
+                }
+                if (!base_streq(fired, cases[i].fired))
+                        fail_msg("case %zu: got \"%s\", want \"%s\"", i, fired, cases[i].fired);
+                close_book(book);
+                free(book);
+                free(first);
+                free(base);
+        }
+}
+
+/* Two steps that are due within a minute are both taken, however late the first is by then: only what was missed gives way. */
+static void sla__steps_that_are_late_by_seconds__fire_one_after_the_other(void **state) {
+        (void) state;
+        Book *book = malloc(sizeof *book);
+        open_book(book, team_511, NULL);
+        uint64_t lead = hand_raise(book);
+        LeadState *now = &book->leads[lead];
+        now->sla.start_us = book->now_us - US_PER_DAY;
+        now->sla.next_due_us = book->now_us - DECIDE_MISSED_US;
+        look(book, lead);
+        assert_string_equal(book->decision.reminded_roles, "owner");
         close_book(book);
         free(book);
 }
@@ -521,6 +605,8 @@ int main(void) {
                 cmocka_unit_test(reload__owner_left_or_vanished_or_changed_team__somebody_else_gets_the_lead),
                 cmocka_unit_test(reload__owner_vanished_and_nobody_is_free__lead_is_held_and_unowned),
                 cmocka_unit_test(sla__repeats_missed_while_nobody_ran__are_one_reminder),
+                cmocka_unit_test(sla__steps_missed_while_nobody_ran__the_most_urgent_fires),
+                cmocka_unit_test(sla__steps_that_are_late_by_seconds__fire_one_after_the_other),
                 cmocka_unit_test(sla__waits_for_its_start_on__while_the_one_below_it_runs),
                 cmocka_unit_test(move__into_a_final_status_by_another_than_the_owner__leaves_nothing_unaccepted),
         };

@@ -151,6 +151,8 @@ static void policy_load__the_languages_own_example__loads_and_means_what_it_says
         assert_true(call->stop && call->max_snooze.workdays == 5 && !call->retime);
 
         assert_true(rules->channels[1].via == VIA_SENDMAIL && rules->channels[1].quiet_recipient);
+        assert_int_equal(rules->channels[1].gather_us, POLICY_GATHER_US);
+        assert_int_equal(rules->channels[0].gather_us, 0);
         assert_string_equal(rules->messages[1].to, "lead");
         assert_true(rules->feeds[0].via == VIA_DROP && rules->feeds[0].n_types == 3);
         policy_free(rules);

@@ -235,9 +235,9 @@ static void outbox__rows__are_due_in_order_delivered_once_and_retried(void **sta
         ok(store_begin(f->store));
         ok(store_outbox_done(f->store, 1, NOON + 1));
         same(store_outbox_done(f->store, 1, NOON + 1), STORE_E_NONE);
-        same(store_outbox_retry(f->store, 1, NOON, "x"), STORE_E_NONE);
+        same(store_outbox_retry(f->store, 1, NOON, NOON, "x"), STORE_E_NONE);
         same(store_outbox_done(f->store, 9, NOON + 1), STORE_E_NONE);
-        ok(store_outbox_retry(f->store, 2, NOON + 60, "refused"));
+        ok(store_outbox_retry(f->store, 2, NOON, NOON + 60, "refused"));
         ok(store_outbox_done(f->store, 3, NOON + 1));
         ok(store_commit(f->store));
         fixture_reopen(f);

@@ -207,10 +207,13 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
                                               .status = i % 5 ? "mql" : "sal", .owner = "anna", .sla = "ACCEPT", .used = "no_budget",
                                               .expired = "dana", .wake_us = NOON + i));
         /* Empty pages at the end would lose nothing when it is cut. */
-        Effect effect = { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP, .body = "{}" };
-        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .effects = &effect, .n_effects = 1));
+        Effect effects[] = { { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP, .body = "{}" },
+                { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SMTP, .recipient = "anna", .body = "s\n\nb" },
+                { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SMTP, .recipient = "ben", .body = "s\n\nb" } };
+        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .effects = effects, .n_effects = ARRAY_SIZE(effects)));
         ok(store_begin(f->store));
         ok(store_outbox_bury(f->store, 1, "refused"));
+        ok(store_outbox_gather(f->store, 2, NOON, 1));
         ok(store_commit(f->store));
         fixture_sql(f->store, "INSERT INTO pass VALUES(1, 1, 1, 1, 0, 0, 0, 0, 0, 0)");
         f->store = store_close(f->store);

@@ -60,7 +60,7 @@ static void equal_books__with_other_dictionaries_and_deliveries__are_equal(void 
         set_up_two(&a, &b, state);
         ok(store_begin(a.store));
         ok(store_outbox_done(a.store, 1, NOON));
-        ok(store_outbox_retry(a.store, 2, NOON + 1, "x"));
+        ok(store_outbox_retry(a.store, 2, NOON, NOON + 1, "x"));
         LedgerEntry entry;
         ok(store_ledger_open(a.store, &(SpoolIdentity){ .source = "s", .name = "n" }, NOON, &entry));
         ok(store_reject_add(a.store, 1, 1, "r", NULL, NULL, NULL, 0));
