@@ -134,8 +134,7 @@ static bool move_leaves(const Move *move, const Status *status) {
         return false;
 }
 
-/* What a person may do from here: "accept or reject". */
-static void list_moves(const RuleSet *rules, const Status *status, Text *out) {
+void execute_list_moves(const RuleSet *rules, const Status *status, Text *out) {
         size_t n = 0;
         for (size_t i = 0; i < rules->n_moves; i++)
                 if (rules->moves[i].by != BY_RULES && move_leaves(&rules->moves[i], status))
@@ -164,7 +163,7 @@ static bool describe_waiting(const RuleSet *rules, const LeadState *state, Text 
         }
         if (state->sla.rule) {
                 text_printf(out, "%s to ", state->owner ? state->owner : status->team ? status->team->rule.name : "somebody");
-                list_moves(rules, status, out);
+                execute_list_moves(rules, status, out);
                 if (state->sla.due_us != TIME_NONE)
                         text_printf(out, " by %s", time_format_rfc3339(state->sla.due_us, buffer));
                 text_printf(out, " (%s)", state->sla.rule);
@@ -172,7 +171,7 @@ static bool describe_waiting(const RuleSet *rules, const LeadState *state, Text 
         }
         if (state->owner) {
                 text_printf(out, "%s to ", state->owner);
-                list_moves(rules, status, out);
+                execute_list_moves(rules, status, out);
                 return true;
         }
         return false;
@@ -194,7 +193,7 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
         Subject subject;
         r = control_look(desk, lead, now_us, arena, &look);
         if (r == 0)
-                r = decide_look(desk->rules, &look.input, arena, &subject);
+                r = decide_look(desk->rules, &look.input, arena, &subject, NULL);
         if (r == 0)
                 r = control_look_refresh(desk->rules, arena, &subject, &look.state);
         if (r != 0) {

@@ -7,36 +7,13 @@
 #include "internal.h"
 #include <ctype.h>
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/random.h>
 
 #define SOURCE "leadctl"
-#define PASSWD_BUFFER_SIZE_MAX (1024 * 1024)
 
 static void refuse(ControlCall *call, const char *code, const char *text, uint64_t lead) {
         call_fail(call, "Refused", json_pack("{s:s, s:o, s:o}", "code", code, "text", json_text(text), "lead", json_lead(lead)));
-}
-
-/* The login name of a uid, malloc'ed; NULL when there is none. */
-static int user_name(uid_t uid, char **ret) {
-        _cleanup_(base_freep) char *buffer = NULL;
-        *ret = NULL;
-        for (size_t size = 4096; size <= PASSWD_BUFFER_SIZE_MAX; size *= 4) {
-                struct passwd entry, *found = NULL;
-                free(buffer);
-                buffer = malloc(size);
-                if (!buffer)
-                        return -ENOMEM;
-                int r = getpwuid_r(uid, &entry, buffer, size, &found);
-                if (r == ERANGE)
-                        continue;
-                if (r != 0 || !found)
-                        return 0;
-                *ret = strdup(found->pw_name);
-                return *ret ? 0 : -ENOMEM;
-        }
-        return 0;
 }
 
 typedef struct Actor {
@@ -48,7 +25,7 @@ typedef struct Actor {
 static int find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_member, Actor *ret, bool *ret_known) {
         const char *as = call_text(call, "as");
         _cleanup_(base_freep) char *user = NULL;
-        int r = user_name(call->peer.uid, &user);
+        int r = peer_user_name(call->peer.uid, &user);
         if (r < 0)
                 return r;
         const Member *self = user ? policy_member_by_user(desk->rules, user) : NULL;

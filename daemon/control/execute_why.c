@@ -11,8 +11,7 @@
 #define NEED_SECONDS_MAX 1 /* of one search */
 #define NAMES_MAX 1024     /* candidates for did-you-mean */
 
-/* The rules have no such thing: says so, with what may have been meant. */
-static void fail_unknown(ControlCall *call, const char *kind, const char *name, const char *const *names, size_t n) {
+void execute_unknown(ControlCall *call, const char *kind, const char *name, const char *const *names, size_t n) {
         const char *near = text_closest(name, names, n);
         char text[512];
         (void) snprintf(text, sizeof(text), "the rules know no %s \"%s\"%s%s%s", kind, name, near ? "; did you mean \"" : "",
@@ -59,7 +58,7 @@ static const Rule *find_rule(const ControlDesk *desk, ControlCall *call, const c
                 if (n < NAMES_MAX)
                         names[n++] = rule->name;
         }
-        fail_unknown(call, !kind ? "rule" : base_streq(kind, "member") ? "owner" : kind, name, names, n);
+        execute_unknown(call, !kind ? "rule" : base_streq(kind, "member") ? "owner" : kind, name, names, n);
         return NULL;
 }
 
@@ -336,7 +335,7 @@ static int fail_grade(const ControlDesk *desk, ControlCall *call, const char *gr
         size_t n;
         int r = decide_grades(desk->rules, arena, &grades, &n);
         if (r == 0)
-                fail_unknown(call, "grade", grade, grades, n);
+                execute_unknown(call, "grade", grade, grades, n);
         return r;
 }
 

@@ -226,6 +226,30 @@ static const Method methods_leads[] = {
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_show },
+        { .name = "Inbox",
+                .doc = "What waits for its owner's answer, by due instant; behind what has none, what the owner has snoozed. owner: a "
+                       "member of\n"
+                       "the rules, by default the caller. At most limit (default 50, at most 500) of all that are waiting. Points, grade "
+                       "and\n"
+                       "reasons are as of now; place is that in the pecking order, by which Next goes: 1 is next.",
+                .inputs = { NAMED("owner"), INTEGER("limit") },
+                .output = "(owner: string, items: []DeskLead, waiting: int, overdue: int, now: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_inbox },
+        { .name = "Next",
+                .doc = "The first of the owner's open leads in the pecking order, null when there is none that is not snoozed. First what "
+                       "is\n"
+                       "overdue, the longest first; then what is due within two hours, the soonest first; then what waits and is not due "
+                       "so\n"
+                       "soon; then what waits for nobody. Among equals, and from the third on, the better grade (its letter, then its\n"
+                       "number), more engagement, longer in its status, the lower number of the lead; these as of each lead's last event.\n"
+                       "waiting counts the leads that wait for the owner, open all open ones.",
+                .inputs = { NAMED("owner") },
+                .output = "(owner: string, item: ?DeskLead, waiting: int, open: int, now: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_next },
         { .name = "Log",
                 .doc = "A lead's events, oldest first, from the one after `after`; more says that limit cut the list.",
                 .inputs = { LEAD, INTEGER("after"), INTEGER("limit") },
@@ -328,6 +352,21 @@ const Interface interface_leads = {
                  "?Snoozed,\n"
                  "  company: ?object, consent: ?object, waiting_for: ?string, attribution: ?object, interest: ?object, answers: ?object,\n"
                  "  opportunity: ?object, name: ?string)\n"
+                 "\n"
+                 "# A lead on somebody's desk: fields as in Lead. place: in the pecking order, from 1; rank: overdue, soon, waits, open, "
+                 "rests;\n"
+                 "# sla: the rule whose clock runs; todo: what stops it; reasons: the three scores that give most points, after decay and "
+                 "cap,\n"
+                 "# among equals the one declared first.\n"
+                 "type DeskLead (lead: string, email: ?string, status: string, team: ?string, owner: ?string, fit: float, engagement: "
+                 "float,\n"
+                 "  grade: ?string, segments: []string, since: ?string, due: ?string, held: ?Held, version: int, name: ?string, company: "
+                 "?string,\n"
+                 "  snoozed: ?Snoozed, place: int, rank: string, sla: ?string, todo: string, reasons: []Reason)\n"
+                 "\n"
+                 "# What speaks for a lead, in the words of the rules: the score's doc, else what its function said, else what it looked "
+                 "at.\n"
+                 "type Reason (rule: string, points: float, text: string)\n"
                  "\n"
                  "type Event (event: int, time: string, type: string, source: string, id: string, summary: string, rules: string)\n"
                  "\n"

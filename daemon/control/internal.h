@@ -24,6 +24,8 @@
 #define CONTROL_PATH_MAX 1024                   /* bytes of SOURCE/NAME */
 #define CONTROL_PAGE_MAX 1000                   /* leads, events, spool entries in one reply */
 #define CONTROL_PAGE_DEFAULT 100
+#define CONTROL_INBOX_MAX 500 /* leads of one inbox: each is judged for its reasons */
+#define CONTROL_INBOX_DEFAULT 50
 
 /* ---- the method table ---- */
 
@@ -77,6 +79,8 @@ typedef struct Peer {
 /* (gid_t) -1: there is no such group. */
 int peer_read(int fd, gid_t group, Peer *ret);
 gid_t peer_find_group(const char *name);
+/* The login name of a uid, malloc'ed; NULL when there is none. */
+int peer_user_name(uid_t uid, char **ret);
 
 /* ---- calls ---- */
 
@@ -186,3 +190,11 @@ int execute_assign(const ControlDesk *desk, ControlCall *call);
 int execute_snooze(const ControlDesk *desk, ControlCall *call);
 /* Resolves parameter "lead"; 0 and *ret = 0 when the error is already set. */
 int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret);
+/* The member whose `user` in the rules the caller is; NULL = none. 0 or -errno. */
+int execute_find_self(const ControlDesk *desk, ControlCall *call, const Member **ret);
+/* The rules have no such thing: sets NoSuchName, with what may have been meant. */
+void execute_unknown(ControlCall *call, const char *kind, const char *name, const char *const *names, size_t n);
+/* What a person may do from the status: "accept or reject". */
+void execute_list_moves(const RuleSet *rules, const Status *status, Text *out);
+int execute_inbox(const ControlDesk *desk, ControlCall *call);
+int execute_next(const ControlDesk *desk, ControlCall *call);

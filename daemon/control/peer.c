@@ -7,9 +7,11 @@
 #include "internal.h"
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <sys/socket.h>
 
 #define GROUP_BUFFER_SIZE_MAX (1024 * 1024) /* of a group database entry with very many members */
+#define PASSWD_BUFFER_SIZE_MAX (1024 * 1024)
 
 gid_t peer_find_group(const char *name) {
         _cleanup_(base_freep) char *buffer = NULL;
@@ -63,5 +65,25 @@ int peer_read(int fd, gid_t group, Peer *ret) {
                 }
         }
         *ret = (Peer){ .uid = credentials.uid, .pid = credentials.pid, .in_group = member };
+        return 0;
+}
+
+int peer_user_name(uid_t uid, char **ret) {
+        _cleanup_(base_freep) char *buffer = NULL;
+        *ret = NULL;
+        for (size_t size = 4096; size <= PASSWD_BUFFER_SIZE_MAX; size *= 4) {
+                struct passwd entry, *found = NULL;
+                free(buffer);
+                buffer = malloc(size);
+                if (!buffer)
+                        return -ENOMEM;
+                int r = getpwuid_r(uid, &entry, buffer, size, &found);
+                if (r == ERANGE)
+                        continue;
+                if (r != 0 || !found)
+                        return 0;
+                *ret = strdup(found->pw_name);
+                return *ret ? 0 : -ENOMEM;
+        }
         return 0;
 }

@@ -337,11 +337,11 @@ static int explain_slas(Explaining *explaining) {
         return r;
 }
 
-int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret) {
+int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret, Receipts *receipts) {
         Decision decision = { .after = *input->before, .profile = *input->profile };
         Deciding deciding = deciding_new(rules, input, arena, &decision);
-        Receipts receipts = { 0 };
-        int r = deciding_look(&deciding, &receipts);
+        Receipts unwanted = { 0 };
+        int r = deciding_look(&deciding, receipts ? receipts : &unwanted);
 
         if (r < 0)
                 return r;

@@ -127,6 +127,10 @@ int64_t timers_step_due(const Sla *sla, const Calendar *calendar, const SlaState
 /* snooze.c */
 int moves_snooze(Deciding *deciding);
 
+/* pecking.c */
+/* Where the grade stands in both dimensions, 0 is best; the number of bands: in none. NULL grade: 0 and 0. */
+void decide_find_bands(const Grade *grade, const char *text, uint32_t *ret_letter, uint32_t *ret_number);
+
 /* effects.c */
 int effects_moved(Deciding *deciding, const MoveMade *move);
 int effects_assigned(Deciding *deciding);

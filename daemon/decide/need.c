@@ -19,30 +19,6 @@
 
 /* ---- grades ---- */
 
-/* Where the grade stands in both dimensions, 0 is best; n of a dimension: in none. */
-static void find_bands(const Grade *grade, const char *text, size_t *ret_fit, size_t *ret_engagement) {
-        *ret_fit = grade->n_fit;
-        *ret_engagement = grade->n_engagement;
-        for (size_t i = 0; i <= grade->n_fit; i++) {
-                const char *letter = i < grade->n_fit ? grade->fit[i].name : "?";
-                size_t size = strlen(letter);
-                if (strncmp(text, letter, size) != 0)
-                        continue;
-                for (size_t k = 0; k < grade->n_engagement; k++)
-                        if (base_streq(grade->engagement[k].name, text + size)) {
-                                *ret_fit = i;
-                                *ret_engagement = k;
-                                return;
-                        }
-        }
-        if (grade->n_fit == 0)
-                for (size_t k = 0; k < grade->n_engagement; k++)
-                        if (base_streq(grade->engagement[k].name, text)) {
-                                *ret_fit = 0;
-                                *ret_engagement = k;
-                        }
-}
-
 int decide_grades(const RuleSet *rules, Arena *arena, const char *const **ret, size_t *ret_n) {
         const Grade *grade = rules->grade;
         size_t n_fit = grade ? grade->n_fit > 0 ? grade->n_fit : 1 : 0, n_engagement = grade ? grade->n_engagement : 0;
@@ -78,7 +54,10 @@ int need_target_grade(Needing *needing, const char *name, Target *ret) {
                 ret->from_mp[i] = INT64_MIN;
         if (!grade)
                 return DECIDE_E_NO_SUCH_GRADE;
-        find_bands(grade, name, &ret->fit, &ret->engagement);
+        uint32_t letter, number;
+        decide_find_bands(grade, name, &letter, &number);
+        ret->fit = letter;
+        ret->engagement = number;
         if ((grade->n_fit > 0 && ret->fit == grade->n_fit) || ret->engagement == grade->n_engagement)
                 return DECIDE_E_NO_SUCH_GRADE;
         if (fit != UINT32_MAX && ret->fit + 1 < grade->n_fit)
@@ -91,9 +70,9 @@ int need_target_grade(Needing *needing, const char *name, Target *ret) {
 }
 
 static bool reaches_grade(const Needing *needing, const Target *target, const char *got) {
-        size_t fit, engagement;
+        uint32_t fit, engagement;
 
-        find_bands(needing->rules->grade, got, &fit, &engagement);
+        decide_find_bands(needing->rules->grade, got, &fit, &engagement);
         return (needing->rules->grade->n_fit == 0 || fit <= target->fit) && engagement <= target->engagement;
 }
 

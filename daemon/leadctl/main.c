@@ -10,6 +10,8 @@ const Verb *const leadctl_verbs[] = {
         &verb_status,
         &verb_ping,
         &verb_list,
+        &verb_inbox,
+        &verb_next,
         &verb_show,
         &verb_log,
         &verb_watch,

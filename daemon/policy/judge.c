@@ -148,6 +148,7 @@ static int judge_score(Judging *judging, const ScoreBody *score) {
                                             .before_mp = result.before_mp,
                                             .after_mp = result.after_mp,
                                             .event = result.event,
+                                            .n_counted = result.n_counted,
                                             .note = result.note });
 }
 

@@ -187,6 +187,8 @@ static int evaluate_on(Eval *eval, const ScoreBody *score, bool collect, ScoreRe
                 .decay = award.decay, .cap_mp = score->cap_mp, .events = award.events, .n_events = award.n_events, .now_mp = ret->after_mp
         };
         if (eval->trace) {
+                for (size_t at = 0; eval_did_next(eval, score->on, &at);)
+                        ret->n_counted++;
                 eval_trace_separate(eval);
                 text_printf(eval->trace, "%s: newest event %llu", score->on->type ? score->on->type : "activity",
                         (unsigned long long) ret->event);

@@ -70,6 +70,7 @@ typedef struct ScoreResult {
         bool matched, failed;
         int64_t before_mp, after_mp;
         uint64_t event;
+        uint32_t n_counted; /* activities that gave points; counted for a trace only */
         const char *note;
         DecayScore falling; /* n_events 0: does not change with age, or was not asked for */
 } ScoreResult;
@@ -79,6 +80,7 @@ static inline void score_clear(ScoreResult *ret) {
         ret->matched = ret->failed = false;
         ret->before_mp = ret->after_mp = 0;
         ret->event = 0;
+        ret->n_counted = 0;
         ret->note = NULL;
         ret->falling.n_events = 0;
 }

@@ -161,17 +161,8 @@ static int fold_wake(Store *store, const LeadRow *before, const LeadRow *row) {
         return r;
 }
 
-static bool is_account(Store *store, const LeadRow *row) {
-        return row->owner > 0 && row->company > 0 && status_is_open(store, row->status);
-}
-
 static int fold_counts(Store *store, const LeadRow *before, const LeadRow *row) {
-        bool was_account = before->id > 0 && is_account(store, before), is_account_now = is_account(store, row);
-        int r = 0;
-        if (was_account && (!is_account_now || before->company != row->company))
-                r = desk_account_remove(store, before->company, row->id);
-        if (r == 0 && is_account_now && (!was_account || before->company != row->company))
-                r = desk_account_add(store, row->company, row->id);
+        int r = accounts_fold(store, before, row);
         if (r != 0)
                 return r;
         /* Test leads are not counted. */

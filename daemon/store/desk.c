@@ -4,7 +4,7 @@
  * absences, how many leads somebody owns and has not accepted, how many were routed
  * to them today, and who owns the other open leads of a company. The first three are
  * written to their small tables once a transaction (a turn changes every seat of a
- * team at every lead); the last is found again from the lead rows at start.
+ * team at every lead); the last (accounts.c) is found again from the lead rows at start.
  *
  * Also the undo journal: what a transaction did to anything in memory, so that a rollback leaves memory as the file is.
  */
@@ -44,115 +44,6 @@ int index_remove_undoable(Store *store, Index *index, uint32_t fingerprint, uint
         if (r == 0 && index_remove(index, fingerprint, id))
                 undo_push(store, (Undo){ .kind = UNDO_INDEX_REMOVE, .index = index, .a = fingerprint, .b = id });
         return r;
-}
-
-/* ---- accounts ---- */
-
-static int account_reserve(Members *members, uint64_t company) {
-        if (company < members->n_accounts)
-                return 0;
-        size_t n = members->n_accounts > 0 ? members->n_accounts : 1024;
-        while (n <= company)
-                n *= 2;
-        Account *accounts = reallocarray(members->accounts, n, sizeof(Account));
-        if (!accounts)
-                return -ENOMEM;
-        memset(accounts + members->n_accounts, 0, (n - members->n_accounts) * sizeof(Account));
-        members->accounts = accounts;
-        members->n_accounts = n;
-        return 0;
-}
-
-static uint32_t *account_leads(Account *account) { return account->capacity == 0 ? &account->one : account->many; }
-
-/* Where the lead stands or belongs: most often the end, since new leads have the highest ids. */
-static uint32_t account_place(Account *account, uint32_t lead) {
-        const uint32_t *leads = account_leads(account);
-        uint32_t low = 0, high = account->n;
-        if (high > 0 && leads[high - 1] < lead)
-                return high;
-        while (low < high) {
-                uint32_t middle = low + (high - low) / 2;
-                if (leads[middle] < lead)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
-static int account_add(Members *members, uint64_t company, uint32_t lead) {
-        int r = account_reserve(members, company);
-        if (r != 0)
-                return r;
-        Account *account = &members->accounts[company];
-        if (account->n >= (account->capacity > 0 ? account->capacity : 1)) {
-                uint32_t capacity = account->n < 2 ? 4 : account->n * 2;
-                uint32_t *many = reallocarray(account->capacity > 0 ? account->many : NULL, capacity, sizeof(uint32_t));
-                if (!many)
-                        return -ENOMEM;
-                if (account->capacity == 0)
-                        many[0] = account->one;
-                account->many = many;
-                account->capacity = capacity;
-        }
-        uint32_t at = account_place(account, lead), *leads = account_leads(account);
-        memmove(leads + at + 1, leads + at, (account->n - at) * sizeof(uint32_t));
-        leads[at] = lead;
-        account->n++;
-        return 0;
-}
-
-/* Keeps the memory: so adding it again, as an undo does, cannot fail. */
-static bool account_remove(Members *members, uint64_t company, uint32_t lead) {
-        if (company >= members->n_accounts)
-                return false;
-        Account *account = &members->accounts[company];
-        uint32_t at = account_place(account, lead), *leads = account_leads(account);
-        if (at >= account->n || leads[at] != lead)
-                return false;
-        memmove(leads + at, leads + at + 1, (account->n - at - 1) * sizeof(uint32_t));
-        account->n--;
-        return true;
-}
-
-int desk_account_add(Store *store, uint64_t company, uint64_t lead) {
-        int r = undo_reserve(store);
-        if (r == 0)
-                r = account_add(&store->members, company, (uint32_t) lead);
-        if (r == 0)
-                undo_push(store, (Undo){ .kind = UNDO_ACCOUNT_ADD, .a = company, .b = lead });
-        return r;
-}
-
-int desk_account_remove(Store *store, uint64_t company, uint64_t lead) {
-        int r = undo_reserve(store);
-        if (r == 0 && account_remove(&store->members, company, (uint32_t) lead))
-                undo_push(store, (Undo){ .kind = UNDO_ACCOUNT_REMOVE, .a = company, .b = lead });
-        return r;
-}
-
-static void free_accounts(Members *members) {
-        for (size_t i = 0; i < members->n_accounts; i++)
-                if (members->accounts[i].capacity > 0)
-                        free(members->accounts[i].many);
-        free(members->accounts);
-        members->accounts = NULL;
-        members->n_accounts = 0;
-}
-
-int desk_load_accounts(Store *store) {
-        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        free_accounts(&store->members);
-        int r;
-        for (r = sql_row_plain(store, SQL_LEAD_OWNED, &row); r == 0; r = sql_next(store, row)) {
-                if (!status_is_open(store, column_u64(row, 1)))
-                        continue;
-                r = account_add(&store->members, column_u64(row, 2), (uint32_t) column_u64(row, 0));
-                if (r != 0)
-                        return r;
-        }
-        return r == STORE_E_NONE ? 0 : r;
 }
 
 /* ---- companies ---- */
@@ -223,7 +114,8 @@ void desk_free(Members *members) {
         }
         free(members->seats);
         free(members->inside);
-        free_accounts(members);
+        accounts_free(&members->companies);
+        accounts_free(&members->owners);
         *members = (Members){ 0 };
 }
 
@@ -563,10 +455,8 @@ int store_load_desk(
                 return r;
         count_today(store, rules, now_us);
         *ret = (Desk){ .seats = members->seats + 1, .n_seats = members->n - 1 };
-        if (company == 0 || company >= members->n_accounts)
-                return 0;
-        Account *account = &members->accounts[company];
-        uint32_t n = account->n, *leads = account_leads(account);
+        uint32_t n;
+        const uint32_t *leads = accounts_leads(&members->companies, company, &n);
         if (n > 0 && leads[n - 1] == except_lead)
                 n--;
         if (n == 0)
@@ -609,10 +499,10 @@ void undo_all(Store *store) {
                         (void) index_add(undo->index, (uint32_t) undo->a, (uint32_t) undo->b);
                         break;
                 case UNDO_ACCOUNT_ADD:
-                        (void) account_remove(&store->members, undo->a, (uint32_t) undo->b);
+                        (void) accounts_remove(undo->accounts, undo->a, (uint32_t) undo->b);
                         break;
                 case UNDO_ACCOUNT_REMOVE:
-                        (void) account_add(&store->members, undo->a, (uint32_t) undo->b);
+                        (void) accounts_add(undo->accounts, undo->a, (uint32_t) undo->b);
                         break;
                 case UNDO_QUARTER:
                         store->members.inside[undo->a >> 32].quarters[(uint32_t) undo->a] =

@@ -9,7 +9,8 @@
  * open.c     the file: lock, pragmas, migrations, transactions, checkpoints
  * index.c    in-memory open addressing: 8 bytes a slot, verified against the row
  * names.c    the dictionary: text <-> small integer
- * desk.c     seats, tallies, account owners: counters in memory, and the undo journal
+ * desk.c     seats and tallies: counters in memory, and the undo journal
+ * accounts.c the open leads of each company and of each person, in memory
  * codec.c    the compact blobs inside an event row
  * identity.c idempotency and identity keys, finding a lead
  * lead.c     reading leads; apply.c writing events; log.c reading events back
@@ -74,6 +75,7 @@ typedef enum Sql {
         SQL_LEAD_LIST,
         SQL_LEAD_LIST_HELD,
         SQL_LEAD_OWNED,
+        SQL_LEAD_ON_DESK,
         SQL_LEAD_UNACCEPTED,
         SQL_PROFILE_SET,
         SQL_PROFILE_GET,
@@ -313,7 +315,7 @@ typedef struct SeatInside {
         size_t n_tallies;
         Quarter *quarters; /* NULL until the first routed lead */
 } SeatInside;
-/* The leads of one company that are open and owned, ids ascending. */
+/* The leads of one company, or of one person, that are open and owned, ids ascending. */
 typedef struct Account {
         uint32_t n, capacity; /* capacity 0: the one lead stands in `one` */
         union {
@@ -321,12 +323,16 @@ typedef struct Account {
                 uint32_t *many;
         };
 } Account;
+typedef struct Accounts {
+        Account *items; /* by the id of the company, or of the owner's name */
+        size_t n;
+} Accounts;
 typedef struct Members {
         Seat *seats; /* public halves; item 0 is nobody */
         SeatInside *inside;
         size_t n, capacity;
-        Account *accounts; /* by company id */
-        size_t n_accounts;
+        Accounts companies; /* to whom the leads of a company belong */
+        Accounts owners;    /* what stands on somebody's desk, without test leads */
         /* n_today of all seats holds for instants in [from, until) under the rules with that hash */
         bool today_is_known;
         int64_t today_from_us, today_until_us;
@@ -336,15 +342,17 @@ typedef struct Members {
 typedef enum UndoKind { UNDO_INDEX_ADD = 1, UNDO_INDEX_REMOVE, UNDO_ACCOUNT_ADD, UNDO_ACCOUNT_REMOVE, UNDO_QUARTER } UndoKind;
 typedef struct Undo {
         UndoKind kind;
-        Index *index;
-        uint64_t a, b; /* fingerprint, id | company, lead | seat << 32 + slot, quarter's number */
+        union {
+                Index *index;
+                Accounts *accounts;
+        };
+        uint64_t a, b; /* fingerprint, id | company or owner, lead | seat << 32 + slot, quarter's number */
         uint32_t n;
 } Undo;
 
 void desk_free(Members *members);
 int desk_load(Store *store);       /* seats and tallies from their tables */
 int desk_load_today(Store *store); /* quarters from the tail of the log */
-int desk_load_accounts(Store *store);
 int desk_load_statuses(Store *store);
 int companies_load(Store *store);
 int desk_flush(Store *store); /* dirty seats and tallies, before COMMIT */
@@ -352,8 +360,6 @@ int desk_set_turn(Store *store, const char *member, int64_t turn);
 int desk_set_absence(Store *store, const char *member, int64_t from_us, int64_t until_us);
 int desk_add_routed(Store *store, uint64_t owner, int64_t now_us);
 int desk_count(Store *store, uint64_t owner, uint64_t status, int64_t n, int64_t n_unaccepted);
-int desk_account_add(Store *store, uint64_t company, uint64_t lead);
-int desk_account_remove(Store *store, uint64_t company, uint64_t lead);
 int company_intern(Store *store, const char *domain, uint64_t *ret); /* NULL is 0 */
 int company_find(Store *store, const char *domain, uint64_t *ret);   /* 0 = not known */
 bool status_is_open(Store *store, uint64_t status);                  /* not final under the active rules */
@@ -452,6 +458,17 @@ int facts_load(Blob blob, Arena *arena, Facts *ret);
 /* Does the event say exactly what the profile holds? Then the profile is read from its payload: most leads are heard of once, and
  * facts are most of a book's bytes. */
 bool profile_is_said(const Facts *event, const Facts *profile);
+
+/* ---- accounts.c --------------------------------------------------------- */
+
+void accounts_free(Accounts *accounts);
+int accounts_load(Store *store); /* both, from the lead rows */
+int accounts_add(Accounts *accounts, uint64_t of, uint32_t lead);
+bool accounts_remove(Accounts *accounts, uint64_t of, uint32_t lead);
+/* Borrowed until the next change; 0 = nobody's, and none. */
+const uint32_t *accounts_leads(const Accounts *accounts, uint64_t of, uint32_t *ret_n);
+/* Whose the lead is, by company and by owner, after its row changed; before->id 0 = new. */
+int accounts_fold(Store *store, const LeadRow *before, const LeadRow *row);
 
 /* ---- ledger.c ---- */
 

@@ -167,7 +167,7 @@ static int load_memory(Store *store) {
                 if (r == 0)
                         r = ledgers_load(store);
                 if (r == 0)
-                        r = desk_load_accounts(store);
+                        r = accounts_load(store);
                 if (r == 0)
                         r = desk_load_today(store);
         }
@@ -303,7 +303,7 @@ int store_rollback(Store *store) {
         if (r == 0 && store->statuses_changed)
                 r = desk_load_statuses(store);
         if (r == 0 && store->statuses_changed)
-                r = desk_load_accounts(store);
+                r = accounts_load(store);
         if (r != 0 && store->failed == 0)
                 store->failed = r < 0 ? r : -EIO; /* memory may no longer be what the file is */
         return r;

@@ -100,7 +100,7 @@ int store_rules_activate(Store *store, const RuleSet *rules, int64_t now_us) {
                 if (r == 0)
                         r = desk_load_statuses(store);
                 if (r == 0 && is_moved)
-                        r = desk_load_accounts(store);
+                        r = accounts_load(store);
         }
         if (r != 0)
                 return store_write_failed(store, r);

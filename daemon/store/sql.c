@@ -196,7 +196,9 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER " ORDER BY l.id DESC",
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
                                " ORDER BY h.lead DESC",
-        [SQL_LEAD_OWNED] = "SELECT id, status, company FROM lead WHERE owner > 0 AND company > 0",
+        [SQL_LEAD_OWNED] = "SELECT id, status, company, owner, flags FROM lead WHERE owner > 0",
+        [SQL_LEAD_ON_DESK] = "SELECT l.status, l.grade, l.engagement, l.created + l.entered, l.flags, s.rule, s.due, s.snoozed_until"
+                             " FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE l.id = ?1",
         [SQL_LEAD_UNACCEPTED] = "SELECT id, owner FROM lead WHERE id >= ?1 AND id < ?2 AND flags & 1 ORDER BY id",
         [SQL_PROFILE_SET] = "INSERT INTO profile VALUES(?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
         [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",

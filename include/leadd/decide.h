@@ -182,8 +182,9 @@ typedef struct Decision {
 /* Everything in *ret lives in the arena (or points into the input and the rule set). A refusal is 0 with ret->refused. */
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret);
 
-/* The subject as rules would see the lead at input->now_us, judged, and nothing decided: for show. */
-int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret);
+/* The subject as rules would see the lead at input->now_us, judged, and nothing decided: for show. receipts: of segments, scores and
+ * what broke, as asked for in it; NULL = not wanted. */
+int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret, Receipts *receipts);
 
 /* ---- why, and why not (explain.c, whynot.c) ---- */
 
@@ -252,6 +253,40 @@ typedef struct WhyNot {
 int decide_whynot_status(RuleSet *rules, const DecideInput *input, const Status *status, Arena *arena, WhyNot *ret);
 int decide_whynot_owner(RuleSet *rules, const DecideInput *input, const Member *member, Arena *arena, WhyNot *ret);
 int decide_whynot_rule(RuleSet *rules, const DecideInput *input, const Rule *rule, Arena *arena, WhyNot *ret);
+
+/* ---- the pecking order (pecking.c) ---- */
+
+#define DECIDE_SOON_US (2 * US_PER_HOUR) /* due within so long goes before what is only worth more */
+
+typedef enum PeckRank {
+        PECK_OVERDUE, /* its clock has run out: the longest overdue first */
+        PECK_SOON,    /* due within DECIDE_SOON_US: the soonest first */
+        PECK_WAITS,   /* waits for its owner, and there is time: the best first */
+        PECK_OPEN,    /* waits for nobody: the best first */
+        PECK_RESTS,   /* snoozed by its owner: the best first */
+} PeckRank;
+
+/* An open lead of somebody, as far as its place on the desk depends on it. */
+typedef struct DeskLead {
+        uint64_t lead;
+        const char *status, *grade; /* grade "" = none; of the lead's last event */
+        int64_t engagement_mp;      /* likewise */
+        int64_t since_us;           /* entry into the status */
+        bool unaccepted;
+        const char *sla;                  /* NULL = none runs */
+        int64_t due_us, snoozed_until_us; /* TIME_NONE = not */
+        /* filled by decide_peck: */
+        PeckRank rank;
+        uint32_t letter, number; /* where the grade stands in fit and engagement, 0 is best */
+        uint32_t place;          /* in the pecking order, from 1 */
+} DeskLead;
+/* Does it wait for its owner: unaccepted, or an SLA runs that a move or an activity of the owner would stop? */
+bool decide_waits_for_owner(const RuleSet *rules, const DeskLead *lead);
+/* Puts the leads into the pecking order as of now, and numbers them. A total order: rank; in the first two the due instant; the grade's
+ * letter, then its number; more engagement; longer in its status; the lower number of the lead. */
+void decide_peck(const RuleSet *rules, int64_t now_us, DeskLead *leads, size_t n);
+/* Of two leads that decide_peck has placed, by due instant as an inbox has them: < 0, 0 for the same lead, > 0. */
+int decide_compare_due(const DeskLead *a, const DeskLead *b);
 
 /* ---- what would lift a lead (need.c) ---- */
 

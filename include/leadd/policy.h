@@ -539,6 +539,7 @@ typedef struct Receipt {
         int64_t points_mp;           /* what it added to its group; for a group (stored when min or max cut it): its value */
         int64_t before_mp, after_mp; /* before and after decay and cap; for a group: before and after min and max */
         uint64_t event;              /* the newest activity that counted, 0 = none */
+        uint32_t n_counted;          /* with a trace: activities that the score looked for and found */
         const char *note;            /* the function's note or the error, NULL */
         const char *said;            /* failed: what of the note is no lead data, for the journal; not stored, NULL */
         const char *trace;           /* explain only: "person.seniority = \"director\"; company.employees absent", NULL */

@@ -119,6 +119,11 @@ int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_lea
 /* Held leads whose status belongs to the team, the longest known first, at most n_max. */
 int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
 
+#define STORE_DESK_MAX 20000 /* open leads of one person that are looked at for one answer: the newest */
+/* The open leads that somebody owns, newest first, without test leads: found from memory, not by going through the book. Their texts are
+ * borrowed until the store is closed or the transaction ends; *ret_n_all counts those above STORE_DESK_MAX as well. Writing modes only. */
+int store_on_desk(Store *store, const char *owner, Arena *arena, DeskLead **ret, size_t *ret_n, size_t *ret_n_all);
+
 /* Leads that the members have not accepted, from the id *next to before `to`, ascending, at most n_max. Reads all leads of that range, none
  * when there can be none. *next is where to go on: `to` when the range was gone through. */
 int store_unaccepted_of(Store *store, const char *const *members, size_t n_members, uint64_t *next, uint64_t to, size_t n_max,

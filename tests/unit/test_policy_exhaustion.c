@@ -307,7 +307,7 @@ static int evaluate_look(RuleSet *rules, Arena *arena, Text *out) {
         LeadState before;
         const DecideInput input = known_input(&before);
         Subject subject;
-        int r = decide_look(rules, &input, arena, &subject);
+        int r = decide_look(rules, &input, arena, &subject, NULL);
         if (r < 0)
                 return r;
         bool was_armed = heap.armed;
