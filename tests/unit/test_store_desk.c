@@ -217,6 +217,71 @@ static void account__of_a_large_company__stays_in_order(void **state) {
         same_text(load_desk(f, "firm.example", 0, NOON).account_owner, "anna");
 }
 
+/* ---- one desk ---- */
+
+/* What stands on it, against the rows: open, owned, no test. */
+static void same_desk(Fixture *f, const char *owner) {
+        uint64_t want[512];
+        size_t n_want = 0, n, n_all;
+        DeskLead *leads;
+        for (uint64_t lead = store_next_lead(f->store); --lead > 0;) {
+                LeadState state;
+                ok(store_load_lead(f->store, lead, f->arena, &state, NULL, NULL, NULL));
+                const Status *status = policy_status(f->rules, state.status);
+                if (base_streq(state.owner ? state.owner : "", owner) && !state.test && status->kind != STATUS_FINAL)
+                        want[n_want++] = lead;
+        }
+        ok(store_on_desk(f->store, owner, f->arena, &leads, &n, &n_all));
+        same(n, n_want);
+        same(n_all, n_want);
+        for (size_t i = 0; i < n; i++) {
+                LeadState state;
+                same(leads[i].lead, want[i]);
+                ok(store_load_lead(f->store, leads[i].lead, f->arena, &state, NULL, NULL, NULL));
+                same_text(leads[i].status, state.status);
+                same_text(leads[i].grade, state.grade);
+                same_text(leads[i].sla, state.sla.rule);
+                same(leads[i].due_us, state.sla.due_us);
+                same(leads[i].since_us, state.entered_us);
+                same(leads[i].engagement_mp, state.engagement_mp);
+                same(leads[i].unaccepted, state.unaccepted);
+        }
+}
+
+static void same_desks(Fixture *f) {
+        for (size_t i = 0; i < ARRAY_SIZE(member_names); i++)
+                same_desk(f, member_names[i]);
+        same_desk(f, "nobody");
+}
+
+static void desk__of_random_lives__is_what_the_rows_say__also_after_rollbacks_and_restarts(void **state) {
+        Fixture *f = *state;
+        static const char *const statuses[] = { "mql", "sal", "customer", "inquiry" };
+        uint64_t seed = 7;
+#define PICK(n) ((seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407, seed >> 33) % (n))
+        for (int round = 0; round < 40; round++) {
+                ok(store_begin(f->store));
+                for (int i = 0; i < 5; i++) {
+                        char email[32];
+                        uint64_t known = store_next_lead(f->store) - 1, lead = known > 0 && PICK(2) ? 1 + PICK(known) : 0;
+                        (void) snprintf(email, sizeof(email), "%d-%d@firm.example", round, i);
+                        (void) step(f, STEP(.said = { .type = lead ? "outcome.x" : NULL, .email = lead ? NULL : email }, .lead = lead,
+                                               .status = statuses[PICK(4)], .owner = member_names[PICK(3)], .unaccepted = PICK(2)));
+                }
+                same_desks(f);
+                if (PICK(3) == 0) {
+                        ok(store_rollback(f->store));
+                        same_desks(f);
+                } else
+                        ok(store_commit(f->store));
+                if (PICK(4) == 0) {
+                        fixture_reopen(f);
+                        same_desks(f);
+                }
+        }
+        same_and_sound(f->store);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         const struct CMUnitTest tests[] = {
@@ -230,6 +295,7 @@ int main(void) {
                 TEST(account_owner__is_who_owns_the_newest_other_open_lead),
                 TEST(account_owner__after_a_rollback__is_who_it_was),
                 TEST(account__of_a_large_company__stays_in_order),
+                TEST(desk__of_random_lives__is_what_the_rows_say__also_after_rollbacks_and_restarts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
