@@ -514,6 +514,10 @@ static void step(Judge *judge) {
                 judge_pass_on_slice(judge);
                 return;
         }
+        if (!work && judge_offers(judge)) {
+                judge_offer_slice(judge);
+                return;
+        }
         if (!work) {
                 /* Nothing waits: the moment to mark settled files and to bring the log into the database. */
                 if (judge->n_settled > 0) {
@@ -551,9 +555,11 @@ static void step(Judge *judge) {
                 if (!judge->broken)
                         (void) judge_deliver(judge);
         }
-        /* However much is to be done, the new rules reach the leads as well, and the leads of who is away reach others. */
+        /* However much is to be done, the new rules reach the leads as well, and held leads and those of who is away reach others. */
         if (!judge->broken && !judge->leaving && judge_passes_on(judge))
                 judge_pass_on_slice(judge);
+        if (!judge->broken && !judge->leaving && judge_offers(judge))
+                judge_offer_slice(judge);
         if (!judge->broken && !judge->leaving && judge_pass_runs(judge))
                 judge_pass_slice(judge);
         else if (!judge->broken)
@@ -570,6 +576,7 @@ void *judge_run(void *userdata) {
         else {
                 say_ready(&judge);
                 leadd_tell(leadd, NEWS_DONE, NULL, NULL, 0);
+                judge_start_offers(&judge);
                 /* A virtual clock has no timer that would bring the rest. */
                 (void) judge_fire_due(&judge, clock_is_virtual(leadd->clock), NULL);
                 if (!leadd->options.once)
@@ -578,7 +585,7 @@ void *judge_run(void *userdata) {
         while (!judge.broken) {
                 step(&judge);
                 if (judge.spool_empty && judge.n_settled == 0 && queue_size(leadd->to_judge) == 0 && !judge_pass_runs(&judge) &&
-                        !judge_passes_on(&judge)) {
+                        !judge_passes_on(&judge) && !judge_offers(&judge)) {
                         if (!judge_holds_timers(&judge))
                                 (void) judge_fire_due(&judge, true, NULL);
                         if (notify_n_in_flight(judge.notify) == 0)
@@ -603,7 +610,7 @@ void *judge_run(void *userdata) {
         free(judge.watch_items);
         free(judge.settled);
         free(judge.settled_aside);
-        judge_names_done(&judge.freed);
+        judge_end_offers(&judge);
         judge_names_done(&judge.absent);
         judge_names_done(&judge.going);
         arena_free(judge.lines_arena);

@@ -3,7 +3,7 @@
 /*
  * The judge, inside: what its files share. judge.c is the thread and the spool's transactions, judge_journal.c
  * what is told after a commit, judge_timers.c what falls due, judge_rules.c the rule set, judge_reload.c how it changes, judge_pass.c how
- * leads follow, judge_calls.c people's calls.
+ * leads follow, judge_offers.c how held leads are offered, judge_calls.c people's calls.
  */
 #include "leadd.h"
 #include <jansson.h>
@@ -32,12 +32,13 @@ typedef struct Names {
         size_t n, capacity;
 } Names;
 
-#define FULL_WAIT_US (5 * US_PER_SECOND)           /* between two attempts of timers and outbox on a full disk */
-#define FIRE_SLICE_US (200 * US_PER_SECOND / 1000) /* timers fire at most so long while people and files wait */
+#define FULL_WAIT_US (5 * US_PER_SECOND) /* between two attempts of timers and outbox on a full disk */
+#define FIRE_SLICE_US (50 * 1000)        /* timers fire at most so long while people and files wait */
+#define FIRE_TRANSACTION_US (40 * 1000)  /* ... of it in one transaction */
 
-#define PASS_ON_LEADS 10000  /* leads read at once for those that who is away has not accepted */
-#define PASS_ON_LOOKS_MAX 50 /* leads of who is away that are looked at in one transaction */
-#define OFFERS_MAX 16        /* held leads offered in one transaction */
+#define PASS_ON_LEADS 10000        /* leads read at once for those that who is away has not accepted */
+#define PASS_ON_LOOKS_MAX 50       /* leads of who is away that are looked at in one transaction */
+#define OFFER_SLICE_US (25 * 1000) /* held leads are offered so long in one transaction */
 
 #define RELOADS_WAITING_MAX 16               /* reloads that wait for the one that runs */
 #define RELOAD_TESTS_US (60 * US_PER_SECOND) /* the tests of a rule set take at most so long */
@@ -98,9 +99,11 @@ typedef struct Judge {
         size_t slice_leads;
         size_t n_tests, n_tests_failed; /* of the running rules; n_tests SIZE_MAX: not run yet */
         Names freed;                    /* teams whose members have room for another lead: their held leads are to be offered */
-        Names absent;                   /* members whose leads others should have */
-        Names going;                    /* those of them whose leads are being gone through */
-        uint64_t pass_on_next;          /* ... from that lead on */
+        char *offering;                 /* the team whose held leads are being gone through; NULL = none */
+        GateOffers offers;
+        Names absent;          /* members whose leads others should have */
+        Names going;           /* those of them whose leads are being gone through */
+        uint64_t pass_on_next; /* ... from that lead on */
 } Judge;
 
 /* ---- judge.c: failing, and a full disk ---- */
@@ -138,10 +141,9 @@ int judge_note_absences(Judge *judge);
 /* Leads of who is away go to others, in slices between two other pieces of work. */
 bool judge_passes_on(const Judge *judge);
 void judge_pass_on_slice(Judge *judge);
-/* Judges a lead at now as due, inside a transaction; by_pass: because of new rules; ret_held (may be NULL): is it held afterwards? */
-int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool by_pass, bool *ret_held);
-/* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is
- * broken. */
+/* Judges a lead at now as due, inside a transaction; by_pass: because of new rules. */
+int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool by_pass);
+/* What a commit makes possible: the outbox is delivered. 0, STORE_E_FULL (tried again later), or < 0: the judge is broken. */
 int judge_deliver(Judge *judge);
 /* Everything due at the clock's now, in order; without `all` for a moment only. The outcomes of judge_deliver. */
 int judge_fire_due(Judge *judge, bool all, uint64_t *ret_n);
@@ -151,6 +153,15 @@ void judge_on_tick(Judge *judge);
 bool judge_holds_timers(const Judge *judge);
 /* Arms the one timer for the earliest of all that is armed. */
 void judge_arm(Judge *judge);
+
+/* ---- judge_offers.c ---- */
+
+/* At start: who was freed before the end may not have been offered anything. */
+void judge_start_offers(Judge *judge);
+/* Held leads of teams that have room again are offered, the longest waiting first, in slices between two other pieces of work. */
+bool judge_offers(const Judge *judge);
+void judge_offer_slice(Judge *judge);
+void judge_end_offers(Judge *judge);
 
 /* ---- judge_rules.c ---- */
 

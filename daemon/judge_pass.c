@@ -47,7 +47,7 @@ static int run_slice(Judge *judge, GateSlice *slice) {
         if (r == 0)
                 judge_add_suspended(judge, slice->suspended, slice->n_suspended);
         for (size_t i = 0; i < slice->n_looks && r == 0; i++)
-                r = judge_fire_one(judge, slice->looks[i], now_us, now_us, true, NULL);
+                r = judge_fire_one(judge, slice->looks[i], now_us, now_us, true);
         if (r == 0)
                 return store_commit(judge->store);
         int rolled = store_rollback(judge->store);

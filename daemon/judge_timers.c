@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What falls due: timers in order of their instants, held leads when somebody has room, the outbox. Each batch is one
+ * What falls due: timers in order of their instants, leads of who goes away, the outbox. Each batch is one
  * transaction; the clock is the seam, real or virtual.
  */
 #include "judge.h"
@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool by_pass, bool *ret_held) {
+int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, bool by_pass) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         _cleanup_(record_freep) Record *record = NULL;
         LeadState state;
@@ -37,8 +37,6 @@ int judge_fire_one(Judge *judge, uint64_t lead, int64_t due_us, int64_t now_us, 
         /* A firing that is in the log cannot be armed still: the database contradicts itself, and firing on would never end. */
         if (outcome.duplicate || outcome.decision->refused)
                 return -EUCLEAN;
-        if (ret_held)
-                *ret_held = outcome.decision->after.held.by != NULL;
         judge_add_decision(judge, &outcome, false);
         judge_add_watch_item(judge, record, &outcome, now_us);
         return 0;
@@ -61,8 +59,11 @@ static int fire_batch(Judge *judge, int64_t now_us, size_t *ret_n) {
         r = store_begin(judge->store);
         if (r != 0)
                 return r;
-        for (size_t i = 0; i < n && r == 0; i++)
-                r = judge_fire_one(judge, leads[i], dues_us[i], now_us, false, NULL);
+        /* What is left of the batch stays armed. */
+        size_t n_fired = 0;
+        for (int64_t end_us = leadd_monotonic_us() + FIRE_TRANSACTION_US;
+                n_fired < n && r == 0 && (n_fired == 0 || leadd_monotonic_us() < end_us); n_fired++)
+                r = judge_fire_one(judge, leads[n_fired], dues_us[n_fired], now_us, false);
         if (r == 0)
                 r = store_commit(judge->store);
         else
@@ -73,48 +74,7 @@ static int fire_batch(Judge *judge, int64_t now_us, size_t *ret_n) {
         }
         judge_note_room(judge);
         judge_tell(judge);
-        *ret_n = n;
-        return 0;
-}
-
-/* Offers the held leads of one team, the longest known first, until two in a row find nobody: the first may need a skill that the one who
- * has room lacks. */
-static int offer_held_of(Judge *judge, const char *team) {
-        uint64_t leads[OFFERS_MAX];
-        size_t n = 0, n_held = 0, i = 0;
-        int64_t now_us = clock_now_us(judge->leadd->clock);
-        int r = store_held_in(judge->store, team, OFFERS_MAX, leads, &n);
-
-        if (r != 0 || n == 0)
-                return r;
-        r = store_begin(judge->store);
-        for (; i < n && n_held < 2 && r == 0; i++) {
-                bool held = false;
-                r = judge_fire_one(judge, leads[i], now_us, now_us, false, &held);
-                n_held = held ? n_held + 1 : 0;
-        }
-        if (r == 0)
-                r = store_commit(judge->store);
-        else
-                (void) store_rollback(judge->store);
-        if (r != 0) {
-                judge_forget(judge);
-                return r;
-        }
-        judge_tell(judge);
-        if (i == n && n == OFFERS_MAX && n_held == 0)
-                judge_add_freed(judge, team); /* there was room for all of these: there may be more of both */
-        return 0;
-}
-
-static int offer_held(Judge *judge) {
-        while (judge->freed.n > 0 && !atomic_load(&judge->leadd->stopping)) {
-                _cleanup_(base_freep) char *team = judge->freed.items[--judge->freed.n];
-                atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
-                int r = offer_held_of(judge, team);
-                if (r != 0)
-                        return r;
-        }
+        *ret_n = n_fired;
         return 0;
 }
 
@@ -136,7 +96,7 @@ static int pass_on(Judge *judge, size_t *ret_n) {
                 if (r != 0)
                         return r;
                 for (size_t i = 0; i < *ret_n && r == 0; i++)
-                        r = judge_fire_one(judge, leads[i], now_us, now_us, false, NULL);
+                        r = judge_fire_one(judge, leads[i], now_us, now_us, false);
                 if (r == 0)
                         r = store_commit(judge->store);
                 else
@@ -197,22 +157,11 @@ int judge_note_absences(Judge *judge) {
         return 0;
 }
 
-/* What a commit makes possible: held leads are offered, the outbox is delivered. 0, STORE_E_FULL (tried again
- * later), or < 0: the judge is broken. */
 int judge_deliver(Judge *judge) {
         size_t n;
 
         if (judge_waits_for_room(judge))
                 return STORE_E_FULL; /* what was delivered and could not be marked is told again with each attempt */
-        /* To look at a lead is to take its step when that is due: not while the clock is not trusted. */
-        bool holds = judge_holds_timers(judge);
-        int offered = holds ? 0 : offer_held(judge);
-        if (offered == STORE_E_FULL) {
-                judge_note_full(judge);
-                return offered;
-        }
-        if (offered != 0)
-                return judge_give_up(judge, offered, "offering leads to others");
         do {
                 int r = notify_run(judge->notify, judge->store, judge->leadd->rules, clock_now_us(judge->leadd->clock), &n);
                 if (r == STORE_E_FULL) {
@@ -253,8 +202,12 @@ int judge_fire_due(Judge *judge, bool all, uint64_t *ret_n) {
 
 /* Before the clock moves, what was to be done at its time. */
 static void pass_on_all(Judge *judge) {
-        while (judge_passes_on(judge) && !judge->broken && !atomic_load(&judge->leadd->stopping))
-                judge_pass_on_slice(judge);
+        while ((judge_passes_on(judge) || judge_offers(judge)) && !judge->broken && !atomic_load(&judge->leadd->stopping)) {
+                if (judge_passes_on(judge))
+                        judge_pass_on_slice(judge);
+                else
+                        judge_offer_slice(judge);
+        }
 }
 
 int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {

@@ -504,6 +504,93 @@ int gate_rederive(Gate *gate, int64_t now_us, GateSlice *slice) {
         return r == 0 ? count_overruns(gate, now_us, slice->suspended, &slice->n_suspended) : r;
 }
 
+/* ---- held leads that can be given to somebody ---- */
+
+/* Would an event free the lead of what holds it? Not, when nothing holds it any more. */
+static int would_free(Gate *gate, int64_t now_us, uint64_t lead, bool *ret) {
+        const Record look = { .source = "leadd", .type = "timer.look", .event = "look", .family = FAMILY_TIMER, .time_us = now_us };
+        Loaded loaded = { 0 };
+        Decision decision;
+
+        *ret = false;
+        arena_reset(gate->arena);
+        int r = load(gate, &look, lead, now_us, &loaded);
+        if (r != 0)
+                return r == STORE_E_NONE ? 0 : r;
+        const DecideInput input = {
+                .event_id = store_next_event(gate->store),
+                .lead_id = lead,
+                .before = &loaded.before,
+                .profile = &loaded.profile,
+                .history = loaded.history,
+                .n_history = loaded.n_history,
+                .record = &look,
+                .actor = "system:leadd",
+                .actor_is_operator = true,
+                .now_us = now_us,
+                .desk = &loaded.desk,
+        };
+        policy_begin_event(gate->rules, false, NULL, 0);
+        r = decide_event(gate->rules, &input, gate->arena, &decision);
+        policy_end_event(gate->rules);
+        *ret = r >= 0 && loaded.before.held.by && !decision.refused && !decision.after.held.by;
+        return r < 0 ? r : 0;
+}
+
+static bool is_hopeless(const GateOffers *offers, const HeldLead *held) {
+        for (size_t i = 0; i < offers->n_causes; i++)
+                if (offers->causes[i] == held->cause)
+                        return true;
+        return false;
+}
+
+/* The next row, NULL at the end. */
+static int next_held(Gate *gate, const char *team, GateOffers *offers, const HeldLead **ret) {
+        *ret = NULL;
+        if (offers->at == offers->n_rows) {
+                const HeldLead after = offers->n_rows > 0 ? offers->rows[offers->n_rows - 1] : (HeldLead){ 0 };
+                bool was_last = offers->n_rows > 0 && offers->n_rows < GATE_OFFERS_ROWS;
+                offers->at = offers->n_rows = 0;
+                int r = was_last ? 0
+                                 : store_held_in(gate->store, team, after.lead > 0 ? &after : NULL, GATE_OFFERS_ROWS, offers->rows,
+                                           &offers->n_rows);
+                if (r != 0)
+                        return r;
+        }
+        if (offers->at < offers->n_rows)
+                *ret = &offers->rows[offers->at++];
+        return 0;
+}
+
+int gate_next_offer(Gate *gate, const char *team, int64_t now_us, GateOffers *offers, uint64_t *ret_lead) {
+        size_t n_looks = 0;
+
+        *ret_lead = 0;
+        int r = sync_suspended(gate);
+        for (size_t i = 0; i < GATE_OFFERS_PASSED_MAX && n_looks < GATE_OFFERS_LOOKS_MAX && r == 0; i++) {
+                const HeldLead *held;
+                bool is_free = false;
+                r = next_held(gate, team, offers, &held);
+                if (r != 0 || !held) {
+                        offers->is_over = r == 0;
+                        return r;
+                }
+                if (is_hopeless(offers, held))
+                        continue;
+                n_looks++;
+                r = would_free(gate, now_us, held->lead, &is_free);
+                if (r == 0 && is_free) {
+                        *ret_lead = held->lead;
+                        return 0;
+                }
+                /* What a move that broke holds is another matter for each lead. */
+                bool is_route = held->by && policy_rule(gate->rules, RULE_ROUTE, held->by);
+                if (r == 0 && is_route && offers->n_causes < GATE_OFFERS_CAUSES_MAX)
+                        offers->causes[offers->n_causes++] = held->cause;
+        }
+        return r;
+}
+
 /* ---- replay ---- */
 
 typedef struct Replay {

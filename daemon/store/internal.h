@@ -86,6 +86,7 @@ typedef enum Sql {
         SQL_HELD_SET,
         SQL_HELD_GET,
         SQL_HELD_IN_TEAM,
+        SQL_HELD_DUE,
         SQL_HELD_DELETE,
         SQL_RECYCLE_SET,
         SQL_RECYCLE_GET,

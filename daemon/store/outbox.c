@@ -26,29 +26,71 @@ int64_t store_outbox_next(Store *store, OutboxPart part) {
         return earliest(store, part == OUTBOX_LOCAL ? SQL_OUTBOX_NEXT_LOCAL : SQL_OUTBOX_NEXT);
 }
 
-int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_leads, int64_t *ret_due_us, size_t *ret_n) {
+/* Those of one instant in the order of their numbers, but held leads in the order in which they wait, at the places they have together. */
+static int order_held(Store *store, int64_t due_us, const bool *is_held, uint64_t *leads, size_t n) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        size_t n_held = 0, at = 0;
+        for (size_t i = 0; i < n; i++)
+                n_held += is_held[i];
+        if (n_held == 0)
+                return 0;
         int r;
-        *ret_n = 0;
-        for (r = sql_row(store, SQL_WAKE_DUE, &row, ARG(now_us), ARG((uint64_t) n_max)); r == 0 && *ret_n < n_max;
-                r = sql_next(store, row)) {
-                ret_due_us[*ret_n] = sqlite3_column_int64(row, 0);
-                ret_leads[*ret_n] = column_u64(row, 1);
-                (*ret_n)++;
+        for (r = sql_row(store, SQL_HELD_DUE, &row, ARG(due_us), ARG((uint64_t) n_held)); r == 0 && n_held > 0;
+                r = sql_next(store, row), n_held--) {
+                while (at < n && !is_held[at])
+                        at++;
+                if (at == n)
+                        return -EBADMSG;
+                leads[at++] = column_u64(row, 0);
         }
         return r == STORE_E_NONE ? 0 : r;
 }
 
-int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n) {
+int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_leads, int64_t *ret_due_us, size_t *ret_n) {
+        _cleanup_(base_freep) bool *is_held = calloc(n_max + 1, sizeof(bool));
+        int r;
+        *ret_n = 0;
+        if (!is_held)
+                return -ENOMEM;
+        {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                for (r = sql_row(store, SQL_WAKE_DUE, &row, ARG(now_us), ARG((uint64_t) n_max)); r == 0 && *ret_n < n_max;
+                        r = sql_next(store, row)) {
+                        ret_due_us[*ret_n] = sqlite3_column_int64(row, 0);
+                        ret_leads[*ret_n] = column_u64(row, 1);
+                        is_held[(*ret_n)++] = sqlite3_column_int(row, 2) != 0;
+                }
+        }
+        if (r != STORE_E_NONE && r != 0)
+                return r;
+        r = 0;
+        for (size_t from = 0, to; from < *ret_n && r == 0; from = to) {
+                for (to = from + 1; to < *ret_n && ret_due_us[to] == ret_due_us[from];)
+                        to++;
+                r = order_held(store, ret_due_us[from], is_held + from, ret_leads + from, to - from);
+        }
+        return r;
+}
+
+int store_held_in(Store *store, const char *team, const HeldLead *after, size_t n_max, HeldLead *ret, size_t *ret_n) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         uint64_t name = name_find(store, team);
         int r;
         *ret_n = 0;
         if (name == 0)
                 return 0;
-        for (r = sql_row(store, SQL_HELD_IN_TEAM, &row, ARG(name), ARG((uint64_t) n_max)); r == 0 && *ret_n < n_max;
-                r = sql_next(store, row))
-                ret_leads[(*ret_n)++] = column_u64(row, 0);
+        for (r = sql_row(store, SQL_HELD_IN_TEAM, &row, ARG(name), ARG(after ? after->since_us : INT64_MIN),
+                     ARG(after ? after->lead : (uint64_t) 0), ARG((uint64_t) n_max));
+                r == 0 && *ret_n < n_max; r = sql_next(store, row)) {
+                const char *text = column_text(row, 3);
+                uint64_t by = column_u64(row, 2);
+                ret[(*ret_n)++] = (HeldLead){
+                        .lead = column_u64(row, 0),
+                        .since_us = sqlite3_column_int64(row, 1),
+                        .by = name_text(store, by),
+                        .cause = index_hash(store->seed ^ by, text ? text : "", text ? strlen(text) : 0),
+                };
+        }
         return r == STORE_E_NONE ? 0 : r;
 }
 

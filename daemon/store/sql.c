@@ -119,7 +119,10 @@ static const char schema_6[] =
         "ALTER TABLE outbox ADD COLUMN mail INTEGER;"
         "UPDATE outbox SET tried = created WHERE attempts > 0;"
         "CREATE INDEX outbox_reader ON outbox(recipient, channel, next) WHERE next IS NOT NULL AND mail IS NULL AND via IN (1, 2);"
-        "CREATE INDEX outbox_mail ON outbox(mail) WHERE mail IS NOT NULL AND next IS NOT NULL;";
+        "CREATE INDEX outbox_mail ON outbox(mail) WHERE mail IS NOT NULL AND next IS NOT NULL;"
+        /* held leads in the order of waiting, all of them and those that are looked at at one instant */
+        "CREATE INDEX held_since ON held(since, lead);"
+        "CREATE INDEX held_look ON held(next_look, since, lead) WHERE next_look IS NOT NULL;";
 
 static const struct {
         int version;
@@ -214,8 +217,10 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_HELD_SET] = "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET by = ?2, text = ?3, since = ?4,"
                          " next_look = ?5 WHERE (by, text, since, next_look) IS NOT (?2, ?3, ?4, ?5)",
         [SQL_HELD_GET] = "SELECT by, text, since, next_look FROM held WHERE lead = ?1",
-        [SQL_HELD_IN_TEAM] = "SELECT h.lead FROM held h CROSS JOIN lead l ON l.id = h.lead CROSS JOIN status s ON s.name = l.status"
-                             " WHERE s.team = ?1 ORDER BY h.lead LIMIT ?2",
+        [SQL_HELD_IN_TEAM] = "SELECT h.lead, h.since, h.by, h.text FROM held h CROSS JOIN lead l ON l.id = h.lead CROSS JOIN status s ON"
+                             " s.name = l.status WHERE (h.since, h.lead) > (?2, ?3) AND s.team = ?1 ORDER BY h.since, h.lead LIMIT ?4",
+        [SQL_HELD_DUE] = "SELECT h.lead FROM held h WHERE h.next_look = ?1 AND EXISTS (SELECT 1 FROM wake w WHERE w.due = ?1 AND w.lead ="
+                         " h.lead) ORDER BY h.since, h.lead LIMIT ?2",
         [SQL_HELD_DELETE] = "DELETE FROM held WHERE lead = ?1",
         [SQL_RECYCLE_SET] = "INSERT INTO recycle VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET until = ?2, reason = ?3"
                             " WHERE (until, reason) IS NOT (?2, ?3)",
@@ -230,7 +235,8 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_WAKE_ADD] = "INSERT INTO wake VALUES(?1, ?2)",
         [SQL_WAKE_DELETE] = "DELETE FROM wake WHERE due = ?1 AND lead = ?2",
         [SQL_WAKE_NEXT] = "SELECT due FROM wake ORDER BY due LIMIT 1",
-        [SQL_WAKE_DUE] = "SELECT due, lead FROM wake WHERE due <= ?1 ORDER BY due, lead LIMIT ?2",
+        [SQL_WAKE_DUE] = "SELECT w.due, w.lead, h.next_look IS w.due FROM wake w LEFT JOIN held h ON h.lead = w.lead WHERE w.due <= ?1"
+                         " ORDER BY w.due, w.lead LIMIT ?2",
         [SQL_SEAT_SET] = "INSERT INTO seat VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET turn = ?2, away_from = ?3, away_until = ?4",
         [SQL_SEAT_ALL] = "SELECT member, turn, away_from, away_until FROM seat ORDER BY member",
         [SQL_TALLY_SET] = "INSERT INTO tally VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = ?3, unaccepted = ?4",

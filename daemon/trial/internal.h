@@ -11,7 +11,6 @@
 #include "leadd/trial.h"
 
 #define TRIAL_EVENTS_MAX 20000              /* timer events of one test */
-#define TRIAL_OFFERS_MAX 100                /* held leads offered when somebody has room */
 #define TRIAL_SHOWN_MAX 10                  /* activities told where one was missed */
 #define TRIAL_MISSES_MAX 100                /* told of one test */
 #define TRIAL_MEMORY_MAX (64 * 1024 * 1024) /* of one look */

@@ -144,7 +144,7 @@ static bool must_stop(Trial *trial) {
         return trial->stop;
 }
 
-static int fire(Trial *trial, uint64_t lead, int64_t due_us, bool *ret_held) {
+static int fire(Trial *trial, uint64_t lead, int64_t due_us) {
         _cleanup_(record_freep) Record *record = NULL;
         LeadState state;
         GateOutcome outcome;
@@ -162,24 +162,22 @@ static int fire(Trial *trial, uint64_t lead, int64_t due_us, bool *ret_held) {
                 return r < 0 ? r : -EIO;
         if (outcome.duplicate || outcome.decision->refused)
                 return -EUCLEAN;
-        if (ret_held)
-                *ret_held = outcome.decision->after.held.by != NULL;
         return note_decision(trial, record, &outcome);
 }
 
-/* As the judge does: the longest known first, until two in a row find nobody. */
+/* As the judge does: the longest waiting first. */
 static int offer_held(Trial *trial) {
         while (trial->n_freed > 0) {
-                uint64_t leads[TRIAL_OFFERS_MAX];
-                size_t n = 0, n_held = 0;
-                int r = store_held_in(trial->store, trial->freed[--trial->n_freed], TRIAL_OFFERS_MAX, leads, &n);
-                for (size_t i = 0; i < n && n_held < 2 && r == 0; i++) {
-                        bool held = false;
-                        r = fire(trial, leads[i], trial->now_us, &held);
-                        n_held = held ? n_held + 1 : 0;
+                const char *team = trial->freed[--trial->n_freed];
+                GateOffers offers = { 0 };
+                while (!offers.is_over && !must_stop(trial)) {
+                        uint64_t lead;
+                        int r = gate_next_offer(trial->gate, team, trial->now_us, &offers, &lead);
+                        if (r == 0 && lead > 0)
+                                r = fire(trial, lead, trial->now_us);
+                        if (r != 0)
+                                return r < 0 ? r : -EIO;
                 }
-                if (r != 0)
-                        return r < 0 ? r : -EIO;
         }
         return 0;
 }
@@ -193,7 +191,7 @@ static int advance(Trial *trial, int64_t until_us) {
                 trial->now_us = next_us > trial->now_us ? next_us : trial->now_us;
                 int r = store_wake_due(trial->store, trial->now_us, FOLLOWUP_BATCH_MAX, leads, dues_us, &n);
                 for (size_t i = 0; i < n && r == 0; i++)
-                        r = fire(trial, leads[i], dues_us[i], NULL);
+                        r = fire(trial, leads[i], dues_us[i]);
                 if (r == 0)
                         r = offer_held(trial);
                 if (r != 0)

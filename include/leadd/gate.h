@@ -71,6 +71,26 @@ typedef struct GateSlice {
 /* One event of the log (rules.rederived), inside an open transaction. */
 int gate_rederive(Gate *gate, int64_t now_us, GateSlice *slice);
 
+/* ---- held leads that can be given to somebody ---- */
+
+#define GATE_OFFERS_ROWS 64         /* held leads read at once */
+#define GATE_OFFERS_PASSED_MAX 1000 /* passed over by one gate_next_offer */
+#define GATE_OFFERS_LOOKS_MAX 20    /* looked at by one */
+#define GATE_OFFERS_CAUSES_MAX 256  /* causes remembered that nobody can take a lead with */
+
+/* One round through the held leads of a team, in the order in which they wait. All zero: from the first. */
+typedef struct GateOffers {
+        HeldLead rows[GATE_OFFERS_ROWS];
+        size_t n_rows, at;
+        uint64_t causes[GATE_OFFERS_CAUSES_MAX];
+        size_t n_causes;
+        bool is_over;
+} GateOffers;
+/* The next held lead that would be given to somebody now: the caller judges it, or it is passed over. 0 with offers->is_over: there is
+ * none left; 0 without: ask again. Looks and changes nothing: a lead that nobody can take gets no event. Those that wait for the same
+ * cause (the text says who in the team cannot take the lead, and why) are looked at once a round, so that a round over many is short. */
+int gate_next_offer(Gate *gate, const char *team, int64_t now_us, GateOffers *offers, uint64_t *ret_lead);
+
 /* Replays the log of the store at path (read only) into an empty one in memory, under the archived rule sets and the recorded
  * clock, and compares every projection. Differences are appended as lines; *ret_n counts them. */
 int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uint64_t *ret_n_differences);

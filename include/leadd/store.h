@@ -113,11 +113,17 @@ int store_rejects_format(Store *store, uint64_t ledger, Text *out);
 
 /* ---- the armed instants ---- */
 int64_t store_wake_next(Store *store); /* the earliest, TIME_NONE = none */
-/* Leads whose instant is <= now, earliest first (by instant, then lead), at most n_max. */
+/* Leads whose instant is <= now, earliest first (by instant, then lead, but held leads in the order in which they wait), at most n_max. */
 int store_wake_due(Store *store, int64_t now_us, size_t n_max, uint64_t *ret_leads, int64_t *ret_due_us, size_t *ret_n);
 
-/* Held leads whose status belongs to the team, the longest known first, at most n_max. */
-int store_held_in(Store *store, const char *team, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
+typedef struct HeldLead {
+        uint64_t lead;
+        int64_t since_us;
+        const char *by; /* the rule; stands as long as the store, or until the transaction that made it is rolled back */
+        uint64_t cause; /* the same for leads that the same rule holds with the same text */
+} HeldLead;
+/* Held leads whose status belongs to the team, the longest waiting first, behind `after` (NULL: from the first), at most n_max. */
+int store_held_in(Store *store, const char *team, const HeldLead *after, size_t n_max, HeldLead *ret, size_t *ret_n);
 
 #define STORE_DESK_MAX 20000 /* open leads of one person that are looked at for one answer: the newest */
 /* The open leads that somebody owns, newest first, without test leads: found from memory, not by going through the book. Their texts are

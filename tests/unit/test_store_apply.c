@@ -409,6 +409,41 @@ static void event__as_a_record_again__is_the_record_it_was(void **state) {
         }
 }
 
+/* ---- held leads ---- */
+
+static void held_leads__of_a_team__stand_in_the_order_of_waiting(void **state) {
+        Fixture *f = *state;
+        static const struct {
+                int64_t since_us;
+                const char *status, *held;
+        } leads[] = { { NOON + 3, "mql", "DACH" }, { NOON + 1, "mql", "DACH" }, { NOON, "inquiry", "DACH" }, { NOON + 1, "sal", "REST" },
+                { NOON + 9, "mql", NULL }, { NOON + 2, "mql", "DACH" } };
+        static const uint64_t want[] = { 2, 4, 6, 1 };
+        HeldLead held[8];
+        size_t n;
+        for (size_t i = 0; i < ARRAY_SIZE(leads); i++)
+                (void) commit_step(f, STEP(.now_us = leads[i].since_us, .status = leads[i].status, .held = leads[i].held));
+        for (int pass = 0; pass < 2; pass++) {
+                ok(store_held_in(f->store, "sales", NULL, 8, held, &n));
+                same(n, 4);
+                for (size_t i = 0; i < 4; i++) {
+                        same(held[i].lead, want[i]);
+                        same(held[i].since_us, leads[want[i] - 1].since_us);
+                        same_text(held[i].by, leads[want[i] - 1].held);
+                }
+                assert_true(held[0].cause == held[2].cause && held[0].cause != held[1].cause);
+                HeldLead second = held[1];
+                ok(store_held_in(f->store, "sales", &second, 1, held, &n));
+                same(n, 1);
+                same(held[0].lead, 6);
+                ok(store_held_in(f->store, "marketing", NULL, 8, held, &n));
+                same(n, 1);
+                ok(store_held_in(f->store, "nobody", NULL, 8, held, &n));
+                same(n, 0);
+                fixture_reopen(f);
+        }
+}
+
 /* ---- listings and numbers ---- */
 
 typedef struct Listed {
@@ -455,17 +490,6 @@ static void listing__every_filter__newest_first_in_pages(void **state) {
                 { { .held = true, .before = 4 }, 1, { 3 } },
                 { { .status = "mql", .owner = "-", .grade = "A1", .held = true }, 1, { 4 } },
         };
-        uint64_t leads[4];
-        size_t n;
-        ok(store_held_in(f->store, "sales", 4, leads, &n));
-        same(n, 2);
-        same(leads[0], 3); /* the longest known first */
-        ok(store_held_in(f->store, "sales", 1, leads, &n));
-        same(n, 1);
-        ok(store_held_in(f->store, "marketing", 4, leads, &n));
-        same(n, 0);
-        ok(store_held_in(f->store, "nobody", 4, leads, &n));
-        same(n, 0);
         Store *reader;
         ok(store_open(f->path, STORE_READ_ONLY, &reader));
         for (int pass = 0; pass < 2; pass++)
@@ -570,6 +594,7 @@ int main(void) {
                 TEST(log__of_one_lead_and_of_all__comes_in_order_from_where_it_is_asked),
                 TEST(log__a_callback_that_stops__stops_it),
                 TEST(event__as_a_record_again__is_the_record_it_was),
+                TEST(held_leads__of_a_team__stand_in_the_order_of_waiting),
                 TEST(listing__every_filter__newest_first_in_pages),
                 TEST(counts__of_a_small_book__on_both_sides),
                 TEST(names__beyond_the_limit__stay_in_their_rows),

@@ -289,6 +289,32 @@ static void wakes__several_leads__by_instant_then_lead(void **state) {
         same_and_sound(f->store);
 }
 
+/* Everybody is back at one instant: who has waited longest comes first, whatever its number; other leads keep their places. */
+static void wakes__of_held_leads_at_one_instant__are_in_the_order_of_waiting(void **state) {
+        Fixture *f = *state;
+        const int64_t due_us = NOON + US_PER_HOUR + 7;
+        static const int64_t since[] = { 7, 0, 5, 0, 6, 2 }; /* 0: not held; 2 is held until another instant than it wakes at */
+        uint64_t leads[8];
+        int64_t dues[8];
+        size_t n;
+        for (size_t i = 0; i < ARRAY_SIZE(since); i++)
+                (void) commit_step(
+                        f, STEP(.status = "mql", .held = since[i] ? "DACH" : NULL, .now_us = NOON + since[i], .wake_us = due_us));
+        fixture_sql(f->store, "UPDATE held SET next_look = 1772715600000007 WHERE lead < 6");
+        ok(store_wake_due(f->store, due_us, 8, leads, dues, &n));
+        same(n, 6);
+        static const uint64_t want[] = { 3, 2, 5, 4, 1, 6 };
+        for (size_t i = 0; i < n; i++)
+                same(leads[i], want[i]);
+        static const uint64_t waiting[] = { 3, 5, 1 };
+        for (size_t i = 0; i < 3; i++) { /* in pieces: the first of those that wait, each time */
+                ok(store_wake_due(f->store, due_us, 1, leads, dues, &n));
+                same(n, 1);
+                same(leads[0], waiting[i]);
+                (void) commit_step(f, STEP(.said = { .type = "timer.look" }, .lead = leads[0], .no_held = true, .wake_us = TIME_NONE));
+        }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         const struct CMUnitTest tests[] = {
@@ -299,6 +325,7 @@ int main(void) {
                 TEST(rejects__as_lines__hold_what_was_refused_and_why),
                 TEST(outbox__rows__are_due_in_order_delivered_once_and_retried),
                 TEST(wakes__several_leads__by_instant_then_lead),
+                TEST(wakes__of_held_leads_at_one_instant__are_in_the_order_of_waiting),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
