@@ -338,7 +338,8 @@ static void make_older(Fixture *f, int version) {
         char sql[64];
         fixture_sql(f->store,
                 "DROP TABLE hit; DROP TABLE hit_ever; DROP TABLE suspended; DROP TABLE pass; DELETE FROM meta WHERE key = 'hits';"
-                "DROP INDEX held_since; DROP INDEX held_look;");
+                "DROP INDEX held_since; DROP INDEX held_look; DROP INDEX outbox_reader; DROP INDEX outbox_mail;"
+                "ALTER TABLE outbox DROP COLUMN tried; ALTER TABLE outbox DROP COLUMN mail");
         (void) snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
         fixture_sql(f->store, sql);
 }
