@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Nobody can take it: leads are held with the cause, cost nothing while they wait, and are offered the moment somebody has room."""
+"""Nobody has room (story_everyone_away.py: nobody is there): leads are held with the cause, cost nothing while they wait, and are offered the moment somebody has room."""
 import pathlib, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -42,20 +42,4 @@ def waiting_leads_fill_no_log():
         check(d.json("status")["events"] - before < 40, True, "only reminders of those who have an owner")
 
 
-def who_comes_back_is_offered_what_waits():
-    with Daemon(clock=THURSDAY) as d:
-        site = d.rules / "00-site.lua"
-        site.write_text(site.read_text().replace('settings "site" {', 'settings "site" {\n  spool = { crm = { "owner" } },', 1))
-        d.ctl("reload")
-        for name in ("anna", "ben"):
-            d.drop("crm", f"{name}.json", {"specversion": "1.0", "id": name, "type": "owner.away", "data": {"owner": {"name": name, "to": "2026-04-01T09:00:00+02:00"}}})
-        d.settle()
-        raise_hands(d, 3)
-        check(len(d.lines("list", "--held")), 3)
-        check("away" in d.show("L-1")["held"]["text"], True)
-        d.drop("crm", "back.json", {"specversion": "1.0", "id": "back", "type": "owner.back", "data": {"owner": {"name": "ben"}}})
-        d.settle()
-        check([d.show(f"L-{i}")["owner"] for i in (1, 2, 3)], ["ben"] * 3)
-
-
-main(caps_hold_leads_and_an_answer_offers_the_next, waiting_leads_fill_no_log, who_comes_back_is_offered_what_waits)
+main(caps_hold_leads_and_an_answer_offers_the_next, waiting_leads_fill_no_log)
