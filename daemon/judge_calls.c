@@ -36,11 +36,15 @@ int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const ch
                         (void) snprintf(ret->text, sizeof ret->text, "%s", outcome.decision->refusal_text);
                         judge_add_refusal(judge, &outcome, record->type);
                 }
-                /* Nothing else was written: that a rule is suspended is kept, whatever became of the move that showed it. */
-                if (outcome.n_suspended > 0)
+                /* Nothing else was written: that a rule is suspended is kept, whatever became of the move that showed it. So is what
+                 * refused it, where there is room: that is a count and no more. */
+                bool counts = ret->refused && outcome.decision->n_blocks > 0;
+                if (outcome.n_suspended > 0 || counts)
                         r = store_commit(judge->store);
                 else
                         (void) store_rollback(judge->store);
+                if (r == STORE_E_FULL && outcome.n_suspended == 0)
+                        r = 0;
                 if (r == 0) {
                         judge_tell(judge);
                         return 0;

@@ -103,20 +103,31 @@ static int on_rule_hits(const RuleHits *hits, void *userdata) {
         return 0;
 }
 
-/* Kinds whose use leaves a receipt or a move; the others are spoken of, not applied. */
-static bool kind_leaves_traces(RuleKind kind) {
-        switch (kind) {
-        case RULE_MOVE:
-        case RULE_REASON:
-        case RULE_SEGMENT:
-        case RULE_SCORE:
-        case RULE_JUNK:
-        case RULE_ROUTE:
-        case RULE_SLA:
-                return true;
-        default:
-                return false;
+/* The kinds of which hits are counted. */
+static json_t *counted_json(Store *store) {
+        json_t *list = json_array();
+        for (int kind = RULE_PRINCIPLE; kind <= RULE_TEST && list; kind++) {
+                const char *meaning = store_hit_meaning((RuleKind) kind);
+                if (!meaning)
+                        continue;
+                json_t *json = json_object();
+                bool failed = !json;
+                put(json, "kind", json_text(rule_kind_name((RuleKind) kind)), &failed);
+                put(json, "hit", json_text(meaning), &failed);
+                put(json, "since", json_time(store_hits_since(store, (RuleKind) kind)), &failed);
+                if (failed || json_array_append_new(list, json) < 0) {
+                        if (failed)
+                                json_decref(json);
+                        json_decref(list);
+                        return NULL;
+                }
         }
+        return list;
+}
+
+/* null where nothing is counted: 0 would say that it never happens. */
+static void put_hits(json_t *json, const Rule *rule, const char *key, uint64_t n, bool *failed) {
+        put(json, key, store_hit_meaning(rule->kind) ? json_integer((json_int_t) n) : json_null(), failed);
 }
 
 static json_t *rule_json(const RuleSet *rules, const Rule *rule, const RuleHits *use) {
@@ -128,9 +139,9 @@ static json_t *rule_json(const RuleSet *rules, const Rule *rule, const RuleHits 
         put(json, "kind", json_text(rule_kind_name(rule->kind)), &failed);
         put(json, "at", json_place(rule), &failed);
         put(json, "doc", json_text(rule->doc), &failed);
-        put_count(json, "hits_1d", use->n_1d, &failed);
-        put_count(json, "hits_7d", use->n_7d, &failed);
-        put_count(json, "hits", use->n_ever, &failed);
+        put_hits(json, rule, "hits_1d", use->n_1d, &failed);
+        put_hits(json, rule, "hits_7d", use->n_7d, &failed);
+        put_hits(json, rule, "hits", use->n_ever, &failed);
         put(json, "last", json_time(use->last_us), &failed);
         put_count(json, "errors_7d", use->n_failed_7d, &failed);
         put_count(json, "errors", use->n_failed, &failed);
@@ -159,7 +170,7 @@ int execute_rules(const ControlDesk *desk, ControlCall *call) {
         for (size_t i = 0; i < rules->n_rules; i++) {
                 if (rules->rules[i]->kind == RULE_TEST) /* no lead meets one */
                         continue;
-                if (dead && (uses[i].n_ever > 0 || !kind_leaves_traces(rules->rules[i]->kind)))
+                if (dead && (uses[i].n_ever > 0 || !store_hit_meaning(rules->rules[i]->kind)))
                         continue;
                 if (json_array_append_new(list, rule_json(rules, rules->rules[i], &uses[i])) < 0)
                         return -ENOMEM;
@@ -169,7 +180,7 @@ int execute_rules(const ControlDesk *desk, ControlCall *call) {
         put(reply, "hash", json_text(rules->hash_text), &failed);
         put(reply, "directory", json_text(rules->directory ? rules->directory : ""), &failed);
         put(reply, "now", json_time(clock_now_us(desk->clock)), &failed);
-        put(reply, "counted_since", json_time(store_hits_since(desk->store)), &failed);
+        put(reply, "counted", counted_json(desk->store), &failed);
         put(reply, "rules", json_incref(list), &failed);
         control_set_reply(call, reply);
         return failed ? -ENOMEM : 0;

@@ -58,6 +58,29 @@ static json_t *stored_receipt_json(const RuleSet *rules, const StoredReceipt *re
         return json;
 }
 
+/* What kept the lead from a move: a closed fence matched, a missing criterion did not. */
+static json_t *stored_block_json(const RuleSet *rules, const StoredBlock *block, uint64_t event) {
+        const Rule *rule = block->rule ? policy_rule(rules, block->kind, block->rule) : NULL;
+        json_t *json = json_object();
+        bool failed = !json;
+        put(json, "rule", json_text(block->rule), &failed);
+        put(json, "kind", json_text(rule_kind_name(block->kind)), &failed);
+        put(json, "at", rule ? json_place(rule) : json_null(), &failed);
+        put(json, "matched", json_boolean(block->kind == RULE_FENCE), &failed);
+        static const char *const points[] = { "points", "before", "after" };
+        for (size_t i = 0; i < ARRAY_SIZE(points); i++)
+                put(json, points[i], json_points(0), &failed);
+        put(json, "event", json_integer((json_int_t) event), &failed);
+        put(json, "fields", json_null(), &failed);
+        put(json, "because", json_null(), &failed);
+        put(json, "note", json_sprintf("kept the lead from %s", block->move ? block->move : "a move"), &failed);
+        if (failed) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
 typedef struct Story {
         const RuleSet *rules;
         int64_t until_us;   /* events after it are not told */
@@ -143,6 +166,9 @@ static int on_story_event(const StoredEvent *event, void *userdata) {
                 (void) json_array_clear(story->receipts);
                 for (size_t i = 0; i < event->n_receipts; i++)
                         if (json_array_append_new(story->receipts, stored_receipt_json(story->rules, &event->receipts[i], event->id)) < 0)
+                                story->failed = true;
+                for (size_t i = 0; i < event->n_blocks; i++)
+                        if (json_array_append_new(story->receipts, stored_block_json(story->rules, &event->blocks[i], event->id)) < 0)
                                 story->failed = true;
         }
         return story->failed;

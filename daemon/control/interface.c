@@ -70,11 +70,12 @@ static const Method methods_control[] = {
                 .role = ROLE_GROUP,
                 .execute = execute_status },
         { .name = "Rules",
-                .doc = "The running rules in the order of their declaration, with how often each applied in the last day and week.\n"
-                       "dead: only moves, reasons, segments, scores, junk rules, routes and SLAs that have never applied, since the given\n"
-                       "instant, from which uses are counted; those of other kinds are not.",
+                .doc = "The running rules in the order of their declaration, with how often each was hit in the last day and week.\n"
+                       "counted: of which kinds hits are counted, what a hit is and since when; no kind that is not there. dead: only "
+                       "rules\n"
+                       "of these kinds that have never been hit.",
                 .inputs = { FLAG("dead") },
-                .output = "(hash: string, directory: string, now: string, counted_since: ?string, rules: []RuleUse)",
+                .output = "(hash: string, directory: string, now: string, counted: []Counted, rules: []RuleUse)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_rules },
@@ -168,10 +169,14 @@ const Interface interface_control = {
         .name = "org.leadd.Control",
         .doc = "The daemon itself: its state, its rules, its spool, its clock.\n"
                "Times are RFC 3339 in UTC. A repeated request_id gets the first answer and changes nothing again.",
-        .types = "# One declaration of the running rules. at is file:line; hits, last and errors (it broke or overran its budget) are\n"
-                 "# since counting began; cost_us is the mean of one evaluation; suspended: not run, it overran too often.\n"
-                 "type RuleUse (rule: string, kind: string, at: string, doc: ?string, hits_1d: int, hits_7d: int, hits: int,\n"
+        .types = "# One declaration of the running rules. at is file:line; hits (null: of its kind none are counted), last and errors\n"
+                 "# (it broke or overran its budget) are since counting began; cost_us is the mean of one evaluation; suspended: not\n"
+                 "# run, it overran too often.\n"
+                 "type RuleUse (rule: string, kind: string, at: string, doc: ?string, hits_1d: ?int, hits_7d: ?int, hits: ?int,\n"
                  "  last: ?string, errors_7d: int, errors: int, cost_us: ?float, suspended: bool)\n"
+                 "\n"
+                 "# What a hit of a kind is, and since when hits are counted: null when nothing has happened since.\n"
+                 "type Counted (kind: string, hit: string, since: ?string)\n"
                  "\n"
                  "# A part of the glossary: its terms by the name they begin with, and what is said of each.\n"
                  "type Section (title: string, terms: []Term)\n"

@@ -54,6 +54,8 @@ int moves_veto(Deciding *deciding) {
         if (deciding->status->kind == STATUS_FINAL)
                 return 0;
         r = moves_find_fence(deciding, score->veto, &fence, &opens_us, NULL);
+        if (r == 0 && fence)
+                r = moves_note_block(deciding, &fence->rule, score->rule.name);
         if (r < 0)
                 return r;
         if (fence) {
@@ -143,7 +145,7 @@ static int find_move(Deciding *deciding, const Move **ret, bool *ret_broken) {
                 }
                 if (!holds)
                         continue;
-                r = moves_add_missing(deciding, move->needs, move->n_needs, &missing, &failed);
+                r = moves_add_missing(deciding, move, move->needs, move->n_needs, &missing, &failed);
                 if (r < 0)
                         return r;
                 if (missing)
@@ -153,6 +155,8 @@ static int find_move(Deciding *deciding, const Move **ret, bool *ret_broken) {
                         return moves_hold(deciding, move, arena_printf(deciding->arena, "needs %s", failed));
                 }
                 r = moves_find_fence(deciding, move->to, &fence, &opens_us, NULL);
+                if (r == 0 && fence)
+                        r = moves_note_block(deciding, &fence->rule, move->rule.name);
                 if (r < 0)
                         return r;
                 if (fence) {

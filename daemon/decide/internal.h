@@ -34,6 +34,7 @@ typedef struct Deciding {
         const Score *veto;      /* the first that matched; NULL */
         bool vetoed;            /* the lead is where it wants it */
         bool move_failed;       /* a move that cannot be judged holds the lead: what routing has to say stands behind it */
+        uint64_t *blocked;      /* by Rule.index: in out->blocks; NULL = none is */
         int64_t fence_opens_us; /* when a fence opens that alone keeps an automatic move from happening; TIME_NONE */
 } Deciding;
 
@@ -58,9 +59,11 @@ bool moves_leave(const Move *move, const Status *status);
 bool moves_may_make(const Deciding *deciding, const Move *move, const Member *member);
 /* What the member can answer from here, a move a line: "reject no_budget | not_a_fit NOTE". */
 int moves_describe_answers(const Deciding *deciding, const Member *member, Text *out);
-/* What of the needs is not met, in words, joined by "; " after what *ret holds, and likewise what cannot be judged, with what went wrong:
- * both stay as they are (NULL) when all are met. */
-int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret, const char **ret_failed);
+/* What of the needs of the move is not met, in words, joined by "; " after what *ret holds, and likewise what cannot be judged, with what
+ * went wrong: both stay as they are (NULL) when all are met. Criteria that are not met are noted as what kept the lead from the move. */
+int moves_add_missing(Deciding *deciding, const Move *move, const Need *needs, size_t n_needs, const char **ret, const char **ret_failed);
+/* Notes that the rule kept the lead from the move (or the veto of that name). */
+int moves_note_block(Deciding *deciding, const Rule *rule, const char *move);
 /* A move that cannot be judged holds the lead where it is: guessing would be worse. */
 int moves_hold(Deciding *deciding, const Move *move, const char *text);
 /* Carries a checked move out. name: the move's or the score's that vetoed. */

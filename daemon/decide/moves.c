@@ -39,11 +39,10 @@ bool moves_leave(const Move *move, const Status *status) {
 }
 
 /* "REACHABLE (a phone number or an e-mail)"; a bare condition in words. */
-static int describe_need(Deciding *deciding, const Need *need, const char **ret) {
+static int describe_need(Deciding *deciding, const Need *need, const Criterion *criterion, const char **ret) {
         Text text = { 0 };
 
         if (need->name) {
-                const Criterion *criterion = hurdles_find_criterion(deciding->rules, need->name);
                 const char *doc = criterion ? criterion->rule.doc : NULL;
                 text_printf(&text, doc && *doc ? "%s (%s)" : "%s", need->name, doc);
         } else
@@ -57,7 +56,31 @@ static const char *join(Deciding *deciding, const char *list, const char *text) 
         return list && text ? arena_printf(deciding->arena, "%s; %s", list, text) : list ? list : text;
 }
 
-int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, const char **ret, const char **ret_failed) {
+int moves_note_block(Deciding *deciding, const Rule *rule, const char *move) {
+        Decision *out = deciding->out;
+
+        if (!deciding->blocked) {
+                deciding->blocked = ARENA_ARRAY(deciding->arena, uint64_t, deciding->rules->n_rules / 64 + 1);
+                if (!deciding->blocked)
+                        return -ENOMEM;
+        }
+        uint64_t *word = &deciding->blocked[rule->index / 64], bit = UINT64_C(1) << (rule->index % 64);
+        if (*word & bit)
+                return 0;
+        if ((out->n_blocks & (out->n_blocks - 1)) == 0) {
+                Block *grown = ARENA_ARRAY(deciding->arena, Block, out->n_blocks > 0 ? 2 * out->n_blocks : 1);
+                if (!grown)
+                        return -ENOMEM;
+                if (out->n_blocks > 0)
+                        memcpy(grown, out->blocks, out->n_blocks * sizeof(Block));
+                out->blocks = grown;
+        }
+        out->blocks[out->n_blocks++] = (Block){ .rule = rule, .move = move };
+        *word |= bit;
+        return 0;
+}
+
+int moves_add_missing(Deciding *deciding, const Move *move, const Need *needs, size_t n_needs, const char **ret, const char **ret_failed) {
         for (size_t i = 0; i < n_needs; i++) {
                 const char *text, *note = NULL;
                 bool holds = false;
@@ -67,7 +90,10 @@ int moves_add_missing(Deciding *deciding, const Need *needs, size_t n_needs, con
                 bool failed = r == POLICY_E_FAILED;
                 if (holds && !failed)
                         continue;
-                r = describe_need(deciding, &needs[i], &text);
+                const Criterion *criterion = needs[i].name ? hurdles_find_criterion(deciding->rules, needs[i].name) : NULL;
+                r = describe_need(deciding, &needs[i], criterion, &text);
+                if (r == 0 && criterion && !failed)
+                        r = moves_note_block(deciding, &criterion->rule, move->rule.name);
                 if (r < 0)
                         return r;
                 if (failed) {
@@ -291,9 +317,9 @@ static int check_needs(Deciding *deciding, const Move *move, const Reason *reaso
 
         if (needs_note)
                 missing = "a note";
-        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing, &failed);
+        r = moves_add_missing(deciding, move, move->needs, move->n_needs, &missing, &failed);
         if (r >= 0 && reason)
-                r = moves_add_missing(deciding, reason->needs, reason->n_needs, &missing, &failed);
+                r = moves_add_missing(deciding, move, reason->needs, reason->n_needs, &missing, &failed);
         if (r >= 0 && failed) {
                 /* What cannot be judged counts as not met, and whoever asks learns that it is not the lead's fault. */
                 missing = join(deciding, missing, failed);
@@ -301,6 +327,8 @@ static int check_needs(Deciding *deciding, const Move *move, const Reason *reaso
         }
         if (r >= 0 && to != deciding->status)
                 r = moves_find_fence(deciding, to, &fence, &opens_us, NULL);
+        if (r >= 0 && fence)
+                r = moves_note_block(deciding, &fence->rule, move->rule.name);
         if (r < 0)
                 return r;
         if (fence)
@@ -414,7 +442,7 @@ int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Rea
         if (!to || !moves_leave(move, deciding->status))
                 return deciding_summarise(
                         deciding, "%s: %s does not apply from %s", sla->rule.name, move->rule.name, deciding->status->rule.name);
-        r = moves_add_missing(deciding, move->needs, move->n_needs, &missing, &failed);
+        r = moves_add_missing(deciding, move, move->needs, move->n_needs, &missing, &failed);
         if (r == 0 && failed && !missing)
                 r = moves_hold(deciding, move, arena_printf(deciding->arena, "needs %s", failed));
         if (r < 0)
@@ -424,6 +452,8 @@ int moves_by_sla(Deciding *deciding, const Sla *sla, const Move *move, const Rea
                 return deciding_summarise(deciding, "%s: %s is missing what it needs", sla->rule.name, move->rule.name);
         }
         r = moves_find_fence(deciding, to, &fence, &opens_us, NULL);
+        if (r == 0 && fence)
+                r = moves_note_block(deciding, &fence->rule, move->rule.name);
         if (r < 0)
                 return r;
         if (fence)

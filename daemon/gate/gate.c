@@ -176,7 +176,7 @@ static int judge_lead(
         ret->decision = decision;
         ret->lead = decide.lead_id;
         if (decision->refused)
-                return 0;
+                return replayed ? 0 : store_note_refusal(gate->store, decision, input->now_us);
         const StoreEntry entry = {
                 .record = input->record,
                 .decision = decision,
@@ -704,7 +704,7 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
         replay.gate = gate;
         r = store_begin(to);
         if (r == 0)
-                r = store_set_hits_from(to, store_hits_from(from));
+                r = store_count_as(to, from);
         if (r != 0)
                 return r;
         r = store_log(from, 0, 0, on_event, &replay);

@@ -152,6 +152,12 @@ static int finish_names(Draft *draft) {
         record->source = draft->source ? draft->source : arena_strdup(record->arena, draft->context->directory);
         if (!record->source)
                 return -ENOMEM;
+        if (draft->adapter) {
+                /* A copy: the record may outlive the rules. */
+                record->adapter = arena_strdup(record->arena, draft->adapter->name);
+                if (!record->adapter)
+                        return -ENOMEM;
+        }
         int r = check_name(draft, "source", record->source);
         if (r != 0)
                 return r;

@@ -133,6 +133,56 @@ static const Column rule_columns[] = {
         { "AT", false, true },
 };
 
+static void append_plural(Text *out, const char *kind) {
+        static const char *const irregular[][2] = { { "criterion", "criteria" }, { "status", "statuses" }, { "sla", "SLAs" },
+                { "junk", "junk rules" } };
+        for (size_t i = 0; i < ARRAY_SIZE(irregular); i++)
+                if (base_streq(irregular[i][0], kind)) {
+                        text_append(out, irregular[i][1]);
+                        return;
+                }
+        text_append_safe(out, kind);
+        text_append_char(out, 's');
+}
+
+/* A young count says little about what never happens, and a book may be older than its counts: a line for each instant since when
+ * something is counted, with the kinds. */
+static void print_counted(const json_t *counted) {
+        size_t i, k;
+        json_t *first, *other;
+        json_array_foreach((json_t *) counted, i, first) {
+                const char *since = text_at(first, "since");
+                bool said = false;
+                Text line = { 0 };
+                for (k = 0; k < i && !said; k++) {
+                        const char *earlier = text_at(json_array_get(counted, k), "since");
+                        said = since ? earlier && base_streq(earlier, since) : !earlier;
+                }
+                if (said)
+                        continue;
+                text_append(&line, since ? "(counted since " : "(counted from the next event on");
+                if (since)
+                        text_append_time(&line, since);
+                json_array_foreach((json_t *) counted, k, other) {
+                        const char *when = text_at(other, "since");
+                        if (since ? !when || !base_streq(when, since) : when != NULL)
+                                continue;
+                        text_append(&line, k == i ? ": " : ", ");
+                        append_plural(&line, text_at(other, "kind") ? text_at(other, "kind") : "");
+                }
+                text_append(&line, ")\n");
+                print_text(&line);
+                text_free(&line);
+        }
+}
+
+static void add_hits(Table *table, const json_t *hits) {
+        if (json_is_integer(hits))
+                table_addf(table, json_integer_value(hits) ? STYLE_PLAIN : STYLE_DIM, "%" JSON_INTEGER_FORMAT, json_integer_value(hits));
+        else
+                table_add(table, STYLE_DIM, NULL);
+}
+
 static int run_rules(const Arguments *arguments) {
         if (arguments->n_positional > 0 && base_streq(arguments->positional[0], "init"))
                 return rules_init(arguments_value(arguments, "from"), arguments->n_positional > 1 ? arguments->positional[1] : NULL);
@@ -159,9 +209,7 @@ static int run_rules(const Arguments *arguments) {
                         print_json(rule);
                         continue;
                 }
-                json_int_t day = json_integer_value(json_object_get(rule, "hits_1d")),
-                           week = json_integer_value(json_object_get(rule, "hits_7d")),
-                           errors = json_integer_value(json_object_get(rule, "errors_7d"));
+                json_int_t errors = json_integer_value(json_object_get(rule, "errors_7d"));
                 const json_t *cost = json_object_get(rule, "cost_us");
                 bool suspended = json_is_true(json_object_get(rule, "suspended"));
                 int64_t last_us;
@@ -170,8 +218,8 @@ static int run_rules(const Arguments *arguments) {
                         text_append_relative(&last, last_us - output.now_us);
                 table_add(&table, suspended ? STYLE_BAD : STYLE_PLAIN, text_at(rule, "rule"));
                 table_addf(&table, suspended ? STYLE_BAD : STYLE_PLAIN, "%s%s", text_at(rule, "kind"), suspended ? " (suspended)" : "");
-                table_addf(&table, day ? STYLE_PLAIN : STYLE_DIM, "%" JSON_INTEGER_FORMAT, day);
-                table_addf(&table, week ? STYLE_PLAIN : STYLE_DIM, "%" JSON_INTEGER_FORMAT, week);
+                add_hits(&table, json_object_get(rule, "hits_1d"));
+                add_hits(&table, json_object_get(rule, "hits_7d"));
                 table_add(&table, STYLE_PLAIN, last.data);
                 table_addf(&table, errors ? STYLE_BAD : STYLE_DIM, "%" JSON_INTEGER_FORMAT, errors);
                 if (json_is_number(cost))
@@ -185,18 +233,11 @@ static int run_rules(const Arguments *arguments) {
                 return EXIT_DONE;
         bool dead = arguments_value(arguments, "dead") != NULL;
         if (table.n_cells == 0)
-                (void) printf("Every rule whose use is counted has applied.\n");
+                (void) printf("Every rule whose hits are counted has been hit.\n");
         else if (dead)
-                (void) printf("These have never applied:\n");
-        /* A young count says little about what never happens, and a book may be older than its counts. */
-        int64_t since_us;
-        if (dead && time_from_json(json_object_get(reply, "counted_since"), &since_us)) {
-                Text since = { 0 };
-                text_append_time(&since, text_at(reply, "counted_since"));
-                (void) printf("(counted since %s: moves, reasons, segments, scores, junk rules, routes and SLAs)\n",
-                        since.data ? since.data : "-");
-                text_free(&since);
-        }
+                (void) printf("These have never been hit (`leadctl help rules` says what a hit is):\n");
+        if (dead)
+                print_counted(json_object_get(reply, "counted"));
         r = table.n_cells > 0 ? table_print(&table, &output) : EXIT_DONE;
         table_done(&table);
         return r;
@@ -206,10 +247,17 @@ const Verb verb_rules = {
         .name = "rules",
         .section = "rules",
         .usage = "[--dead] | init [DIR] [--from DIR]",
-        .summary = "the running rules: how often each applied, broke and what it costs; init copies the shipped ones",
-        .details = "init copies the shipped policy to DIR (default: /etc/leadd/rules) as something to start from; it needs no daemon,\n"
+        .summary = "the running rules: how often each was hit, broke and what it costs; init copies the shipped ones",
+        .details = "A hit is something a rule did to a lead: a move was made, a reason given, a status entered; a lead was in a segment, "
+                   "or a\n"
+                   "score (or one of its group) applied, when the lead was judged; the grade changed; an activity was junk; a criterion\n"
+                   "that was missing or a fence that was closed kept a lead from a move that was due or that somebody asked for; a route\n"
+                   "gave it to somebody, an SLA began; something was told through a channel, in the words of a message or into a feed; an\n"
+                   "adapter made a record that was taken. Principles, settings, calendars, teams, members, lists and tests do nothing by\n"
+                   "themselves: theirs are not counted (-). Leads that are tests do not count.\n"
+                   "init copies the shipped policy to DIR (default: /etc/leadd/rules) as something to start from; it needs no daemon,\n"
                    "and refuses a directory that holds rules already (exit 1).",
-        .flags = { { "dead", NULL, "only moves, reasons, segments, scores, junk rules, routes and SLAs that have never applied" },
+        .flags = { { "dead", NULL, "only those that have never been hit, of the kinds whose hits are counted; and since when" },
                 { "from", "DIR", "init: copy these instead of the shipped ones" } },
         .n_max = 2,
         .run = run_rules,

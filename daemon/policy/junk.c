@@ -56,11 +56,16 @@ static const char *plain_type(const Condition *condition) {
 }
 
 int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena *arena) {
-        Subject nobody = { 0 }; /* of which an activity's condition reads nothing */
+        Subject nobody = { 0 };                                                 /* of which an activity's condition reads nothing */
+        const Subject next = { .serial = policy_body(rules)->last_serial + 1 }; /* whom this history is of: timed as with all other rules */
+        bool timed = n_history > 0 && rules->n_junks > 0 && cost_is_sampled(&next);
+        Stopwatch watch;
         Eval eval;
 
         if (rules->n_junks > 0)
                 eval_init(&eval, rules, &nobody, arena, PHASE_ACTIVITY);
+        if (timed)
+                stopwatch_start(&watch);
         for (size_t i = 0; i < n_history; i++)
                 history[i].junk = NULL;
         for (size_t j = 0; j < rules->n_junks; j++) {
@@ -77,6 +82,8 @@ int policy_mark_junk(RuleSet *rules, Activity *history, size_t n_history, Arena 
                         if (eval.error < 0)
                                 return eval.error;
                 }
+                if (timed)
+                        stopwatch_lap(&watch, policy_body(rules), rules->junks[j].rule.index);
         }
         return 0;
 }

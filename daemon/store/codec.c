@@ -6,7 +6,8 @@
  * Free text that may speak of a person (notes) is not in the log: it goes to the payload row, which can be deleted.
  *
  * The blob: format (1); number of moves, each: move, from, to, by, reason, note; has assignment: owner, previous, route, team, text;
- * reminded roles; summary; number of receipts, each: rule, bits, points, before, after, distance of its event.
+ * reminded roles; summary; number of receipts, each: rule, bits, points, before, after, distance of its event; then, where there is one
+ * of these: number of cuts, each a call; parts, each: its mark, what it holds.
  */
 #include "internal.h"
 #include <errno.h>
@@ -15,6 +16,7 @@
 #define BODY_ITEMS_MAX 100000 /* moves or receipts of one event: what a damaged blob may ask memory for */
 
 enum { NOTE_NONE = 0, NOTE_OF_RECORD = 1, NOTE_KEPT = 2 }; /* a move's note: outcome.note, or in the payload */
+enum { PART_BLOCKS = 1, PART_ADAPTER = 2 };                /* blocks: number, each: kind, rule, move. Adapter: name */
 enum { RECEIPT_FAILED = 1 << 0, RECEIPT_HAS_NOTE = 1 << 1, RECEIPT_MATCHED = 1 << 2 };
 
 static uint64_t zigzag(int64_t v) { return ((uint64_t) v << 1) ^ (uint64_t) (v >> 63); }
@@ -110,11 +112,38 @@ static int put_receipts(Store *store, const StoreEntry *entry, Text *body, Text 
         return 0;
 }
 
-/* What is rare stands behind the rest, or nowhere. */
-static void put_cuts(const Decision *decision, Text *body) {
+static int put_blocks(Store *store, const Decision *decision, Text *body) {
+        int r = 0;
+        text_append_varint(body, PART_BLOCKS);
+        text_append_varint(body, decision->n_blocks);
+        for (size_t i = 0; i < decision->n_blocks && r == 0; i++) {
+                const Block *block = &decision->blocks[i];
+                text_append_varint(body, (uint64_t) block->rule->kind);
+                r = put_name(store, body, block->rule->name, STORE_NAMES_MAX);
+                if (r == 0)
+                        r = put_name(store, body, block->move, STORE_NAMES_MAX);
+        }
+        return r;
+}
+
+/* What is rare stands behind the rest, or nowhere. What an older leadd did not write is not written of its events, either. */
+static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
+        const Decision *decision = entry->decision;
+        bool is_new = entry->event_id >= store->uses_from;
+        bool has_blocks = is_new && decision->n_blocks > 0, has_adapter = is_new && entry->record->adapter;
+        int r = 0;
+        if (decision->n_cuts == 0 && !has_blocks && !has_adapter)
+                return 0;
         text_append_varint(body, decision->n_cuts);
         for (size_t i = 0; i < decision->n_cuts; i++)
                 text_append_varint(body, decision->cuts[i]);
+        if (has_blocks)
+                r = put_blocks(store, decision, body);
+        if (r == 0 && has_adapter) {
+                text_append_varint(body, PART_ADAPTER);
+                r = put_name(store, body, entry->record->adapter, STORE_NAMES_MAX);
+        }
+        return r;
 }
 
 int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes) {
@@ -131,8 +160,8 @@ int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes) 
                 r = put_name(store, body, decision->summary, STORE_PHRASES_MAX);
         if (r == 0)
                 r = put_receipts(store, entry, body, notes);
-        if (r == 0 && decision->n_cuts > 0)
-                put_cuts(decision, body);
+        if (r == 0)
+                r = put_rest(store, entry, body);
         if (r == 0)
                 r = body->error != 0 ? body->error : notes->error;
         return r;
@@ -262,6 +291,34 @@ static void get_cuts(Reader *reader, Arena *arena, StoredEvent *ret) {
         ret->n_cuts = n;
 }
 
+static void get_blocks(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
+        size_t n = get_count(reader);
+        StoredBlock *blocks = n > 0 ? ARENA_ARRAY(arena, StoredBlock, n) : NULL;
+        if (n > 0 && !blocks)
+                reader->error = -ENOMEM;
+        for (size_t i = 0; i < n && reader->error == 0; i++) {
+                blocks[i].kind = (RuleKind) get_number(reader);
+                blocks[i].rule = get_name(reader, store, arena);
+                blocks[i].move = get_name(reader, store, arena);
+        }
+        ret->blocks = blocks;
+        ret->n_blocks = n;
+}
+
+static void get_parts(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
+        while (reader->error == 0 && reader->at < reader->end)
+                switch (get_number(reader)) {
+                case PART_BLOCKS:
+                        get_blocks(reader, store, arena, ret);
+                        break;
+                case PART_ADAPTER:
+                        ret->adapter = get_name(reader, store, arena);
+                        break;
+                default:
+                        reader->error = -EBADMSG;
+                }
+}
+
 static Reader reader_of(Blob blob) {
         return (Reader){ .at = blob.data, .end = blob.data ? (const uint8_t *) blob.data + blob.size : NULL };
 }
@@ -276,6 +333,7 @@ int body_decode(Store *store, uint64_t event, Blob body, Blob notes_blob, const 
         ret->summary = get_name(&reader, store, arena);
         get_receipts(&reader, &notes, store, event, arena, ret);
         get_cuts(&reader, arena, ret);
+        get_parts(&reader, store, arena, ret);
         return reader.error != 0 ? reader.error : notes.error;
 }
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How often each rule applied, by the hour for a week and over all time, so that nobody has to read the log for it.
- * Folded from what an event says it did: its receipts and its moves. Summed up in memory for a transaction and written
- * once at its end, so that a bulk load pays a few rows for thousands of events.
+ * How often each rule was hit, by the hour for a week and over all time, so that nobody has to read the log for it.
+ * Folded from what an event says it did: its receipts, moves, blocks and effects. Summed up in memory for a transaction and
+ * written once at its end, so that a bulk load pays a few rows for thousands of events.
+ *
+ * A hit of a rule is something it did, at most one an event but for what is told; what that is for each kind stands in the table
+ * below. Leads that are tests do not count. A move that a person asked for and was refused is no event: what refused it is counted
+ * in tables of its own, which are no projection of the log.
  *
  * Hours older than HIT_HOURS_KEPT before the newest are dropped, and never taken in again should a clock go back: so the
  * table is the same however its events were spread over transactions.
@@ -12,29 +16,62 @@
 
 static int64_t hour_of(int64_t now_us) { return now_us / HIT_HOUR_US - (now_us % HIT_HOUR_US < 0); }
 
-int hits_load(Store *store) {
-        {
-                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-                int r = sql_row(store, SQL_META_GET, &row, ARG("hits"));
-                if (r != 0)
-                        return r == STORE_E_NONE ? -EBADMSG : r;
-                store->hits_from = column_u64(row, 0);
-        }
+/* With each kind that does something: what counts. What has none is there for other rules, or only says what things are. */
+static const struct {
+        const char *meaning;
+        bool is_old; /* counted since there are counts (hits_from), the others since uses_from */
+} counted[] = {
+        [RULE_STATUS] = { "a lead that entered it", false },
+        [RULE_CRITERION] = { "a lead it kept from a move, because it was missing", false },
+        [RULE_MOVE] = { "a move that was made", true },
+        [RULE_REASON] = { "a move that was made for it", true },
+        [RULE_FENCE] = { "a lead it kept from a move, because it was closed", false },
+        [RULE_SEGMENT] = { "a judgement of a lead that was in it", true },
+        [RULE_GROUP] = { "a judgement in which one of its scores applied", false },
+        [RULE_SCORE] = { "a judgement in which it applied", true },
+        [RULE_GRADE] = { "a grade that changed", true },
+        [RULE_JUNK] = { "an activity that was junk by it", true },
+        [RULE_ROUTE] = { "a lead it gave to somebody", true },
+        [RULE_SLA] = { "a timer it started", true },
+        [RULE_CHANNEL] = { "something told through it", false },
+        [RULE_MESSAGE] = { "something told in its words", false },
+        [RULE_FEED] = { "a record put into it", false },
+        [RULE_ADAPTER] = { "a record it made, and that was taken", false },
+};
+
+const char *store_hit_meaning(RuleKind kind) { return (size_t) kind < ARRAY_SIZE(counted) ? counted[kind].meaning : NULL; }
+
+static int load_mark(Store *store, const char *name, uint64_t *ret) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        int r = sql_row_plain(store, SQL_HIT_NEWEST, &row);
+        int r = sql_row(store, SQL_META_GET, &row, ARG(name));
+        if (r != 0)
+                return r == STORE_E_NONE ? -EBADMSG : r;
+        *ret = column_u64(row, 0);
+        return 0;
+}
+
+int hits_load(Store *store) {
+        int r = load_mark(store, "hits", &store->hits_from);
+        if (r == 0)
+                r = load_mark(store, "uses", &store->uses_from);
+        if (r != 0)
+                return r;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        r = sql_row_plain(store, SQL_HIT_NEWEST, &row);
         store->now.newest_hour = r == 0 ? sqlite3_column_int64(row, 0) : INT64_MIN;
         return r == STORE_E_NONE ? 0 : r;
 }
 
 /* ---- counting ---- */
 
-static int hit_for(Store *store, RuleKind kind, const char *rule, int64_t hour, Hit **ret) {
+static int hit_for(Store *store, RuleKind kind, const char *rule, bool is_refusal, int64_t hour, Hit **ret) {
         uint64_t id;
         int r = name_intern(store, rule, &id);
         if (r != 0)
                 return r;
         for (uint32_t at = store->names.items[id].hit; at > 0; at = store->hits[at - 1].next)
-                if (store->hits[at - 1].kind == (int) kind && store->hits[at - 1].hour == hour) {
+                if (store->hits[at - 1].kind == (int) kind && store->hits[at - 1].hour == hour &&
+                        store->hits[at - 1].is_refusal == is_refusal) {
                         *ret = &store->hits[at - 1];
                         return 0;
                 }
@@ -49,6 +86,7 @@ static int hit_for(Store *store, RuleKind kind, const char *rule, int64_t hour, 
         *ret = &store->hits[store->n_hits++];
         **ret = (Hit){ .rule = id,
                 .kind = (int) kind,
+                .is_refusal = is_refusal,
                 .hour = hour,
                 .last_us = TIME_NONE,
                 .last_failed_us = TIME_NONE,
@@ -61,7 +99,7 @@ static int hit(Store *store, RuleKind kind, const char *rule, bool failed, int64
         Hit *found;
         if (!rule || rule[0] == '\0')
                 return 0;
-        int r = hit_for(store, kind, rule, hour_of(now_us), &found);
+        int r = hit_for(store, kind, rule, false, hour_of(now_us), &found);
         if (r != 0)
                 return r;
         int64_t *last_us = failed ? &found->last_failed_us : &found->last_us;
@@ -71,15 +109,73 @@ static int hit(Store *store, RuleKind kind, const char *rule, bool failed, int64
         return 0;
 }
 
+/* The groups of the scores that applied, each once. */
+static int fold_groups(Store *store, const Decision *decision, int64_t now_us) {
+        const Group *seen[POLICY_GROUPS_MAX];
+        size_t n_seen = 0;
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < decision->receipts.n_items; i++) {
+                const Receipt *receipt = &decision->receipts.items[i];
+                if (!receipt->matched || receipt->rule->kind != RULE_SCORE)
+                        continue;
+                const Group *group = ((const Score *) (const void *) receipt->rule)->group; /* the rule is its first member */
+                size_t at = 0;
+                while (at < n_seen && seen[at] != group)
+                        at++;
+                if (!group || at < n_seen || n_seen == ARRAY_SIZE(seen))
+                        continue;
+                seen[n_seen++] = group;
+                r = hit(store, RULE_GROUP, group->rule.name, false, now_us);
+        }
+        return r;
+}
+
+static int fold_statuses(Store *store, const Decision *decision, int64_t now_us) {
+        int r = 0;
+        if (decision->is_new)
+                r = hit(store, RULE_STATUS, decision->n_moves > 0 ? decision->moves[0].from : decision->after.status, false, now_us);
+        for (size_t i = 0; r == 0 && i < decision->n_moves; i++)
+                if (!base_streq(decision->moves[i].from, decision->moves[i].to))
+                        r = hit(store, RULE_STATUS, decision->moves[i].to, false, now_us);
+        return r;
+}
+
+static int fold_effects(Store *store, const Decision *decision, int64_t now_us) {
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < decision->n_effects; i++) {
+                const Effect *effect = &decision->effects[i];
+                r = hit(store, effect->recipient ? RULE_CHANNEL : RULE_FEED, effect->channel, false, now_us);
+                if (r == 0)
+                        r = hit(store, RULE_MESSAGE, effect->message, false, now_us);
+        }
+        return r;
+}
+
+/* What counts since uses_from. */
+static int fold_uses(Store *store, const StoreEntry *entry) {
+        const Decision *decision = entry->decision;
+        int r = fold_groups(store, decision, entry->now_us);
+        if (r == 0 && entry->lead_id > 0)
+                r = fold_statuses(store, decision, entry->now_us);
+        if (r == 0)
+                r = fold_effects(store, decision, entry->now_us);
+        for (size_t i = 0; r == 0 && i < decision->n_blocks; i++)
+                r = hit(store, decision->blocks[i].rule->kind, decision->blocks[i].rule->name, false, entry->now_us);
+        return r == 0 ? hit(store, RULE_ADAPTER, entry->record->adapter, false, entry->now_us) : r;
+}
+
 int hits_fold(Store *store, const StoreEntry *entry) {
         const Decision *decision = entry->decision;
+        bool is_new = entry->event_id >= store->uses_from;
         int r = 0;
-        if (entry->event_id < store->hits_from)
+        if (entry->event_id < store->hits_from || (is_new && decision->after.test))
                 return 0;
         for (size_t i = 0; r == 0 && i < decision->receipts.n_items; i++) {
                 const Receipt *receipt = &decision->receipts.items[i];
-                /* A move that was made is counted as a move, whoever made it. */
-                if (receipt->failed || (receipt->matched && receipt->rule->kind != RULE_MOVE))
+                /* A move that was made is counted as a move, whoever made it. Before groups were counted by their scores, those were
+                 * that min or max cut: these alone have receipts. */
+                bool is_hit = receipt->matched && receipt->rule->kind != RULE_MOVE && !(is_new && receipt->rule->kind == RULE_GROUP);
+                if (receipt->failed || is_hit)
                         r = hit(store, receipt->rule->kind, receipt->rule->name, receipt->failed, entry->now_us);
         }
         for (size_t i = 0; r == 0 && i < decision->n_moves; i++) {
@@ -87,17 +183,42 @@ int hits_fold(Store *store, const StoreEntry *entry) {
                 if (r == 0)
                         r = hit(store, RULE_REASON, decision->moves[i].reason, false, entry->now_us);
         }
+        return r == 0 && is_new ? fold_uses(store, entry) : r;
+}
+
+int store_note_refusal(Store *store, const Decision *decision, int64_t now_us) {
+        int r = decision->n_blocks > 0 ? store_may_write(store) : 0;
+        for (size_t i = 0; r == 0 && i < decision->n_blocks && !decision->after.test; i++) {
+                const Rule *rule = decision->blocks[i].rule;
+                Hit *found;
+                r = hit_for(store, rule->kind, rule->name, true, hour_of(now_us), &found);
+                if (r == 0) {
+                        found->n++;
+                        found->last_us = now_us > found->last_us ? now_us : found->last_us;
+                }
+        }
         return r;
+}
+
+static int write_refusal(Store *store, const Hit *row) {
+        int r = sql_run(store, SQL_REFUSAL_ADD, ARG(row->hour), ARG(row->rule), ARG(row->kind), ARG(row->n));
+        if (r == 0)
+                r = sql_run(store, SQL_REFUSAL_EVER, ARG(row->rule), ARG(row->kind), ARG(row->n), ARG_TIME(row->last_us));
+        return r == 0 ? sql_run(store, SQL_REFUSAL_PRUNE, ARG(row->hour - HIT_HOURS_KEPT)) : r;
 }
 
 int hits_flush(Store *store) {
         int64_t newest = store->now.newest_hour;
         int r = 0;
         for (size_t i = 0; i < store->n_hits; i++)
-                if (store->hits[i].hour > newest)
+                if (store->hits[i].hour > newest && !store->hits[i].is_refusal)
                         newest = store->hits[i].hour;
         for (size_t i = 0; r == 0 && i < store->n_hits; i++) {
                 const Hit *row = &store->hits[i];
+                if (row->is_refusal) {
+                        r = write_refusal(store, row);
+                        continue;
+                }
                 if (row->hour > newest - HIT_HOURS_KEPT)
                         r = sql_run(store, SQL_HIT_ADD, ARG(row->hour), ARG(row->rule), ARG(row->kind), ARG(row->n), ARG(row->n_failed));
                 if (r == 0)
@@ -149,18 +270,21 @@ int store_rule_hits(Store *store, int64_t now_us, int (*on_rule)(const RuleHits 
         return r == STORE_E_NONE ? 0 : r;
 }
 
-uint64_t store_hits_from(const Store *store) { return store->hits_from; }
-
-int64_t store_hits_since(Store *store) {
+int64_t store_hits_since(Store *store, RuleKind kind) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        return sql_row(store, SQL_EVENT_TIME, &row, ARG(store->hits_from)) == 0 ? sqlite3_column_int64(row, 0) : TIME_NONE;
+        uint64_t from = (size_t) kind < ARRAY_SIZE(counted) && counted[kind].is_old ? store->hits_from : store->uses_from;
+        return sql_row(store, SQL_EVENT_TIME, &row, ARG(from)) == 0 ? sqlite3_column_int64(row, 0) : TIME_NONE;
 }
 
-int store_set_hits_from(Store *store, uint64_t event) {
+int store_count_as(Store *store, const Store *other) {
         int r = store_may_write(store);
         if (r == 0)
-                r = sql_run(store, SQL_META_SET, ARG("hits"), ARG(event));
+                r = sql_run(store, SQL_META_SET, ARG("hits"), ARG(other->hits_from));
         if (r == 0)
-                store->hits_from = event;
-        return r;
+                r = sql_run(store, SQL_META_SET, ARG("uses"), ARG(other->uses_from));
+        if (r != 0)
+                return r;
+        store->hits_from = other->hits_from;
+        store->uses_from = other->uses_from;
+        return 0;
 }

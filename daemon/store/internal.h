@@ -139,6 +139,9 @@ typedef enum Sql {
         SQL_HIT_EVER,
         SQL_HIT_PRUNE,
         SQL_HIT_NEWEST,
+        SQL_REFUSAL_ADD,
+        SQL_REFUSAL_EVER,
+        SQL_REFUSAL_PRUNE,
         SQL_HIT_SUMS,
         SQL_EVENT_TIME,
         SQL_SUSPENDED_ADD,
@@ -411,6 +414,7 @@ int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys);
 typedef struct Hit {
         uint64_t rule; /* name */
         int kind;
+        bool is_refusal; /* beside the log */
         int64_t hour;
         uint64_t n, n_failed;
         int64_t last_us, last_failed_us;
@@ -519,6 +523,7 @@ struct Store {
         size_t n_undo, undo_capacity;
 
         uint64_t hits_from; /* the first event whose hits are counted */
+        uint64_t uses_from; /* ... of every kind, and whose body says all of it; from then on leads that are tests do not count */
         Hit *hits;          /* of this transaction */
         size_t n_hits, hits_capacity;
 

@@ -175,6 +175,8 @@ int store_event_record(Store *store, const StoredEvent *event, Record **ret) {
                 r = copy_into(record->arena, event->type, &record->type);
         if (r == 0)
                 r = copy_into(record->arena, event->subject, &record->subject);
+        if (r == 0)
+                r = copy_into(record->arena, event->adapter, &record->adapter);
         if (r != 0)
                 return r;
         record->family = record_family(record->type ? record->type : "", &record->event);

@@ -55,6 +55,11 @@ static void describe(const StoredEvent *event, Text *out) {
                         receipt->matched ? "matched" : "", receipt->failed ? "failed" : "", (long long) receipt->points_mp,
                         (long long) receipt->before_mp, (long long) receipt->after_mp, (unsigned long long) receipt->event);
         }
+        for (size_t i = 0; i < event->n_blocks; i++)
+                text_printf(out, "%s %s kept it from %s\n", or_dash(rule_kind_name(event->blocks[i].kind)), or_dash(event->blocks[i].rule),
+                        or_dash(event->blocks[i].move));
+        if (event->adapter)
+                text_printf(out, "made by %s\n", event->adapter);
         for (size_t i = 0; i < event->n_cuts; i++)
                 text_printf(out, "call %u was cut\n", (unsigned) event->cuts[i]);
 }

@@ -122,7 +122,14 @@ static const char schema_6[] =
         "CREATE INDEX outbox_mail ON outbox(mail) WHERE mail IS NOT NULL AND next IS NOT NULL;"
         /* held leads in the order of waiting, all of them and those that are looked at at one instant */
         "CREATE INDEX held_since ON held(since, lead);"
-        "CREATE INDEX held_look ON held(next_look, since, lead) WHERE next_look IS NOT NULL;";
+        "CREATE INDEX held_look ON held(next_look, since, lead) WHERE next_look IS NOT NULL;"
+        /* fences and criteria that refused what a person asked for: no event says so, and no replay can */
+        "CREATE TABLE refusal(hour INTEGER NOT NULL, rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL,"
+        " PRIMARY KEY(hour, rule, kind)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE refusal_ever(rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, last INTEGER,"
+        " PRIMARY KEY(rule, kind)) STRICT, WITHOUT ROWID;"
+        /* from this event on, hits of every kind are counted, and of no lead that is a test */
+        "INSERT INTO meta SELECT 'uses', coalesce(max(id), 0) + 1 FROM event;";
 
 static const struct {
         int version;
@@ -294,7 +301,12 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_HIT_SUMS] = "SELECT kind, rule, sum(n_1d), sum(n_7d), sum(failed_7d), sum(n), sum(failed), max(last), max(last_failed) FROM"
                          " (SELECT kind, rule, CASE WHEN hour > ?1 THEN n ELSE 0 END AS n_1d, n AS n_7d, failed AS failed_7d, 0 AS n,"
                          " 0 AS failed, NULL AS last, NULL AS last_failed FROM hit WHERE hour > ?2 UNION ALL"
-                         " SELECT kind, rule, 0, 0, 0, n, failed, last, last_failed FROM hit_ever) GROUP BY kind, rule",
+                         " SELECT kind, rule, 0, 0, 0, n, failed, last, last_failed FROM hit_ever UNION ALL"
+                         " SELECT kind, rule, CASE WHEN hour > ?1 THEN n ELSE 0 END, n, 0, 0, 0, NULL, NULL FROM refusal WHERE hour > ?2"
+                         " UNION ALL SELECT kind, rule, 0, 0, 0, n, 0, last, NULL FROM refusal_ever) GROUP BY kind, rule",
+        [SQL_REFUSAL_ADD] = "INSERT INTO refusal VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = n + ?4",
+        [SQL_REFUSAL_EVER] = "INSERT INTO refusal_ever VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = n + ?3, last = max(last, ?4)",
+        [SQL_REFUSAL_PRUNE] = "DELETE FROM refusal WHERE hour <= ?1",
         [SQL_EVENT_TIME] = "SELECT now FROM event WHERE id >= ?1 ORDER BY id LIMIT 1",
         [SQL_SUSPENDED_ADD] = "INSERT INTO suspended VALUES(?1, ?2, ?3, ?4)",
         [SQL_SUSPENDED_CLEAR] = "DELETE FROM suspended",

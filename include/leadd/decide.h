@@ -148,6 +148,12 @@ typedef struct Rederivation {
         uint64_t n_moving;   /* an automatic move would apply now */
 } Rederivation;
 
+/* A criterion that was missing, or a fence that was closed, when a move was due or asked for: it kept the lead from it. */
+typedef struct Block {
+        const Rule *rule;
+        const char *move; /* the first it kept the lead from: a move's name, or that of a score whose veto met a fence */
+} Block;
+
 typedef struct Decision {
         bool refused;             /* policy says no: nothing changes; code, field and text say why */
         const char *refusal_code; /* unknown_lead, unknown_move, not_allowed, wrong_status, needs, reason_required, unknown_reason,
@@ -162,6 +168,8 @@ typedef struct Decision {
         Receipts receipts;
         MoveMade *moves;
         size_t n_moves;
+        Block *blocks; /* each rule once; of a refusal as well */
+        size_t n_blocks;
         Assignment assignment;
         TurnChange *turns;
         size_t n_turns;

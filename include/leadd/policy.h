@@ -609,8 +609,8 @@ bool policy_spool_may(const char *directory, const char *source, RecordFamily fa
 const Rule *policy_rule(const RuleSet *rules, RuleKind kind, const char *name);
 
 /* What the rule costs, by sampling: how often it was timed, and the nanoseconds of these times together. *ret_ns / *ret_n is the mean of
- * one evaluation, functions and all; a rule has many where a lead asks it many times (a criterion). 0 of 0: never asked, or nothing to
- * evaluate. Counted since the rule set was loaded; no verdict depends on it. */
+ * one evaluation, functions and all; a rule has many where a lead asks it many times (a criterion), and a junk rule one for all
+ * activities of a lead. 0 of 0: never asked, or nothing to evaluate. Counted since the rule set was loaded; no verdict depends on it. */
 void policy_cost(const RuleSet *rules, uint32_t rule_index, uint64_t *ret_n, uint64_t *ret_ns);
 /* What was timed so far does not count: the leads of tests are none. */
 void policy_forget_costs(RuleSet *rules);

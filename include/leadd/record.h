@@ -244,6 +244,7 @@ typedef struct Record {
         int64_t time_us;
         unsigned flags;
         const char *subject; /* NULL when absent */
+        const char *adapter; /* that made it of a vendor's payload, by name; NULL */
         Facts facts;
         Key key;              /* of spool directory + source + id: the same event for ever */
         Identity *identities; /* in the order of record.md section 3 */

@@ -206,6 +206,10 @@ typedef struct StoredReceipt {
         uint64_t event;   /* the newest activity that counted, 0 = none */
         const char *note; /* NULL also when it was erased with the payload */
 } StoredReceipt;
+typedef struct StoredBlock {
+        RuleKind kind; /* a criterion or a fence */
+        const char *rule, *move;
+} StoredBlock;
 typedef struct StoredEvent {
         uint64_t id, lead;
         const char *type, *source, *record_id, *actor, *rules_hash, *summary, *subject, *reminded_roles;
@@ -217,7 +221,10 @@ typedef struct StoredEvent {
         const StoredReceipt *receipts;
         size_t n_receipts;
         const void *facts;
-        size_t facts_size;    /* encoded; NULL when erased */
+        size_t facts_size; /* encoded; NULL when erased */
+        const StoredBlock *blocks;
+        size_t n_blocks;
+        const char *adapter;  /* that made the record, NULL */
         const uint32_t *cuts; /* function calls that the CPU backstop cut */
         size_t n_cuts;
 } StoredEvent;
@@ -231,20 +238,25 @@ typedef struct StoreCounts {
         uint64_t file_size, wal_size;
 } StoreCounts;
 int store_counts(Store *store, StoreCounts *ret);
-/* How often a rule applied, folded from receipts and moves: in the last day and week (by the hour), and the last time ever. */
+/* How often a rule was hit, folded from what events say they did: in the last day and week (by the hour), and the last time ever. */
 typedef struct RuleHits {
         RuleKind kind;
         const char *rule;                /* valid during the callback */
-        uint64_t n_1d, n_7d, n_ever;     /* matched */
+        uint64_t n_1d, n_7d, n_ever;     /* hits */
         uint64_t n_failed_7d, n_failed;  /* broke or overran */
         int64_t last_us, last_failed_us; /* TIME_NONE = never */
 } RuleHits;
 int store_rule_hits(Store *store, int64_t now_us, int (*on_rule)(const RuleHits *hits, void *userdata), void *userdata);
-/* Hits are counted from that event on (a book that is older than the counting has no earlier ones); its time, TIME_NONE = no event yet. */
-uint64_t store_hits_from(const Store *store);
-int64_t store_hits_since(Store *store);
-/* For a replay of such a book: counts from there as well. */
-int store_set_hits_from(Store *store, uint64_t event);
+/* What a hit of that kind is, as the end of "a hit is ...": "a move that was made". NULL: of this kind nothing is counted. */
+const char *store_hit_meaning(RuleKind kind);
+/* Hits of the kind are counted from that event on (a book that is older than the counting has no earlier ones); the event's time,
+ * TIME_NONE = there is none yet. */
+int64_t store_hits_since(Store *store, RuleKind kind);
+/* A move that was asked for and refused is no event: what kept the lead from it is counted beside the log, inside the transaction of
+ * whatever else came of it. Not for replays. */
+int store_note_refusal(Store *store, const Decision *decision, int64_t now_us);
+/* For a replay of a book: counts from where that one does. */
+int store_count_as(Store *store, const Store *other);
 
 /* ---- suspended rules, and what a new rule set still has to go through ---- */
 /* Changes with every change of what is suspended, and goes back with a rollback. */

@@ -590,18 +590,26 @@ static void rules__and_dead__count_what_applied(void **state) {
         json_auto_t *all = ask(&f, "org.leadd.Control.Rules", "{}", error);
         assert_int_equal(json_array_size(json_object_get(all, "rules")), f.rules->n_rules - f.rules->n_tests);
         json_auto_t *dead = ask(&f, "org.leadd.Control.Rules", "{\"dead\":true}", error);
-        bool senior = false, quarter = false, status = false;
+        bool senior = false, quarter = false, inquiry = false, sal = false, team = false;
         size_t i;
         json_t *rule;
         json_array_foreach(json_object_get(dead, "rules"), i, rule) {
                 const char *name = json_string_value(json_object_get(rule, "rule"));
                 senior = senior || base_streq(name, "SENIOR");
                 quarter = quarter || base_streq(name, "QUARTER");
-                status = status || base_streq(name, "inquiry");
+                inquiry = inquiry || base_streq(name, "inquiry");
+                sal = sal || base_streq(name, "sal");
+                team = team || base_streq(json_string_value(json_object_get(rule, "kind")), "team");
         }
         assert_false(senior);
         assert_true(quarter);
-        assert_false(status); /* a status does not apply, it is spoken of */
+        assert_false(inquiry); /* the lead entered it */
+        assert_true(sal);
+        assert_false(team); /* a team does nothing */
+        expect(dead, "counted.0.kind", "status");
+        expect(dead, "counted.0.hit", "a lead that entered it");
+        expect(dead, "counted.0.since", "2026-03-05T09:00:00Z");
+        assert_int_equal(json_array_size(json_object_get(dead, "counted")), 16);
         json_array_foreach(
                 json_object_get(all, "rules"), i, rule) if (base_streq(json_string_value(json_object_get(rule, "rule")), "SENIOR")) {
                 expect(rule, "hits_1d", "1");
@@ -611,6 +619,11 @@ static void rules__and_dead__count_what_applied(void **state) {
                 expect(rule, "suspended", "false");
                 expect(rule, "kind", "score");
                 expect(rule, "last", "2026-03-05T09:00:00Z");
+        }
+        json_array_foreach(
+                json_object_get(all, "rules"), i, rule) if (base_streq(json_string_value(json_object_get(rule, "kind")), "team")) {
+                assert_true(json_is_null(json_object_get(rule, "hits")) && json_is_null(json_object_get(rule, "hits_1d")) &&
+                            json_is_null(json_object_get(rule, "hits_7d")));
         }
         json_auto_t *bad = ask(&f, "org.leadd.Control.Reload", "{\"check\":true, \"apply\":true}", error);
         assert_string_equal(error, "org.leadd.Control.BadValue");

@@ -727,6 +727,91 @@ static void refusal__names_everything_that_is_missing_in_words(void **state) {
         shut(book);
 }
 
+/* ---- what kept a lead from a move ---- */
+
+static void same_blocks(const Book *book, const char *want, int line) {
+        Text got = { 0 };
+
+        text_append(&got, "");
+        for (size_t i = 0; i < book->decision.n_blocks; i++)
+                text_printf(&got, "%s%s %s from %s", i > 0 ? ", " : "", rule_kind_name(book->decision.blocks[i].rule->kind),
+                        book->decision.blocks[i].rule->name, book->decision.blocks[i].move);
+        if (!base_streq(got.data, want))
+                print_error("line %d: got \"%s\", want \"%s\"\n", line, got.data, want);
+        assert_string_equal(got.data, want);
+        text_free(&got);
+}
+#define blocked(book, want) same_blocks((book), (want), __LINE__)
+
+static void blocks__are_the_criteria_and_fences_that_kept_the_lead_from_a_move_each_once(void **state) {
+        (void) state;
+        static const char more[] =
+                "status \"owed\" { team = \"desk\", kind = \"sla\", meaning = \"o\" }\n"
+                "criterion \"TITLED\" { when = { [\"person.title\"] = present } }\n"
+                "criterion \"DATED\" { when = { [\"opportunity.close_date\"] = present } }\n"
+                "criterion \"BROKEN\" { when = " FAILS " }\n"
+                /* only where its own condition holds does it want anything; then whatever it needs */
+                "move \"up\" { from = \"inquiry\", to = \"mql\", by = \"rules\", needs = { \"TITLED\", \"DATED\" },\n"
+                "  when = { [\"interest.product\"] = present } }\n"
+                "move \"up_too\" { from = \"inquiry\", to = \"mql\", by = \"rules\", needs = { \"TITLED\" },\n"
+                "  when = { [\"interest.product\"] = present } }\n"
+                "move \"rest\" { from = \"inquiry\", to = \"dormant\", by = \"rules\", when = { [\"person.department\"] = present } }\n"
+                "fence \"SHUT\" { blocks = { \"dormant\", \"owed\" }, when = { age = lt(\"9d\") } }\n"
+                "fence \"SHUT_TOO\" { blocks = { \"dormant\", \"lost\" }, when = { age = lt(\"9d\") } }\n"
+                "group \"fit\" {}\n"
+                "score \"RIVAL\" { group = \"fit\", when = { [\"company.domain\"] = \"rival.example\" }, veto = \"lost\" }\n"
+                "move \"owe\" { from = { \"inquiry\", \"mql\" }, by = \"marketing\", reasons = { \"why\" }, needs = { \"TITLED\" } }\n"
+                "reason \"why\" { to = \"owed\", needs = { \"DATED\", \"BROKEN\" } }\n"
+                "move \"expire\" { from = \"owed\", to = \"dormant\", by = \"desk\", needs = { \"TITLED\" } }\n"
+                "sla \"OWED\" { status = \"owed\", within = \"1h\", steps = { { at = \"1h\", move = \"expire\" } } }\n";
+        Book *book = open_fenced(more);
+        Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+        set(book, record, FIELD_PERSON_EMAIL, "p@example.com");
+        uint64_t lead = judge(book, 0, record, "integration:web");
+        blocked(book, "");
+
+        record = make_record(book, "lead.updated", FAMILY_LEAD);
+        set(book, record, FIELD_INTEREST_PRODUCT, "x");
+        (void) judge(book, lead, record, "integration:web");
+        blocked(book, "criterion TITLED from up, criterion DATED from up");
+
+        /* Before the second of two closed fences nothing gets that far. A veto is kept out as a move is. */
+        record = make_record(book, "lead.updated", FAMILY_LEAD);
+        set(book, record, FIELD_PERSON_DEPARTMENT, "x");
+        set(book, record, FIELD_COMPANY_DOMAIN, "rival.example");
+        (void) judge(book, lead, record, "integration:web");
+        blocked(book, "fence SHUT_TOO from RIVAL, criterion TITLED from up, criterion DATED from up, fence SHUT from rest");
+
+        /* A refusal names everything, and so it counts; what cannot be judged is an error, and no criterion that was missing. */
+        person(book, lead, "outcome.owe", "team:marketing", "why", NULL);
+        assert_true(book->decision.refused);
+        blocked(book, "criterion TITLED from owe, criterion DATED from owe, fence SHUT from owe");
+        person(book, lead, "outcome.owe", "rep:a", "why", NULL);
+        assert_string_equal(book->decision.refusal_code, "not_allowed"); /* nobody asked what the lead has */
+        blocked(book, "");
+        shut(book);
+
+        /* An SLA step. */
+        book = open_fenced("status \"owed\" { team = \"desk\", kind = \"sla\", meaning = \"o\" }\n"
+                           "criterion \"TITLED\" { when = { [\"person.title\"] = present } }\n"
+                           "move \"owe\" { from = \"mql\", to = \"owed\", by = \"owner\" }\n"
+                           "move \"expire\" { from = \"owed\", to = \"nurture\", by = \"desk\", needs = { \"TITLED\" } }\n"
+                           "sla \"OWED\" { status = \"owed\", within = \"1h\", steps = { { at = \"1h\", move = \"expire\" } } }\n"
+                           "fence \"BUSY\" { blocks = { \"nurture\" }, when = { age = lt(\"99d\") } }\n");
+        lead = large(book);
+        person(book, lead, "outcome.owe", "rep:a", NULL, NULL);
+        blocked(book, "");
+        for (int i = 0; i < 2; i++) {
+                book->now_us = book->leads[lead].sla.next_due_us;
+                look(book, lead);
+                blocked(book, i == 0 ? "criterion TITLED from expire" : "fence BUSY from expire");
+                record = make_record(book, "lead.updated", FAMILY_LEAD);
+                set(book, record, FIELD_PERSON_TITLE, "x");
+                (void) judge(book, lead, record, "integration:web");
+        }
+        shut(book);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(fence__since_a_hand_back__holds_and_lets_the_lead_move_by_itself_when_it_opens),
@@ -751,6 +836,7 @@ int main(void) {
                 cmocka_unit_test(rest__whose_signal_the_rules_dropped__is_over),
                 cmocka_unit_test(hold__of_a_move_that_fails__outlives_routing_in_the_same_event),
                 cmocka_unit_test(need__that_fails__holds_the_lead_and_refuses_a_person),
+                cmocka_unit_test(blocks__are_the_criteria_and_fences_that_kept_the_lead_from_a_move_each_once),
                 cmocka_unit_test(refusal__names_everything_that_is_missing_in_words),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
         "criterion 'REACHABLE' { when = { ['person.title'] = present } } " \
         "fence 'SHUT' { blocks = { 'mql' }, when = { country = in_list 'eea' } } " \
         "move 'qualify' { from = 'new', to = 'mql', by = 'rules', needs = { 'REACHABLE' }, when = { grade = 'A1' } } " \
+        "junk 'SCANNER' { when = { type = 'email_clicked', ['properties.seconds_after_send'] = lt(2) } } " \
         "reason 'later' { to = 'new', wake_on = did{ type = 'page_viewed' } } "
 
 #define N_LEADS 2000
@@ -57,6 +58,7 @@ static void cost__of_each_rule__is_counted_where_it_was_asked(void **state _unus
                 lead_begin(&lead);
                 lead_set(&lead, "person.title", value_text("VP Sales"));
                 activity_text(&lead, lead_did(&lead, "page_viewed", US_PER_DAY), "activity.url", "/pricing");
+                assert_int_equal(policy_mark_junk(rules, lead.history, lead.n_history, lead.arena), 0);
                 Subject *subject = lead_judge(&lead, rules, &receipts);
                 /* What is the same on every lead must be the same on those that were timed. */
                 assert_int_equal(subject->fit_mp, 21000);
@@ -71,7 +73,7 @@ static void cost__of_each_rule__is_counted_where_it_was_asked(void **state _unus
                 assert_true(holds);
                 lead_end(&lead);
         }
-        static const char *const asked[] = { "BIG", "CHEAP", "DEAR", "VISITS", "G", "REACHABLE", "SHUT", "qualify", "later" };
+        static const char *const asked[] = { "BIG", "CHEAP", "DEAR", "VISITS", "G", "REACHABLE", "SHUT", "qualify", "later", "SCANNER" };
         for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
                 /* All of the first ones, then a small part. */
                 if (times(rules, asked[i]) < 64 || times(rules, asked[i]) > 64 + N_LEADS / 16)

@@ -157,9 +157,12 @@ static void body__with_any_damage__is_an_error_or_an_event_but_never_a_crash(voi
                 { .rule = &f->rules->scores[SCORE_SENIOR]->rule, .matched = true, .points_mp = 20000, .note = "a note" },
                 { .rule = &f->rules->scores[SCORE_SIZE]->rule, .failed = true, .event = 1 },
         };
+        const Rule fence = { .kind = RULE_FENCE, .name = "SHUT" }, criterion = { .kind = RULE_CRITERION, .name = "NAMED" };
+        Block blocks[] = { { &fence, "qualify" }, { &criterion, "accept" } };
         Effect effect = { .kind = EFFECT_MOVED, .channel = "journal" };
         (void) commit_step(f, STEP(.said = { .type = "outcome.x", .email = "a@example.com", .note = "n" }, .status = "mql", .owner = "anna",
-                                      .receipts = receipts, .n_receipts = 2, .effects = &effect, .n_effects = 1));
+                                      .receipts = receipts, .n_receipts = 2, .blocks = blocks, .n_blocks = 2, .adapter = "crm",
+                                      .effects = &effect, .n_effects = 1));
         uint8_t body[512], notes[128], damaged[512];
         size_t size, notes_size;
         {
@@ -172,6 +175,20 @@ static void body__with_any_damage__is_an_error_or_an_event_but_never_a_crash(voi
                 memcpy(body, blob.data, size);
                 memcpy(notes, note_blob.data, notes_size);
                 sql_resetp(&row);
+        }
+        {
+                StoredEvent event = { 0 };
+                ok(body_decode(f->store, 1, (Blob){ body, size }, (Blob){ notes, notes_size }, NULL, f->arena, &event));
+                same(event.n_receipts, 2);
+                same(event.n_cuts, 0);
+                same(event.n_blocks, 2);
+                same(event.blocks[0].kind, RULE_FENCE);
+                same_text(event.blocks[0].rule, "SHUT");
+                same_text(event.blocks[0].move, "qualify");
+                same(event.blocks[1].kind, RULE_CRITERION);
+                same_text(event.blocks[1].rule, "NAMED");
+                same_text(event.blocks[1].move, "accept");
+                same_text(event.adapter, "crm");
         }
         unsigned n_bad = 0;
         for (int i = 0; i < 50000; i++) {

@@ -231,6 +231,9 @@ typedef struct Step {
         const char *route, *summary;
         Receipt *receipts;
         size_t n_receipts;
+        Block *blocks;
+        size_t n_blocks;
+        const char *adapter;
         Effect *effects;
         size_t n_effects;
         TurnChange *turns;
@@ -355,6 +358,9 @@ static inline Done step(Fixture *f, const Step *step) {
         decision.after = after;
         decision.summary = step->summary ? step->summary : "said so";
         decision.receipts = (Receipts){ .items = step->receipts, .n_items = step->n_receipts };
+        decision.blocks = step->blocks;
+        decision.n_blocks = step->n_blocks;
+        record->adapter = step->adapter;
         decision.effects = step->effects;
         decision.n_effects = step->n_effects;
         decision.turns = step->turns;

@@ -66,7 +66,7 @@ static void hits__are_counted_by_day_and_week_and_ever(void **state) {
         senior = hits_of(f->store, NOON + 8 * US_PER_DAY, RULE_SCORE, "SENIOR");
         same(senior.n_7d, 0);
         same(senior.n_ever, 3);
-        same(store_hits_since(f->store), NOON - 20 * US_PER_DAY);
+        same(store_hits_since(f->store, RULE_SCORE), NOON - 20 * US_PER_DAY);
 }
 
 static void moves_and_their_receipts__count_once(void **state) {
@@ -89,7 +89,7 @@ static void hits__cost_a_few_rows_a_transaction(void **state) {
                 use(f, NOON + i, matched(f, i % 2 ? SCORE_SENIOR : SCORE_SIZE));
         same(fixture_number(f->store, "SELECT count(*) FROM hit"), 0);
         ok(store_commit(f->store));
-        same(fixture_number(f->store, "SELECT count(*) FROM hit"), 2);
+        same(fixture_number(f->store, "SELECT count(*) FROM hit"), 4); /* two scores, their group, a status */
         same(hits_of(f->store, NOON, RULE_SCORE, "SENIOR").n_ever, 250);
 }
 
@@ -129,9 +129,99 @@ static void hits__however_events_are_spread__are_the_same(void **state) {
                 print_error("%s", differences.data);
         same(n, 0);
         /* 192 hours are kept: of those above only 400, 210, 399 and 401. */
-        same(fixture_number(f->store, "SELECT count(*) FROM hit"), 4);
+        same(fixture_number(f->store, "SELECT count(*) FROM hit WHERE kind = 14"), 4);
         store_close(other.store);
         text_free(&differences);
+}
+
+/* ---- what a hit is ---- */
+
+static void hits__of_every_kind_that_does_something__are_what_the_event_says_it_did(void **state) {
+        Fixture *f = *state;
+        const Rule fence = { .kind = RULE_FENCE, .name = "SHUT" }, criterion = { .kind = RULE_CRITERION, .name = "NAMED" };
+        const Rule *group = &f->rules->groups[0].rule;
+        Receipt receipts[] = { matched(f, SCORE_SENIOR), matched(f, SCORE_SIZE), { .rule = group, .matched = true } };
+        Block blocks[] = { { &fence, "qualify" }, { &criterion, "accept" } };
+        Effect effects[] = {
+                { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SENDMAIL, .recipient = "anna", .message = "reminder" },
+                { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SENDMAIL, .recipient = "ben", .message = "reminder" },
+                { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP },
+        };
+        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .status = "mql", .receipts = receipts, .n_receipts = 3,
+                                      .blocks = blocks, .n_blocks = 2, .effects = effects, .n_effects = 3, .adapter = "hubspot"));
+        static const struct {
+                RuleKind kind;
+                const char *rule;
+                uint64_t n;
+        } want[] = {
+                { RULE_STATUS, "inquiry", 1 },
+                { RULE_STATUS, "mql", 1 },
+                { RULE_STATUS, "sal", 0 },
+                { RULE_FENCE, "SHUT", 1 },
+                { RULE_CRITERION, "NAMED", 1 },
+                { RULE_MOVE, "qualify", 1 },
+                { RULE_SCORE, "SENIOR", 1 },
+                { RULE_SCORE, "SIZE", 1 },
+                { RULE_GROUP, "fit", 1 }, /* two of its scores applied, and it was cut: one judgement */
+                { RULE_CHANNEL, "mail", 2 },
+                { RULE_MESSAGE, "reminder", 2 },
+                { RULE_FEED, "crm", 1 },
+                { RULE_CHANNEL, "crm", 0 },
+                { RULE_ADAPTER, "hubspot", 1 },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+                RuleHits hits = hits_of(f->store, NOON, want[i].kind, want[i].rule);
+                if (hits.n_ever != want[i].n || hits.n_7d != want[i].n)
+                        fail_msg("%s %s has %llu hits", rule_kind_name(want[i].kind), want[i].rule, (unsigned long long) hits.n_ever);
+                assert_non_null(store_hit_meaning(want[i].kind));
+        }
+        /* Into the same status nobody enters. */
+        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .status = "mql"));
+        same(hits_of(f->store, NOON, RULE_STATUS, "mql").n_ever, 1);
+        same(hits_of(f->store, NOON, RULE_STATUS, "inquiry").n_ever, 1);
+        /* A lead that is a test does everything, and counts for nothing. */
+        (void) commit_step(f, STEP(.said = { .email = "t@example.com" }, .test = true, .status = "mql", .receipts = receipts,
+                                      .n_receipts = 3, .blocks = blocks, .n_blocks = 2, .adapter = "hubspot"));
+        for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+                same(hits_of(f->store, NOON, want[i].kind, want[i].rule).n_ever, want[i].n);
+        static const RuleKind none[] = { RULE_PRINCIPLE, RULE_SETTINGS, RULE_CALENDAR, RULE_TEAM, RULE_MEMBER, RULE_LIST, RULE_TEST };
+        for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+                assert_null(store_hit_meaning(none[i]));
+        assert_null(store_hit_meaning((RuleKind) 1000));
+        same_and_sound(f->store);
+}
+
+static void refuse(Fixture *f, int64_t now_us, bool test, bool commit) {
+        const Rule fence = { .kind = RULE_FENCE, .name = "SHUT" };
+        Block block = { &fence, "accept" };
+        const Decision decision = { .refused = true, .blocks = &block, .n_blocks = 1, .after = { .test = test } };
+        ok(store_begin(f->store));
+        ok(store_note_refusal(f->store, &decision, now_us));
+        ok(commit ? store_commit(f->store) : store_rollback(f->store));
+}
+
+static void refusals__count_as_hits_and_are_no_part_of_what_a_replay_says(void **state) {
+        Fixture *f = *state;
+        const Rule fence = { .kind = RULE_FENCE, .name = "SHUT" };
+        Block block = { &fence, "qualify" };
+        refuse(f, NOON - 20 * US_PER_DAY, false, true);
+        refuse(f, NOON - 2 * US_PER_DAY, false, true);
+        refuse(f, NOON - 2 * US_PER_HOUR, false, true);
+        refuse(f, NOON - 1, false, false);
+        refuse(f, NOON - 1, true, true);
+        (void) commit_step(
+                f, STEP(.said = { .email = "a@example.com" }, .now_us = NOON - 3 * US_PER_HOUR, .blocks = &block, .n_blocks = 1));
+        fixture_reopen(f);
+        RuleHits shut = hits_of(f->store, NOON, RULE_FENCE, "SHUT");
+        same(shut.n_1d, 2);
+        same(shut.n_7d, 3);
+        same(shut.n_ever, 4);
+        same(shut.last_us, NOON - 2 * US_PER_HOUR);
+        same(fixture_number(f->store, "SELECT sum(n) FROM hit_ever WHERE kind = 10"), 1);
+        /* What is older than eight days before the newest is only remembered as a sum. */
+        same(fixture_number(f->store, "SELECT count(*) FROM refusal"), 2);
+        same(fixture_number(f->store, "SELECT sum(n) FROM refusal_ever"), 3);
+        same_and_sound(f->store);
 }
 
 /* ---- suspended rules, the pass ---- */
@@ -333,13 +423,13 @@ static void cut_calls__are_kept_with_their_event(void **state) {
 
 /* ---- an older book ---- */
 
-/* Back to what an older version had; what 5 and 6 brought is gone. */
+/* Back to what an older version had: what came since is gone. */
 static void make_older(Fixture *f, int version) {
         char sql[64];
-        fixture_sql(f->store,
-                "DROP TABLE hit; DROP TABLE hit_ever; DROP TABLE suspended; DROP TABLE pass; DELETE FROM meta WHERE key = 'hits';"
-                "DROP INDEX held_since; DROP INDEX held_look; DROP INDEX outbox_reader; DROP INDEX outbox_mail;"
-                "ALTER TABLE outbox DROP COLUMN tried; ALTER TABLE outbox DROP COLUMN mail");
+        fixture_sql(f->store, "DROP TABLE refusal; DROP TABLE refusal_ever; DELETE FROM meta WHERE key = 'uses'");
+        if (version < 5)
+                fixture_sql(f->store,
+                        "DROP TABLE hit; DROP TABLE hit_ever; DROP TABLE suspended; DROP TABLE pass; DELETE FROM meta WHERE key = 'hits'");
         (void) snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
         fixture_sql(f->store, sql);
 }
@@ -352,24 +442,84 @@ static void older_book__counts_from_its_next_event_on(void **state) {
         make_older(f, 4);
         fixture_reopen(f);
         same(fixture_number(f->store, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
-        same(store_hits_from(f->store), next);
-        same(store_hits_since(f->store), TIME_NONE);
+        same(f->store->hits_from, next);
+        same(store_hits_since(f->store, RULE_SCORE), TIME_NONE);
         fixture_activate(f, f->rules);
         same(hits_of(f->store, NOON, RULE_SCORE, "SENIOR").n_ever, 0);
         commit_use(f, NOON + 1, matched(f, SCORE_SENIOR));
         same(hits_of(f->store, NOON, RULE_SCORE, "SENIOR").n_ever, 1);
-        same(store_hits_since(f->store), NOON + 1);
+        same(store_hits_since(f->store, RULE_SCORE), NOON + 1);
+        same(store_hits_since(f->store, RULE_FENCE), NOON + 1);
         same_and_sound(f->store);
 
         /* A replay of it has to count from there as well. */
         Store *memory = NULL;
         ok(store_open(NULL, STORE_MEMORY, &memory));
-        same(store_hits_from(memory), 1);
+        same(memory->hits_from, 1);
+        same(memory->uses_from, 1);
         ok(store_begin(memory));
-        ok(store_set_hits_from(memory, store_hits_from(f->store)));
+        ok(store_count_as(memory, f->store));
         ok(store_commit(memory));
-        same(store_hits_from(memory), next);
+        same(memory->hits_from, next);
+        same(memory->uses_from, next);
         store_close(memory);
+}
+
+/* Of version 5: its events say nothing of what kept a lead from a move, and tests counted. */
+static void book_of_version_5__counts_the_rest_from_its_next_event_on(void **state) {
+        Fixture *f = *state;
+        const Rule fence = { .kind = RULE_FENCE, .name = "SHUT" };
+        Block block = { &fence, "qualify" };
+        Receipt receipts[] = { matched(f, SCORE_SENIOR), { .rule = &f->rules->groups[0].rule, .matched = true } };
+        const Step *say = STEP(.said = { .email = "a@example.com" }, .test = true, .receipts = receipts, .n_receipts = 2, .blocks = &block,
+                .n_blocks = 1, .adapter = "hubspot");
+        /* As version 5 judged: the mark lies ahead. */
+        f->store->uses_from = UINT64_MAX;
+        (void) commit_step(f, say);
+        (void) commit_step(f, say);
+        uint64_t next = store_next_event(f->store);
+        make_older(f, 5);
+        fixture_reopen(f);
+        fixture_activate(f, f->rules);
+        same(f->store->hits_from, 1);
+        same(f->store->uses_from, next);
+        same(store_hits_since(f->store, RULE_SCORE), NOON);
+        same(store_hits_since(f->store, RULE_FENCE), TIME_NONE);
+        same(hits_of(f->store, NOON, RULE_SCORE, "SENIOR").n_ever, 2);
+        same(hits_of(f->store, NOON, RULE_GROUP, "fit").n_ever, 2); /* cut */
+        same(hits_of(f->store, NOON, RULE_FENCE, "SHUT").n_ever, 0);
+        (void) commit_step(f, say);
+        same(hits_of(f->store, NOON, RULE_SCORE, "SENIOR").n_ever, 2);
+        same(hits_of(f->store, NOON, RULE_FENCE, "SHUT").n_ever, 0);
+        (void) commit_step(f, STEP(.said = { .email = "b@example.com" }, .now_us = NOON + 5, .receipts = receipts, .n_receipts = 2,
+                                      .blocks = &block, .n_blocks = 1, .adapter = "hubspot"));
+        same(hits_of(f->store, NOON, RULE_SCORE, "SENIOR").n_ever, 3);
+        same(hits_of(f->store, NOON, RULE_GROUP, "fit").n_ever, 3);
+        same(hits_of(f->store, NOON, RULE_FENCE, "SHUT").n_ever, 1);
+        same(hits_of(f->store, NOON, RULE_ADAPTER, "hubspot").n_ever, 1);
+        same_and_sound(f->store);
+
+        /* The same events in a book that counts as this one does give the same bodies and the same counts. */
+        Fixture other = *f;
+        Text differences = { 0 };
+        uint64_t n = 0;
+        other.n_ids = 0;
+        ok(store_open_with_secret(NULL, STORE_MEMORY, store_secret(f->store), &other.store));
+        ok(store_begin(other.store));
+        ok(store_count_as(other.store, f->store));
+        ok(store_rules_activate(other.store, f->rules, NOON));
+        for (int i = 0; i < 3; i++)
+                (void) step(&other, say);
+        (void) step(&other, STEP(.said = { .email = "b@example.com" }, .now_us = NOON + 5, .receipts = receipts, .n_receipts = 2,
+                                    .blocks = &block, .n_blocks = 1, .adapter = "hubspot"));
+        ok(store_commit(other.store));
+        ok(store_compare(f->store, other.store, &differences, &n));
+        if (n > 0)
+                print_error("%s", differences.data);
+        same(n, 0);
+        /* It is the mark that makes them so. */
+        store_close(other.store);
+        text_free(&differences);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -381,12 +531,15 @@ int main(void) {
                 TEST(hits__cost_a_few_rows_a_transaction),
                 TEST(hits__of_a_transaction_rolled_back__are_gone),
                 TEST(hits__however_events_are_spread__are_the_same),
+                TEST(hits__of_every_kind_that_does_something__are_what_the_event_says_it_did),
+                TEST(refusals__count_as_hits_and_are_no_part_of_what_a_replay_says),
                 TEST(suspended_rules__stand_until_the_next_activation),
                 TEST(pass__follows_the_log_and_survives_a_restart),
                 TEST(rederived_lead__is_written_without_an_event_of_its_own),
                 TEST(renamed_status__takes_its_counts_along),
                 TEST(cut_calls__are_kept_with_their_event),
                 TEST(older_book__counts_from_its_next_event_on),
+                TEST(book_of_version_5__counts_the_rest_from_its_next_event_on),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,7 +215,8 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
         ok(store_outbox_bury(f->store, 1, "refused"));
         ok(store_outbox_gather(f->store, 2, NOON, 1));
         ok(store_commit(f->store));
-        fixture_sql(f->store, "INSERT INTO pass VALUES(1, 1, 1, 1, 0, 0, 0, 0, 0, 0)");
+        fixture_sql(f->store, "INSERT INTO pass VALUES(1, 1, 1, 1, 0, 0, 0, 0, 0, 0); INSERT INTO refusal VALUES(1, 1, 10, 1);"
+                              "INSERT INTO refusal_ever VALUES(1, 10, 1, 1)");
         f->store = store_close(f->store);
         FILE *file = fopen(f->path, "rb");
         static char data[1 << 20];
