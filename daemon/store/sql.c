@@ -556,6 +556,9 @@ void sql_resetp(sqlite3_stmt **statement) {
 int sql_prepare_all(Store *store) {
         for (size_t i = 0; i < SQL_N; i++) {
                 int rc = sqlite3_prepare_v3(store->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+                /* They are right for a file of our version: one that lacks a table or a column of theirs is damaged. */
+                if ((rc & 0xff) == SQLITE_ERROR)
+                        return -EBADMSG;
                 if (rc != SQLITE_OK)
                         return sql_error(store, rc);
         }

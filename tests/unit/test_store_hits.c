@@ -423,15 +423,74 @@ static void cut_calls__are_kept_with_their_event(void **state) {
 
 /* ---- an older book ---- */
 
+/* What a book of version 5 is made of, written by the program that made such books. */
+static sqlite3 *open_version_5(void) {
+        static char text[65536];
+        char *error = NULL;
+        sqlite3 *db = NULL;
+        FILE *file = fopen("tests/data/store/version-5.sql", "re");
+        if (!file)
+                fail_msg("cannot read tests/data/store/version-5.sql from here");
+        size_t size = fread(text, 1, sizeof(text) - 1, file);
+        assert_true(feof(file));
+        fclose(file);
+        text[size] = '\0';
+        same(sqlite3_open(":memory:", &db), SQLITE_OK);
+        if (sqlite3_exec(db, text, NULL, NULL, &error) != SQLITE_OK)
+                fail_msg("version-5.sql: %s", error);
+        return db;
+}
+
+typedef struct Since {
+        sqlite3 *old;
+        Text *drop;
+        const char *there, *format;
+} Since;
+
+/* One object or column of the book as it is: dropped where version 5 had none of that name. */
+static int drop_newer(void *userdata, int n_columns, char **values, char **names _unused_) {
+        Since *since = userdata;
+        sqlite3_stmt *statement = NULL;
+        same(sqlite3_prepare_v2(since->old, since->there, -1, &statement, NULL), SQLITE_OK);
+        for (int i = 0; i < n_columns; i++)
+                same(sqlite3_bind_text(statement, i + 1, values[i], -1, SQLITE_STATIC), SQLITE_OK);
+        if (sqlite3_step(statement) == SQLITE_DONE) {
+                char *sql = sqlite3_mprintf(since->format, values[0], values[1]);
+                text_append(since->drop, sql);
+                sqlite3_free(sql);
+        }
+        sqlite3_finalize(statement);
+        return 0;
+}
+
 /* Back to what an older version had: what came since is gone. */
 static void make_older(Fixture *f, int version) {
-        char sql[64];
-        fixture_sql(f->store, "DROP TABLE refusal; DROP TABLE refusal_ever; DELETE FROM meta WHERE key = 'uses'");
+        static const char objects[] = "SELECT type, name FROM sqlite_schema WHERE type = '%s'";
+        sqlite3 *old = open_version_5();
+        Text drop = { 0 };
+        char sql[128];
+        static const char *const types[] = { "index", "table" };
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+                Since since = { old, &drop, "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2", "DROP %s \"%w\";" };
+                (void) snprintf(sql, sizeof(sql), objects, types[i]);
+                same(sqlite3_exec(f->store->db, sql, drop_newer, &since, NULL), SQLITE_OK);
+        }
+        Since since = { old, &drop, "SELECT 1 FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name = ?1 AND c.name = ?2",
+                "ALTER TABLE \"%w\" DROP COLUMN \"%w\";" };
+        fixture_sql(f->store, drop.size > 0 ? drop.data : "");
+        text_clear(&drop);
+        same(sqlite3_exec(f->store->db, "SELECT s.name, c.name FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.type = 'table'",
+                     drop_newer, &since, NULL),
+                SQLITE_OK);
+        text_append(&drop, "DELETE FROM meta WHERE key NOT IN ('secret', 'rules', 'hits');");
+        fixture_sql(f->store, drop.data);
         if (version < 5)
                 fixture_sql(f->store,
                         "DROP TABLE hit; DROP TABLE hit_ever; DROP TABLE suspended; DROP TABLE pass; DELETE FROM meta WHERE key = 'hits'");
         (void) snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
         fixture_sql(f->store, sql);
+        text_free(&drop);
+        sqlite3_close(old);
 }
 
 static void older_book__counts_from_its_next_event_on(void **state) {
