@@ -1,112 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """People and programs are told: the real leadd and the real leadd-notify, a mail server, a sendmail and a web server of the test's own."""
-import base64, email, email.policy, hashlib, hmac, http.server, json, os, pathlib, random, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import base64, email, email.policy, hashlib, hmac, json, os, pathlib, random, resource, shutil, socket, subprocess, sys, tempfile, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from harness import BUILD, Daemon, Failed, check, lead, main, wait_for  # noqa: E402
+from harness import BUILD, Daemon, check, lead, main, wait_for  # noqa: E402
+from receivers import MailServer, Notifier, WebServer  # noqa: E402
 
 CLOCK = "2026-03-05T10:00:00+01:00"
 SECRET = b"a secret of the test"
-
-
-class Notifier:
-    """leadd-notify on a socket in the daemon's directory."""
-
-    def __init__(self, directory, *arguments):
-        self.path = pathlib.Path(directory) / "notify"
-        self.arguments = arguments
-        self.process = None
-
-    def __enter__(self):
-        self.process = subprocess.Popen([str(BUILD / "leadd-notify"), f"--listen={self.path}", *self.arguments], stdin=subprocess.DEVNULL, start_new_session=True)
-        wait_for(self.path.exists, "leadd-notify's socket")
-        return self
-
-    def __exit__(self, *_):
-        os.killpg(self.process.pid, signal.SIGKILL)  # with the processes of its connections
-        self.process.wait()
-        self.path.unlink(missing_ok=True)
-
-
-class MailServer(threading.Thread):
-    """As much of SMTP as a sender needs; keeps what it was given. answer: what it says to the end of a message."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port, self.mails, self.answer = self.listener.getsockname()[1], [], "250 ok"
-
-    def run(self):
-        while True:
-            connection, _ = self.listener.accept()
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
-        sender, recipients = None, []
-        with connection, connection.makefile("rwb") as f:
-            def say(line):
-                f.write(line.encode() + b"\r\n")
-                f.flush()
-            say("220 test")
-            for line in f:
-                verb = line[:4].upper()
-                if verb in (b"EHLO", b"HELO"):
-                    say("250 test")
-                elif verb == b"MAIL":
-                    sender = line.decode().split("<")[1].split(">")[0]
-                    say("250 ok")
-                elif verb == b"RCPT":
-                    recipients.append(line.decode().split("<")[1].split(">")[0])
-                    say("250 ok")
-                elif verb == b"DATA":
-                    say("354 go on")
-                    text = b""
-                    for part in f:
-                        if part == b".\r\n":
-                            break
-                        text += part[1:] if part.startswith(b".") else part
-                    if self.answer.startswith("250"):
-                        self.mails.append((sender, recipients, text))
-                    say(self.answer)
-                elif verb == b"QUIT":
-                    say("221 bye")
-                    return
-                else:
-                    say("500 what?")
-
-
-class WebServer(threading.Thread):
-    """Answers as told, and keeps what it was given."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.requests, self.answers = [], []  # answers: status, headers; the last one stays
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.requests.append((self.path, dict(self.headers.items()), body))
-                status, headers = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
-                if status == "stall":
-                    time.sleep(3600)
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            do_GET = do_POST
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_port
-
-    def run(self):
-        self.server.serve_forever()
 
 
 def channel(d, text):
