@@ -73,7 +73,7 @@ class Timed(Daemon):
 
 def in_virtual_time_each_step_comes_at_its_instant_whatever_kills_the_daemon_and_sets_its_clock_back():
     dice = random.Random(SEED)
-    kinds = {f"K{i}": (sorted(dice.sample(range(60, 20000), dice.randint(1, 6))), dice.randint(60, 4000)) for i in range(8)}
+    kinds = {f"K{i}": (sorted(dice.sample(range(60, 20000, 60), dice.randint(1, 6))), dice.randrange(900, 6000, 60)) for i in range(8)}
     start = datetime.datetime(2026, 3, 5, 10, 0, 0, tzinfo=datetime.timezone.utc)
     at = lambda seconds: (start + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: E731
     with Timed(kinds, clock=at(0)) as d:
