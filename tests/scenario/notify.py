@@ -41,8 +41,7 @@ def with_daemon(text, body, program=None):
     channel(d, text)
     for test in d.rules.glob("*_test.lua"):
         test.unlink()  # they test the shipped policy, not this one
-    plain = d.arguments
-    d.arguments = lambda *more: plain(f"--notifier={d.directory / 'notify'}", *more)
+    d.more = [f"--notifier={d.directory / 'notify'}"]
     with d, Notifier(d.directory, f"--secrets={d.directory / 'secrets'}"):
         body(d)
 

@@ -50,6 +50,7 @@ class Daemon:
             # Without the rules' own tests: scenarios change the policy, and a reload whose tests fail is refused.
             shutil.copytree(rules or TOP / "rules", self.rules, ignore=shutil.ignore_patterns("*_test.lua"))
         self.clock, self.leadd, self.wrapper = clock, leadd or BUILD / "leadd", list(wrapper)
+        self.more = []  # arguments besides
         self.process, self.log_path, self.n_dropped = None, self.directory / "log", 0
 
     def __enter__(self):
@@ -72,7 +73,7 @@ class Daemon:
 
     def arguments(self, *more):
         clock = [f"--virtual-clock={self.clock}"] if self.clock else []
-        return [*self.wrapper, str(self.leadd), f"--rules={self.rules}", f"--spool={self.spool}", f"--state={self.state}", f"--socket={self.socket}", *clock, *more]
+        return [*self.wrapper, str(self.leadd), f"--rules={self.rules}", f"--spool={self.spool}", f"--state={self.state}", f"--socket={self.socket}", *clock, *self.more, *more]
 
     def start(self, wait=True, environment=None):
         # Directories of sources are made by an administrator, long before the first file: found by a scan only, that would wait two seconds.

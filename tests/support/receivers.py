@@ -25,12 +25,13 @@ class Notifier:
 
 
 class MailServer(threading.Thread):
-    """As much of SMTP as a sender needs; keeps what it was given. answer: what it says to the end of a message."""
+    """As much of SMTP as a sender needs; keeps what it was given. answer: what it says to the end of a message; "stall": nothing, ever."""
 
     def __init__(self):
         super().__init__(daemon=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port, self.mails, self.answer = self.listener.getsockname()[1], [], "250 ok"
+        self.attempts = []  # every message that came, accepted or not
 
     def run(self):
         while True:
@@ -61,6 +62,9 @@ class MailServer(threading.Thread):
                         if part == b".\r\n":
                             break
                         text += part[1:] if part.startswith(b".") else part
+                    self.attempts.append(text)
+                    if self.answer == "stall":
+                        time.sleep(3600)
                     if self.answer.startswith("250"):
                         self.mails.append((sender, recipients, text))
                     say(self.answer)

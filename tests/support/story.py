@@ -20,7 +20,7 @@ class Story(Daemon):
         """rules: the text of a policy of the story's own; without, the shipped one. changes: (file, old, new) in the shipped one.
         files: (name, text) beside the rules."""
         self.zone = zoneinfo.ZoneInfo(zone)
-        self.addresses, self.n_told = {}, 0
+        self.addresses, self.n_told, self.again = {}, 0, None
         super().__init__(clock=self.instant(begins).isoformat(), **more)
         if rules:
             shutil.rmtree(self.rules)
@@ -51,6 +51,11 @@ class Story(Daemon):
         """The clock moves on to that moment, and what is due on the way happens."""
         self.advance(self.instant(moment).isoformat())
 
+    def crashes(self, at):
+        """kill -9. In virtual time the clock has to be told when it is started again."""
+        self.kill()
+        self.clock = self.instant(at).isoformat()
+
     # ---- what people do
 
     def address(self, who):
@@ -58,8 +63,8 @@ class Story(Daemon):
 
     def drops(self, source, record):
         self.n_told += 1
-        record.setdefault("id", f"story-{self.n_told}")
-        self.drop(source, f"{self.n_told}.json", record)
+        self.again = {"id": f"story-{self.n_told}", **record}
+        self.drop(source, f"{self.n_told}.json", self.again)
         self.settle()
 
     def submits(self, who, form, contact=True, **data):
