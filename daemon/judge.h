@@ -136,8 +136,9 @@ void judge_forget(Judge *judge);
 
 /* ---- judge_timers.c ---- */
 
-/* Members who are away under the rules now in force: the daemon or the rules may be newer than their absence. */
-int judge_note_absences(Judge *judge);
+/* Members who are away under the rules now in force: the daemon or the rules may be newer than their absence. those_to_come: those whose
+ * recorded absence begins later as well. */
+int judge_note_absences(Judge *judge, bool those_to_come);
 /* Leads of who is away go to others, in slices between two other pieces of work. */
 bool judge_passes_on(const Judge *judge);
 void judge_pass_on_slice(Judge *judge);

@@ -88,7 +88,9 @@ int judge_activate(Judge *judge, RuleSet *rules, bool apply) {
         judge->desk.rules = rules;
         if (before != rules)
                 policy_free(before);
-        r = judge_note_absences(judge);
+        /* An absence that begins later: who recorded it may have been answered just before a kill, and not all leads be armed for it.
+         * Where the rules are others, the pass arms all. */
+        r = judge_note_absences(judge, same);
         return r != 0 ? r : send_archive(leadd);
 }
 

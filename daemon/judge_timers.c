@@ -82,6 +82,48 @@ bool judge_passes_on(const Judge *judge) {
         return judge->absent.n + judge->going.n > 0 && !judge_waits_for_room(judge) && !judge_holds_timers(judge);
 }
 
+/* When the leads that the member has not accepted are to go to others: not after now when that is so already, else when the recorded
+ * absence begins (the pass after a reload arms for those of the rules); TIME_NONE = never. */
+static int64_t goes_us(const Member *member, const Desk *desk, int64_t now_us) {
+        int64_t until_us;
+
+        if (member->team->on_absence == ABSENCE_KEEP)
+                return TIME_NONE;
+        if (policy_member_is_away(member, now_us, &until_us))
+                return now_us;
+        for (size_t i = 0; i < desk->n_seats; i++) {
+                const Seat *seat = &desk->seats[i];
+                if (base_streq(seat->member, member->rule.name) && seat->away_from_us != TIME_NONE &&
+                        seat->away_until_us > seat->away_from_us && seat->away_until_us > now_us)
+                        return seat->away_from_us;
+        }
+        return TIME_NONE;
+}
+
+/* Of the leads those whose owner is away, or that are armed for a later instant than the one at which the owner goes. */
+static int needing_a_look(Judge *judge, uint64_t *leads, size_t *n, int64_t now_us) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        size_t n_needing = 0;
+        Desk desk;
+
+        if (!arena)
+                return -ENOMEM;
+        int r = store_load_desk(judge->store, NULL, 0, judge->leadd->rules, now_us, arena, &desk);
+        for (size_t i = 0; i < *n && r == 0; i++) {
+                LeadState state;
+                r = store_load_lead(judge->store, leads[i], arena, &state, NULL, NULL, NULL);
+                if (r != 0)
+                        return r;
+                const Member *owner = state.owner ? policy_member(judge->leadd->rules, state.owner) : NULL;
+                int64_t go_us = owner ? goes_us(owner, &desk, now_us) : TIME_NONE;
+                bool is_armed = go_us == TIME_NONE || (go_us > now_us && state.wake_us != TIME_NONE && state.wake_us <= go_us);
+                if (!is_armed)
+                        leads[n_needing++] = leads[i];
+        }
+        *n = n_needing;
+        return r;
+}
+
 /* Looks at leads that members who are or will be away have not accepted: they go to others now, or are armed for then. */
 static int pass_on(Judge *judge, size_t *ret_n) {
         uint64_t leads[PASS_ON_LOOKS_MAX], next = judge->pass_on_next, end = store_next_lead(judge->store);
@@ -91,6 +133,8 @@ static int pass_on(Judge *judge, size_t *ret_n) {
         int r = store_unaccepted_of(
                 judge->store, (const char *const *) members->items, members->n, &next, to, PASS_ON_LOOKS_MAX, leads, ret_n);
 
+        if (r == 0 && *ret_n > 0)
+                r = needing_a_look(judge, leads, ret_n, now_us);
         if (r == 0 && *ret_n > 0) {
                 r = store_begin(judge->store);
                 if (r != 0)
@@ -134,9 +178,9 @@ void judge_pass_on_slice(Judge *judge) {
                 (void) store_checkpoint(judge->store, false);
 }
 
-int judge_note_absences(Judge *judge) {
+int judge_note_absences(Judge *judge, bool those_to_come) {
         const RuleSet *rules = judge->leadd->rules;
-        int64_t now_us = clock_now_us(judge->leadd->clock), until_us;
+        int64_t now_us = clock_now_us(judge->leadd->clock);
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         Desk desk;
 
@@ -146,13 +190,9 @@ int judge_note_absences(Judge *judge) {
         if (r != 0)
                 return r;
         for (size_t i = 0; i < rules->n_members; i++) {
-                const Member *member = &rules->members[i];
-                bool away = policy_member_is_away(member, now_us, &until_us);
-                for (size_t s = 0; s < desk.n_seats && !away; s++)
-                        away = base_streq(desk.seats[s].member, member->rule.name) && desk.seats[s].away_from_us != TIME_NONE &&
-                               desk.seats[s].away_from_us <= now_us && now_us < desk.seats[s].away_until_us;
-                if (away && member->team->on_absence != ABSENCE_KEEP)
-                        judge_add_absent(judge, member->rule.name);
+                int64_t go_us = goes_us(&rules->members[i], &desk, now_us);
+                if (go_us != TIME_NONE && (go_us <= now_us || those_to_come))
+                        judge_add_absent(judge, rules->members[i].rule.name);
         }
         return 0;
 }

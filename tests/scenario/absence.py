@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Somebody goes away: what has not been accepted is passed on at once or when the absence begins; what has been stays."""
-import json, pathlib, shutil, sys
+import json, pathlib, shutil, sqlite3, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import Daemon, check, lead, main, wait_for  # noqa: E402
@@ -121,6 +121,38 @@ def who_may_keep_leads_while_away_passes_them_on_once_the_rules_say_so():
         check((d.show("L-2")["status"], d.show("L-4")["owner"]), ("sal", "anna"), "looked at when he went")
 
 
+def an_absence_told_just_before_a_kill_arms_every_lead_after_it():
+    leads = 2000
+    with daemon() as d:
+        reload(d)
+        d.drop("web", "all.ndjson", "".join(json.dumps(lead(f"p{i}@example.com", id=f"r{i}")) + "\n" for i in range(leads)))
+        d.settle()
+        begins = 1772784000  # 2026-03-06T08:00:00Z
+        book = sqlite3.connect(f"file:{d.state / 'leadd.db'}?mode=ro", uri=True)
+        seat = "SELECT count(*) FROM seat WHERE away_from IS NOT NULL"
+        late = f"SELECT count(*) FROM lead WHERE flags & 1 AND created + wake > {begins}000000"
+        check((book.execute(seat).fetchone()[0], book.execute(late).fetchone()[0]), (0, leads))
+        d.drop("crm", "away.json", {"specversion": "1.0", "id": "away", "type": "owner.away", "data": {"owner": {
+            "name": "anna", "from": "2026-03-06T08:00:00Z", "to": "2026-03-10T08:00:00Z"}}})
+        while book.execute(seat).fetchone()[0] == 0:
+            pass
+        d.kill()
+        left = book.execute(late).fetchone()[0]
+        check(left > leads // 2, True, f"killed before all were armed: {left - leads // 2} were not")
+        d.start()
+        wait_for(lambda: book.execute(late).fetchone()[0] == leads // 2, "the rest to be armed")
+        looked = book.execute("SELECT count(*) FROM event WHERE prev > 0").fetchone()[0]
+        check(looked, leads // 2, "each once")
+        d.kill()
+        d.start()
+        d.drop("web", "one.json", lead("one@example.com", id="one"))
+        d.settle()
+        check(book.execute("SELECT count(*) FROM event WHERE prev > 0").fetchone()[0], looked, "those that are armed need no look")
+        book.close()
+        d.advance("23h")
+        check({row["owner"] for row in d.lines("list", "--limit", leads + 1)}, {"ben"})
+
+
 def however_many_go_at_once_none_is_forgotten():
     many = [f"m{i:02}" for i in range(70)]
     with daemon() as d:
@@ -159,4 +191,4 @@ def however_many_teams_have_room_at_once_none_is_forgotten():
 
 main(who_is_away_now_keeps_what_was_accepted, an_absence_that_begins_later_passes_on_then,
      an_absence_that_comes_with_a_reload_passes_on_when_it_begins, who_may_keep_leads_while_away_passes_them_on_once_the_rules_say_so,
-     however_many_go_at_once_none_is_forgotten, however_many_teams_have_room_at_once_none_is_forgotten)
+     an_absence_told_just_before_a_kill_arms_every_lead_after_it, however_many_go_at_once_none_is_forgotten, however_many_teams_have_room_at_once_none_is_forgotten)
