@@ -275,14 +275,19 @@ static int take_facts(Deciding *deciding) {
                 after->sla = SLA_STATE_NONE;
                 after->held = (HeldState){ .next_look_us = TIME_NONE };
         }
-        if (record->time_us < after->created_us)
+        if (record->time_us < after->created_us && !merge_is_one(record))
                 after->created_us = record->time_us;
         if (record->family == FAMILY_OUTCOME && record->time_us > after->idle_from_us)
                 after->idle_from_us = record->time_us;
-        take_source(after, record);
+        if (!merge_is_one(record))
+                take_source(after, record);
 
         deciding->out->profile = *input->profile;
-        if (record->family != FAMILY_TIMER) {
+        if (merge_is_one(record)) {
+                r = merge_take(deciding);
+                if (r < 0)
+                        return r;
+        } else if (record->family != FAMILY_TIMER) {
                 r = facts_merge(&deciding->out->profile, deciding->arena, &record->facts, &deciding->out->profile_changed);
                 if (r < 0)
                         return r;
@@ -302,6 +307,8 @@ static int take_facts(Deciding *deciding) {
          * and its instant, once past, would be due at once again and again. */
         after->held = (HeldState){ .next_look_us = TIME_NONE };
         deciding->owner = after->owner ? policy_member(deciding->rules, after->owner) : NULL;
+        if (input->before->merged_into > 0)
+                merge_give_back(deciding);
         return 0;
 }
 
@@ -444,6 +451,15 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                         "erasure orders are not carried out by this version: the record is kept for one that does");
         if (input->before->id == 0 && record->family == FAMILY_OUTCOME)
                 return deciding_refuse(&deciding, "unknown_lead", "an outcome must name a lead that is known");
+
+        /* Another lead goes on for it: what is asked of it is asked of that one. */
+        if (merge_is_one(record) && base_streq(record->event, "merged") && merge_lead(record, FIELD_CARE_INTO) > 0)
+                return merge_absorb(&deciding);
+        if (input->before->merged_into > 0 && !merge_is_one(record))
+                return deciding_refuse(&deciding, "merged", "the lead was merged into L-%" PRIu64, input->before->merged_into);
+        if (merge_is_one(record) && base_streq(record->event, "unmerged") && merge_lead(record, FIELD_CARE_INTO) > 0 &&
+                input->before->merged_into == 0)
+                return deciding_refuse(&deciding, "not_merged", "L-%" PRIu64 " is a lead of its own", input->lead_id);
 
         r = take_facts(&deciding);
         if (r < 0)

@@ -284,3 +284,42 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
         deciding->out->reminded_roles = roles;
         return deciding_summarise(deciding, "%s step %u: reminded %s", sla->rule.name, number + 1, roles ? roles : "nobody");
 }
+
+int effects_merged(Deciding *deciding, const Member *owner, uint64_t into) {
+        /* Where reminders go there this goes: the rules have no text of their own for it, and it needs no lead's data. */
+        const Message *message = default_message(deciding->rules);
+        const Channel *channel = message ? message->channel : NULL;
+        const char *lead = arena_printf(deciding->arena, "L-%" PRIu64, deciding->input->lead_id);
+        const char *text =
+                arena_printf(deciding->arena, "%s is now part of L-%" PRIu64 ": you have nothing to do for it any more", lead, into);
+        Effect effect = {
+                .kind = EFFECT_MOVED,
+                .channel = channel ? channel->rule.name : "journal",
+                .via = channel ? channel->via : VIA_JOURNAL,
+                .recipient = owner->rule.name,
+                .address = owner->email,
+                .role = "owner",
+                .rule = "merge",
+        };
+        Text event = { 0 };
+        char time[TIME_TEXT_SIZE];
+        int r = lead && text ? 0 : -ENOMEM;
+
+        if (r == 0 && (effect.via == VIA_DROP || effect.via == VIA_WEBHOOK || effect.via == VIA_EXEC)) {
+                text_printf(&event,
+                        "{\"specversion\":\"1.0\",\"id\":\"%" PRIu64
+                        "-%zu\",\"source\":\"leadd\",\"type\":\"org.leadd.merged\",\"time\":\"%s\","
+                        "\"subject\":\"lead:%s\",\"data\":{\"lead\":\"%s\",\"into\":\"L-%" PRIu64 "\"",
+                        deciding->input->event_id, deciding->out->n_effects, time_format_rfc3339(deciding->input->now_us, time), lead, lead,
+                        into);
+                append_member(&event, "recipient", owner->rule.name);
+                append_member(&event, "text", text);
+                r = close_event(deciding, &event, &effect.body);
+        } else if (r == 0 && effect.via != VIA_JOURNAL) {
+                effect.body = arena_printf(deciding->arena, "Lead %s is now part of L-%" PRIu64 "\n\n%s.\n", lead, into, text);
+                r = effect.body ? 0 : -ENOMEM;
+        }
+        if (r == 0 && channel && channel->quiet_recipient)
+                effect.not_before_us = quiet_until(deciding, owner);
+        return r < 0 ? r : add_effect(deciding, effect);
+}

@@ -4,7 +4,7 @@
  * decide, inside: the state of one decision while its phases run.
  * decide.c drives the phases, moves.c changes the status by people and SLAs, automatic.c by the
  * rules themselves, fences.c keeps it from changing, route.c finds an owner, assignment.c says why, timers.c starts and
- * fires SLA steps, snooze.c puts them off, effects.c says what the world is told.
+ * fires SLA steps, snooze.c puts them off, effects.c says what the world is told, merge.c makes one of two leads, and two of one.
  */
 #include "leadd/decide.h"
 
@@ -133,8 +133,20 @@ int moves_snooze(Deciding *deciding);
 /* pecking.c */
 /* Where the grade stands in both dimensions, 0 is best; the number of bands: in none. NULL grade: 0 and 0. */
 void decide_find_bands(const Grade *grade, const char *text, uint32_t *ret_letter, uint32_t *ret_number);
+/* merge.c */
+/* lead.merged, lead.unmerged. */
+bool merge_is_one(const Record *record);
+/* The lead that the record names; 0 = none. */
+uint64_t merge_lead(const Record *record, FieldId field);
+/* The whole decision about a lead that another one goes on for. */
+int merge_absorb(Deciding *deciding);
+/* What the lead is made of, before the rules judge it: joined with another, or by itself again. */
+int merge_take(Deciding *deciding);
+void merge_give_back(Deciding *deciding);
 
 /* effects.c */
+/* The owner of a lead that was merged into another person's learns of it. */
+int effects_merged(Deciding *deciding, const Member *owner, uint64_t into);
 int effects_moved(Deciding *deciding, const MoveMade *move);
 int effects_assigned(Deciding *deciding);
 int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, uint32_t number);

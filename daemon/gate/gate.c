@@ -4,35 +4,11 @@
  * lives in and nothing else; the transaction belongs to the caller, because many
  * events share one.
  */
-#include "leadd/gate.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-/* More than the times before the one that suspends a rule: a rollback takes the newest back. */
-#define MARKS_MAX (3 * GATE_OVERRUNS_MAX)
-/* When a rule overran last, oldest first. */
-typedef struct Marks {
-        const Rule *rule;
-        size_t n;
-        struct {
-                uint64_t event; /* the newest of the log then: its own, or of a refused one the event before */
-                int64_t at_us;
-        } items[MARKS_MAX];
-} Marks;
-
-struct Gate {
-        Store *store;
-        RuleSet *rules;
-        Arena *arena;
-        Decision decision;
-        uint64_t suspended_serial; /* of the store, that the rule set is in step with */
-        Marks *marks;              /* of the rules that ever overran since the set was given */
-        size_t n_marks;
-        uint64_t *looks; /* of the last slice */
-        size_t n_looks, looks_capacity;
-};
 
 int gate_new(Store *store, Gate **ret) {
         _cleanup_(gate_freep) Gate *gate = calloc(1, sizeof *gate);
@@ -139,9 +115,8 @@ static int load(Gate *gate, const Record *record, uint64_t lead, int64_t now_us,
         return store_load_desk(gate->store, domain, lead, gate->rules, now_us, gate->arena, &ret->desk);
 }
 
-/* Everything after the lead is known: one path for live events and for replay. */
-static int judge_lead(
-        Gate *gate, const GateInput *input, uint64_t lead, const StoredEvent *replayed, Decision *decision, GateOutcome *ret) {
+int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t named, const StoredEvent *replayed, Decision *decision,
+        GateOutcome *ret) {
         Loaded loaded = { .before = { .grade = "", .wake_us = TIME_NONE } };
         int r = sync_suspended(gate);
 
@@ -151,7 +126,7 @@ static int judge_lead(
                 return refuse_unknown(gate, ret);
         if (r != 0)
                 return r;
-        const DecideInput decide = {
+        DecideInput decide = {
                 .event_id = store_next_event(gate->store),
                 .lead_id = !concerns_lead(input->record) ? 0
                            : lead                        ? lead
@@ -166,6 +141,11 @@ static int judge_lead(
                 .now_us = input->now_us,
                 .desk = &loaded.desk,
         };
+        r = gate_prepare_merge(gate, input->record, lead, &decide);
+        if (r == STORE_E_NONE)
+                return refuse_unknown(gate, ret);
+        if (r != 0)
+                return r;
         policy_begin_event(gate->rules, replayed != NULL, replayed ? replayed->cuts : NULL, replayed ? replayed->n_cuts : 0);
         r = decide_event(gate->rules, &decide, gate->arena, decision);
         if (r >= 0)
@@ -182,6 +162,7 @@ static int judge_lead(
                 .decision = decision,
                 .event_id = decide.event_id,
                 .lead_id = decide.lead_id,
+                .named = named != lead ? named : 0,
                 .actor = input->actor,
                 .now_us = input->now_us,
                 .ledger = input->ledger,
@@ -220,7 +201,7 @@ static int log_rules_event(Gate *gate, const Record *record, int64_t now_us) {
         Decision decision;
         GateOutcome outcome = { 0 };
 
-        return judge_lead(gate, &input, 0, NULL, &decision, &outcome);
+        return gate_judge_lead(gate, &input, 0, 0, NULL, &decision, &outcome);
 }
 
 /* Counts who overran in the event just judged, and suspends who did so too often: an event of its own. */
@@ -302,14 +283,21 @@ int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
                 ret->duplicate = true;
                 return 0;
         }
-        if (lead == 0 && concerns_lead(input->record)) {
-                int r = store_find_lead(gate->store, input->record, &lead, &ret->similar);
+        if (gate_is_merge(input->record))
+                return gate_judge_merge(gate, input, ret);
+        uint64_t named = 0;
+        if (concerns_lead(input->record)) {
+                int r = lead > 0 ? 0 : store_find_lead(gate->store, input->record, &lead, &ret->similar);
+                named = lead;
+                /* Whatever is said of a lead that was merged is said of the one that goes on for it. */
+                if (r == 0 && lead > 0)
+                        r = store_survivor(gate->store, lead, &lead);
                 if (r == STORE_E_NONE)
                         return refuse_unknown(gate, ret);
                 if (r != 0)
                         return r;
         }
-        int r = judge_lead(gate, input, lead, NULL, &gate->decision, ret);
+        int r = gate_judge_lead(gate, input, lead, named, NULL, &gate->decision, ret);
         return r == 0 ? count_overruns(gate, input->now_us, ret->suspended, &ret->n_suspended) : r;
 }
 
@@ -380,6 +368,8 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
                 return 0;
         if (r != 0)
                 return r;
+        if (loaded.before.merged_into > 0)
+                return 0; /* another lead goes on for it */
         DecideInput input = {
                 .event_id = store_next_event(gate->store),
                 .lead_id = lead,
@@ -669,7 +659,7 @@ static int on_event(const StoredEvent *event, void *userdata) {
         if (record->family == FAMILY_RULES && base_streq(record->event, "rederived"))
                 r = replay_rederived(replay, record, event, &outcome);
         else
-                r = judge_lead(replay->gate, &input, lead, event, &replay->gate->decision, &outcome);
+                r = gate_judge_lead(replay->gate, &input, lead, event->named, event, &replay->gate->decision, &outcome);
         if (r != 0) {
                 replay->error = r < 0 ? r : -EIO;
                 return 1;

@@ -332,3 +332,62 @@ int facts_merge(Facts *profile, Arena *arena, const Facts *update, bool *ret_cha
         *ret_changed = changed;
         return 0;
 }
+
+/* ---- two leads become one ---- */
+
+/* Somebody of whom nothing is known by which a person could be called. */
+static bool is_anonymous(const Facts *profile) {
+        static const FieldId known_by[] = { FIELD_PERSON_EMAIL, FIELD_PERSON_PHONE_NUMBER, FIELD_PERSON_NAME, FIELD_PERSON_GIVEN_NAME,
+                FIELD_PERSON_FAMILY_NAME };
+        for (size_t i = 0; i < ARRAY_SIZE(known_by); i++)
+                if (facts_get(profile, known_by[i], NULL))
+                        return false;
+        return true;
+}
+
+/* What a form or a tracker sends when nobody has said anything. */
+static bool is_default(const Fact *fact) {
+        switch (fact->field) {
+        case FIELD_PERSON_SENIORITY:
+                return fact->value.type == VALUE_TEXT && base_streq(fact->value.text, "unknown");
+        case FIELD_PERSON_EMAIL_VERIFIED:
+        case FIELD_ATTRIBUTION_IS_ORGANIC:
+                return !fact->value.boolean;
+        case FIELD_COMPANY_EMPLOYEES:
+        case FIELD_COMPANY_REVENUE_AMOUNT:
+        case FIELD_INTEREST_QUANTITY:
+        case FIELD_INTEREST_BUDGET_AMOUNT:
+                return fact->value.type == VALUE_INTEGER ? fact->value.integer == 0 : fact->value.number == 0;
+        default:
+                return false;
+        }
+}
+
+/* Without the defaults of an anonymous profile that the other one would lose a value to. */
+static int without_defaults(const Facts *profile, const Facts *other, Arena *arena, Facts *ret) {
+        bool drops = is_anonymous(profile);
+        *ret = (Facts){ 0 };
+        int r = facts_reserve(ret, arena, profile->n_items);
+        for (size_t i = 0; r == 0 && i < profile->n_items; i++) {
+                const Fact *fact = &profile->items[i];
+                if (!drops || !is_default(fact) || !facts_get(other, fact->field, fact->key))
+                        ret->items[ret->n_items++] = *fact;
+        }
+        return r;
+}
+
+int facts_join(Facts *profile, Arena *arena, const Facts *other, bool *ret_changed) {
+        Facts own, update;
+        bool merged;
+        int r = without_defaults(profile, other, arena, &own);
+        if (r == 0)
+                r = without_defaults(other, profile, arena, &update);
+        size_t n = own.n_items;
+        if (r == 0)
+                r = facts_merge(&own, arena, &update, &merged);
+        if (r < 0)
+                return r;
+        *ret_changed = merged || n != profile->n_items;
+        *profile = own;
+        return 0;
+}

@@ -455,8 +455,11 @@ static int finish_derived(Draft *draft) {
         Record *record = draft->record;
         const Facts *facts = &record->facts;
         int r = 0;
-        const char *email = facts_text(facts, FIELD_PERSON_EMAIL);
-        if (email) {
+        const char *email = facts_text(facts, FIELD_PERSON_EMAIL), *company = facts_text(facts, FIELD_COMPANY_DOMAIN);
+        /* Whoever has a mailbox there would be a colleague of everybody else who has. */
+        if (company && email_domain_is_free(company))
+                r = facts_set(&record->facts, record->arena, FIELD_COMPANY_DOMAIN, NULL, (Value){ 0 }, TIME_NONE);
+        if (r == 0 && email) {
                 const char *domain = strrchr(email, '@') + 1;
                 r = derive(draft, FIELD_PERSON_EMAIL_DOMAIN, domain);
                 if (r == 0 && !email_domain_is_free(domain) && !has_field(facts, FIELD_COMPANY_DOMAIN))

@@ -30,6 +30,8 @@ static int key_of_kind(const uint8_t secret[static DIGEST_SIZE], IdentityKind ki
                 if (!phone_is_e164(text))
                         return RECORD_E_CORRUPT;
                 return key_of(secret, "phone", NULL, text, ret);
+        case IDENTITY_NAME:
+                break;
         }
         return -EINVAL;
 }
@@ -43,6 +45,16 @@ int identity_key(const uint8_t secret[static DIGEST_SIZE], IdentityKind kind, co
                 text = email;
         }
         return key_of_kind(secret, kind, system, text, ret);
+}
+
+int identity_key_of_name(const uint8_t secret[static DIGEST_SIZE], const Facts *profile, Key *ret) {
+        const char *name = facts_text(profile, FIELD_PERSON_NAME), *domain = facts_text(profile, FIELD_COMPANY_DOMAIN);
+        size_t size;
+        if (!name || !*name || !domain || !*domain || email_domain_is_free(domain))
+                return RECORD_E_CORRUPT;
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        const char *folded = arena ? utf8_casefold(arena, name, strlen(name), &size) : NULL;
+        return folded ? key_of(secret, "name", domain, folded, ret) : -ENOMEM;
 }
 
 /* The text of an external id: systems that count write numbers. NULL: it is neither. */

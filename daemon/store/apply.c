@@ -18,7 +18,8 @@ static unsigned event_flags(const StoreEntry *entry) {
         else if (record->family == FAMILY_ACTIVITY)
                 flags |= EVENT_IS_ACTIVITY;
         /* By hand is not by turn: it does not count for a day's share. */
-        if (assignment->changed && assignment->owner && assignment->route && !base_streq(assignment->route, "assign"))
+        if (assignment->changed && assignment->owner && assignment->route && !base_streq(assignment->route, "assign") &&
+                !base_streq(assignment->route, "unmerge"))
                 flags |= EVENT_IS_ROUTED;
         return flags;
 }
@@ -165,8 +166,9 @@ static int fold_counts(Store *store, const LeadRow *before, const LeadRow *row) 
         int r = accounts_fold(store, before, row);
         if (r != 0)
                 return r;
-        /* Test leads are not counted. */
-        bool was_counted = before->id > 0 && !(before->flags & LEAD_TEST), is_counted = !(row->flags & LEAD_TEST);
+        /* Test leads are not counted, nor are those another one goes on for. */
+        bool was_counted = before->id > 0 && !(before->flags & (LEAD_TEST | LEAD_MERGED));
+        bool is_counted = !(row->flags & (LEAD_TEST | LEAD_MERGED));
         bool is_same = before->owner == row->owner && before->status == row->status &&
                        (before->flags & LEAD_UNACCEPTED) == (row->flags & LEAD_UNACCEPTED) && was_counted == is_counted;
         if (is_same)
@@ -243,7 +245,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                          (after->test ? LEAD_TEST : 0) | (after->sla.rule ? LEAD_HAS_SLA : 0) | (after->held.by ? LEAD_HAS_HELD : 0) |
                          (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0) |
                          (after->n_uses > 0 ? LEAD_HAS_USED : 0) | (after->n_expired > 0 ? LEAD_HAS_EXPIRED : 0) |
-                         (after->by_turn ? LEAD_BY_TURN : 0),
+                         (after->by_turn ? LEAD_BY_TURN : 0) | (after->merged_into > 0 ? LEAD_MERGED : 0) |
+                         (after->joined ? LEAD_JOINED : 0),
         };
         int r = name_intern(store, after->status, &row.status);
         if (r == 0)
@@ -252,6 +255,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 r = name_intern(store, after->grade, &row.grade);
         if (r == 0 && decision->profile_changed)
                 r = fold_profile(store, entry, before, &row);
+        if (r == 0)
+                r = family_fold(store, entry, before, &row);
         if (r == 0)
                 r = write_lead(store, before, &row, after);
         if (r == 0)
@@ -275,9 +280,9 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
         uint64_t owner = 0;
         int r = add_event(store, entry, before->last_event, flags);
         if (r == 0)
-                r = keys_collect(store, entry->record, &store->key_text, &has_email);
+                r = keys_collect(store, entry, &store->key_text, &has_email);
         if (r == 0)
-                r = keys_add(store, entry->event_id, entry->lead_id, &store->key_text);
+                r = keys_add(store, entry->event_id, entry->named > 0 ? entry->named : entry->lead_id, &store->key_text);
         if (r == 0 && entry->lead_id > 0) {
                 LeadRow row;
                 r = fold_lead(store, entry, before, has_email, &row);

@@ -74,22 +74,52 @@ uint64_t store_find_event(Store *store, const Key *key) {
         return event;
 }
 
-int keys_collect(Store *store, const Record *record, Text *out, bool *ret_email) {
+/* Known of another lead, and not by its e-mail or id, which find it: somebody should look whether the two are one. */
+static int note_duplicate(Store *store, const StoreEntry *entry, IdentityKind kind, uint64_t known) {
+        if (entry->lead_id == 0 || known == entry->lead_id || known == entry->named)
+                return 0;
+        uint64_t newer = known > entry->lead_id ? known : entry->lead_id, older = known > entry->lead_id ? entry->lead_id : known;
+        return sql_run(store, SQL_DUPLICATE_ADD, ARG(newer), ARG(older), ARG(1u << kind));
+}
+
+static int collect(Store *store, const StoreEntry *entry, IdentityKind kind, const Key *key, Text *out, bool *ret_new) {
+        uint64_t known;
+        *ret_new = false;
+        int r = key_find_lead(store, kind, key, &known);
+        if (r != 0)
+                return r;
+        if (known > 0)
+                return note_duplicate(store, entry, kind, known);
+        if (keys_hold((Blob){ out->data, out->size }, kind, key))
+                return 0;
+        text_append_char(out, (char) kind);
+        text_append_size(out, key->bytes, KEY_SIZE);
+        *ret_new = true;
+        return out->error;
+}
+
+int keys_collect(Store *store, const StoreEntry *entry, Text *out, bool *ret_email) {
+        const Record *record = entry->record;
+        bool is_new;
         text_clear(out);
         text_append_size(out, record->key.bytes, KEY_SIZE);
         *ret_email = false;
         for (size_t i = 0; i < record->n_identities; i++) {
                 const Identity *identity = &record->identities[i];
-                uint64_t known;
-                int r = key_find_lead(store, identity->kind, &identity->key, &known);
+                int r = collect(store, entry, identity->kind, &identity->key, out, &is_new);
                 if (r != 0)
                         return r;
-                if (known > 0 || keys_hold((Blob){ out->data, out->size }, identity->kind, &identity->key))
-                        continue;
-                text_append_char(out, (char) identity->kind);
-                text_append_size(out, identity->key.bytes, KEY_SIZE);
-                if (identity->kind == IDENTITY_EMAIL)
-                        *ret_email = true;
+                *ret_email |= is_new && identity->kind == IDENTITY_EMAIL;
+        }
+        if (entry->lead_id > 0 && entry->decision->profile_changed) {
+                Key key;
+                int r = identity_key_of_name(store->secret, &entry->decision->profile, &key);
+                if (r == 0)
+                        r = collect(store, entry, IDENTITY_NAME, &key, out, &is_new);
+                if (r < 0)
+                        return r;
+                if (r > 0 && r != RECORD_E_CORRUPT)
+                        return r;
         }
         return out->error;
 }
@@ -229,10 +259,16 @@ int store_find_lead(Store *store, const Record *record, uint64_t *ret_lead, uint
                         }
                         if (kind == IDENTITY_EXTERNAL_ID && has_email) {
                                 /* This record's address is new. If the lead has one, it is another person's or another life's. */
+                                uint64_t survivor;
                                 r = lead_row(store, lead, &row);
+                                bool known_email = r == 0 && row.flags & LEAD_HAS_EMAIL;
+                                if (r == 0)
+                                        r = store_survivor(store, lead, &survivor);
+                                if (r == 0)
+                                        r = lead_row(store, survivor, &row);
                                 if (r != 0)
                                         return r == STORE_E_NONE ? -EBADMSG : r;
-                                if (row.flags & LEAD_HAS_EMAIL) {
+                                if (known_email || row.flags & LEAD_HAS_EMAIL) {
                                         *ret_similar = lead;
                                         return 0;
                                 }
@@ -255,6 +291,11 @@ static int resolve_key(Store *store, IdentityKind kind, const char *system, cons
 }
 
 int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead) {
+        int r = store_resolve_named(store, text, ret_lead);
+        return r == 0 ? store_survivor(store, *ret_lead, ret_lead) : r;
+}
+
+int store_resolve_named(Store *store, const char *text, uint64_t *ret_lead) {
         uint64_t lead = parse_lead(text);
         *ret_lead = 0;
         if (lead > 0)

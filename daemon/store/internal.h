@@ -13,6 +13,7 @@
  * accounts.c the open leads of each company and of each person, in memory
  * codec.c    the compact blobs inside an event row
  * identity.c idempotency and identity keys, finding a lead
+ * family.c   leads that were merged: who goes on for whom, and the events of all of them
  * lead.c     reading leads; apply.c writing events; log.c reading events back
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
  * rules.c    archived rule sets; hits.c how often each rule applied; activation.c suspended rules, the pass after a reload
@@ -97,6 +98,16 @@ typedef enum Sql {
         SQL_EXPIRED_ADD,
         SQL_EXPIRED_ALL,
         SQL_EXPIRED_DELETE,
+        SQL_MERGED_ADD,
+        SQL_MERGED_GET,
+        SQL_MERGED_INTO,
+        SQL_MERGED_DELETE,
+        SQL_NAMED_ADD,
+        SQL_NAMED_GET,
+        SQL_NAMED_BEFORE,
+        SQL_DUPLICATE_ADD,
+        SQL_DUPLICATE_ALL,
+        SQL_OUTBOX_CANCEL_OF,
         SQL_WAKE_ADD,
         SQL_WAKE_DELETE,
         SQL_WAKE_NEXT,
@@ -405,7 +416,7 @@ uint32_t key_fingerprint(unsigned kind, const Key *key); /* kind 0: an event's *
 int key_find_lead(Store *store, IdentityKind kind, const Key *key, uint64_t *ret_lead);
 int key_find_event(Store *store, const Key *key, uint64_t *ret_event);
 /* The keys an event brings, as kept in key.keys: its own, then kind + key of each identity not known yet. */
-int keys_collect(Store *store, const Record *record, Text *out, bool *ret_email);
+int keys_collect(Store *store, const StoreEntry *entry, Text *out, bool *ret_email);
 int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys);
 
 /* ---- hits.c ------------------------------------------------------------- */
@@ -446,6 +457,8 @@ enum {
         LEAD_HAS_USED = 1 << 6,
         LEAD_HAS_EXPIRED = 1 << 7,
         LEAD_BY_TURN = 1 << 8,
+        LEAD_MERGED = 1 << 16, /* another lead goes on for it: sql.c writes it as a number */
+        LEAD_JOINED = 1 << 17, /* was part of a merge */
 };
 /* The hot row, as integers. */
 typedef struct LeadRow {
@@ -474,6 +487,22 @@ bool accounts_remove(Accounts *accounts, uint64_t of, uint32_t lead);
 const uint32_t *accounts_leads(const Accounts *accounts, uint64_t of, uint32_t *ret_n);
 /* Whose the lead is, by company and by owner, after its row changed; before->id 0 = new. */
 int accounts_fold(Store *store, const LeadRow *before, const LeadRow *row);
+/* ---- family.c ---- */
+
+/* The events of a lead and of those merged into it, newest first, one at a time; of events that came by another lead of a merge that
+ * was undone, those that belong here. For leads with LEAD_JOINED: the chain of any other is as good. */
+typedef struct FamilyWalk {
+        uint64_t members[STORE_FAMILY_MAX];
+        uint64_t heads[STORE_FAMILY_MAX];  /* the next event of each one's chain, 0 = none is left */
+        uint64_t astray[STORE_FAMILY_MAX]; /* ... and of those in other leads' chains that came by it */
+        size_t n;
+} FamilyWalk;
+int family_start(Store *store, uint64_t lead, FamilyWalk *ret);
+int family_next(Store *store, FamilyWalk *walk, uint64_t *ret_event); /* 0 = the end */
+/* All of them from `from` on, oldest first; free()d by the caller. */
+int family_events(Store *store, uint64_t lead, uint64_t from, uint64_t **ret, size_t *ret_n);
+/* What the event does to the tables of merges, before the lead's row is written. */
+int family_fold(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row);
 
 /* ---- ledger.c ---- */
 

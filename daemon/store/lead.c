@@ -190,6 +190,16 @@ static int load_expired(Store *store, uint64_t lead, Arena *arena, LeadState *re
         return r == STORE_E_NONE ? 0 : r;
 }
 
+static int load_merged(Store *store, uint64_t lead, Arena *arena, LeadState *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_MERGED_GET, &row, ARG(lead));
+        if (r != 0)
+                return r == STORE_E_NONE ? -EBADMSG : r;
+        ret->merged_into = column_u64(row, 0);
+        ret->merged_unaccepted = sqlite3_column_int(row, 2) != 0;
+        return name_copy(store, column_u64(row, 1), arena, &ret->merged_owner);
+}
+
 static void state_init(LeadState *ret) {
         *ret = (LeadState){
                 .grade = "",
@@ -230,6 +240,7 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
         ret->unaccepted = ret_row->flags & LEAD_UNACCEPTED;
         ret->test = ret_row->flags & LEAD_TEST;
         ret->by_turn = ret_row->flags & LEAD_BY_TURN;
+        ret->joined = ret_row->flags & LEAD_JOINED;
         int r = name_copy(store, ret_row->status, arena, &ret->status);
         if (r == 0)
                 r = name_copy(store, ret_row->owner, arena, &ret->owner);
@@ -249,6 +260,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
                 r = load_used(store, lead, arena, ret);
         if (r == 0 && ret_row->flags & LEAD_HAS_EXPIRED)
                 r = load_expired(store, lead, arena, ret);
+        if (r == 0 && ret_row->flags & LEAD_MERGED)
+                r = load_merged(store, lead, arena, ret);
         if (r == 0 && store->is_in_transaction)
                 store->hot = *ret_row;
         return r;
@@ -346,16 +359,23 @@ static int load_activity(
 }
 
 static int load_history(Store *store, const LeadRow *lead, Arena *arena, Activity **ret, size_t *ret_n) {
-        size_t n = 0, n_max = lead->version < STORE_HISTORY_MAX ? (size_t) lead->version : STORE_HISTORY_MAX;
+        bool joined = lead->flags & LEAD_JOINED;
+        size_t n = 0, n_max = lead->version < STORE_HISTORY_MAX && !joined ? (size_t) lead->version : STORE_HISTORY_MAX;
+        FamilyWalk walk;
         *ret = NULL;
         *ret_n = 0;
         Activity *history = n_max > 0 ? ARENA_ARRAY(arena, Activity, n_max) : NULL;
         if (n_max > 0 && !history)
                 return -ENOMEM;
         uint64_t event = lead->last_event;
+        int r = joined ? family_start(store, lead->id, &walk) : 0;
+        if (r == 0 && joined)
+                r = family_next(store, &walk, &event);
+        if (r != 0)
+                return r;
         for (size_t n_seen = 0; event > 0 && n < n_max && n_seen < STORE_CHAIN_MAX; n_seen++) {
                 _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-                int r = sql_row(store, SQL_EVENT_ACTIVITY, &row, ARG(event));
+                r = sql_row(store, SQL_EVENT_ACTIVITY, &row, ARG(event));
                 if (r != 0)
                         return r == STORE_E_NONE ? -EBADMSG : r;
                 uint64_t prev = column_u64(row, 0);
@@ -369,6 +389,10 @@ static int load_history(Store *store, const LeadRow *lead, Arena *arena, Activit
                         n++;
                 }
                 event = prev;
+                if (joined)
+                        r = family_next(store, &walk, &event);
+                if (r != 0)
+                        return r;
         }
         for (size_t i = 0; i < n / 2; i++) {
                 Activity swap = history[i];

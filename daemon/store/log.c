@@ -23,7 +23,8 @@ enum {
         EVENT_BODY,
         EVENT_FACTS,
         EVENT_SUBJECT,
-        EVENT_NOTES
+        EVENT_NOTES,
+        EVENT_NAMED
 };
 
 static int copy_text(sqlite3_stmt *row, int column, Arena *arena, const char **ret) {
@@ -37,6 +38,7 @@ static int read_event(Store *store, sqlite3_stmt *row, Arena *arena, StoredEvent
         *ret = (StoredEvent){
                 .id = column_u64(row, EVENT_ID),
                 .lead = column_u64(row, EVENT_LEAD),
+                .named = column_u64(row, EVENT_NAMED),
                 .now_us = sqlite3_column_int64(row, EVENT_NOW),
                 .time_us = sqlite3_column_int64(row, EVENT_NOW) - sqlite3_column_int64(row, EVENT_AGE),
                 .flags = (unsigned) sqlite3_column_int(row, EVENT_FLAGS) & EVENT_RECORD_FLAGS,
@@ -121,8 +123,9 @@ static int log_lead(Store *store, uint64_t lead, uint64_t from, int (*on_event)(
         if (!arena)
                 return -ENOMEM;
         int r = lead_row(store, lead, &row);
+        bool joined = r == 0 && row.flags & LEAD_JOINED;
         if (r == 0)
-                r = chain(store, &row, from, &ids, &n);
+                r = joined ? family_events(store, lead, from, &ids, &n) : chain(store, &row, from, &ids, &n);
         while (r == 0 && n > 0) {
                 StoredEvent event;
                 arena_reset(arena);

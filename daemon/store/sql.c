@@ -129,7 +129,17 @@ static const char schema_6[] =
         "CREATE TABLE refusal_ever(rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, last INTEGER,"
         " PRIMARY KEY(rule, kind)) STRICT, WITHOUT ROWID;"
         /* from this event on, hits of every kind are counted, and of no lead that is a test */
-        "INSERT INTO meta SELECT 'uses', coalesce(max(id), 0) + 1 FROM event;";
+        "INSERT INTO meta SELECT 'uses', coalesce(max(id), 0) + 1 FROM event;"
+        /* leads that another one goes on for: who owned it, and had not accepted it, when it was merged */
+        "CREATE TABLE merged(lead INTEGER PRIMARY KEY, into_lead INTEGER NOT NULL, event INTEGER NOT NULL, owner INTEGER NOT NULL,"
+        " unaccepted INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX merged_into ON merged(into_lead);"
+        /* by which lead an event came to the one that goes on for it: where it belongs once that is undone */
+        "CREATE TABLE named(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX named_lead ON named(lead, event);"
+        /* two leads that may be one person; reasons: bits, 1 << IdentityKind */
+        "CREATE TABLE duplicate(lead INTEGER NOT NULL, other INTEGER NOT NULL, reasons INTEGER NOT NULL, PRIMARY KEY(lead, other))"
+        " STRICT, WITHOUT ROWID;";
 
 static const struct {
         int version;
@@ -147,7 +157,8 @@ static const struct {
 
 #define EVENT_COLUMNS \
         "e.id, e.lead, e.prev, e.type, e.source, e.actor, (SELECT hash FROM ruleset WHERE id = e.rules), e.now, e.age, e.flags," \
-        " e.record_id, e.body, p.facts, p.subject, p.notes FROM event e LEFT JOIN payload p ON p.event = e.id"
+        " e.record_id, e.body, p.facts, p.subject, p.notes, (SELECT lead FROM named WHERE event = e.id) FROM event e LEFT JOIN payload p " \
+        "ON p.event = e.id"
 #define LEDGER_COLUMNS \
         "id, state, source, name, device, inode, size, mtime, next_offset, next_index, accepted, duplicates, refused, dropped," \
         " attempts FROM ledger"
@@ -157,7 +168,10 @@ static const struct {
 #define OUTBOX_IS_LOCAL "via IN (0, 5)" /* VIA_JOURNAL, VIA_DROP: no other process is needed */
 #define OUTBOX_IS_MAIL "via IN (1, 2)"  /* VIA_SENDMAIL, VIA_SMTP */
 #define OUTBOX_THAT "next IS NOT NULL AND (mail = ?1 OR (id = ?1 AND mail IS NULL))"
-#define LEAD_FILTER "l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
+#define LEAD_IS_GONE "65536"            /* LEAD_MERGED */
+#define LEAD_FILTER \
+        "l.flags & " LEAD_IS_GONE \
+        " = 0 AND l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
 
 static const char *const statement_texts[SQL_N] = {
         [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -239,6 +253,19 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_EXPIRED_ADD] = "INSERT INTO expired VALUES(?1, ?2, ?3)",
         [SQL_EXPIRED_ALL] = "SELECT member FROM expired WHERE lead = ?1 ORDER BY n",
         [SQL_EXPIRED_DELETE] = "DELETE FROM expired WHERE lead = ?1",
+        [SQL_MERGED_ADD] = "INSERT INTO merged VALUES(?1, ?2, ?3, ?4, ?5)",
+        [SQL_MERGED_GET] = "SELECT into_lead, owner, unaccepted FROM merged WHERE lead = ?1",
+        [SQL_MERGED_INTO] = "SELECT lead FROM merged WHERE into_lead = ?1 ORDER BY lead",
+        [SQL_MERGED_DELETE] = "DELETE FROM merged WHERE lead = ?1",
+        [SQL_NAMED_ADD] = "INSERT INTO named VALUES(?1, ?2)",
+        [SQL_NAMED_GET] = "SELECT lead FROM named WHERE event = ?1",
+        [SQL_NAMED_BEFORE] = "SELECT n.event, e.lead FROM named n CROSS JOIN event e ON e.id = n.event WHERE n.lead = ?1 AND n.event < ?2"
+                             " ORDER BY n.event DESC LIMIT 1",
+        [SQL_DUPLICATE_ADD] = "INSERT INTO duplicate VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET reasons = reasons | ?3"
+                              " WHERE reasons & ?3 = 0",
+        [SQL_DUPLICATE_ALL] = "SELECT lead, other, reasons FROM duplicate WHERE lead < ?1 ORDER BY lead DESC, other",
+        [SQL_OUTBOX_CANCEL_OF] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
+                                 " WHERE lead = ?1 AND (next IS NOT NULL OR done IS NULL) AND lease IS NULL",
         [SQL_WAKE_ADD] = "INSERT INTO wake VALUES(?1, ?2)",
         [SQL_WAKE_DELETE] = "DELETE FROM wake WHERE due = ?1 AND lead = ?2",
         [SQL_WAKE_NEXT] = "SELECT due FROM wake ORDER BY due LIMIT 1",
@@ -348,6 +375,9 @@ static const SqlQuery projections[] = {
         { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
         { "used", "SELECT lead, name(reason) AS reason, event, at, woken FROM used ORDER BY 1, 2", 2 },
         { "expired", "SELECT lead, n, name(member) AS member FROM expired ORDER BY lead, n", 2 },
+        { "merged", "SELECT lead, into_lead, event, name(owner) AS owner, unaccepted FROM merged ORDER BY lead", 1 },
+        { "named", "SELECT event, lead FROM named ORDER BY event", 1 },
+        { "duplicate", "SELECT lead, other, reasons FROM duplicate ORDER BY lead, other", 2 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
         { "seat", "SELECT name(member) AS member, turn, away_from, away_until FROM seat ORDER BY 1", 1 },
         { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
@@ -399,6 +429,25 @@ static const SqlQuery invariants[] = {
                 "SELECT l.id, 'flag and rows differ' FROM lead l WHERE (l.flags & 128 != 0) != EXISTS (SELECT 1 FROM expired e WHERE"
                 " e.lead = l.id)",
                 1 },
+        { "merged",
+                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN merged m ON m.lead = l.id WHERE (l.flags & 65536 != 0) !="
+                " (m.lead IS NOT NULL)",
+                1 },
+        { "merged",
+                "SELECT l.id, 'another lead goes on for it, and it is owned, timed, held or armed' FROM lead l WHERE l.flags & 65536 AND"
+                " (l.owner != 0 OR l.flags & 13 OR l.wake IS NOT NULL)",
+                1 },
+        { "merged", "SELECT lead, 'is merged into no lead' FROM merged WHERE into_lead NOT IN (SELECT id FROM lead)", 1 },
+        { "merged",
+                "WITH RECURSIVE up(lead, at, n) AS (SELECT lead, into_lead, 1 FROM merged UNION ALL SELECT up.lead, m.into_lead, n + 1"
+                " FROM up JOIN merged m ON m.lead = up.at WHERE n < 70) SELECT DISTINCT lead, 'is merged into itself' FROM up"
+                " WHERE at = lead OR n >= 70",
+                1 },
+        { "named", "SELECT event, 'came by a lead that is not known' FROM named WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "duplicate",
+                "SELECT lead, 'may be the same person as a lead that is not known' FROM duplicate WHERE lead NOT IN (SELECT id FROM"
+                " lead) OR other NOT IN (SELECT id FROM lead)",
+                1 },
         { "used", "SELECT lead, 'has no lead' FROM used WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "expired", "SELECT lead, 'has no lead' FROM expired WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "sla", "SELECT lead, 'has no lead' FROM sla WHERE lead NOT IN (SELECT id FROM lead)", 1 },
@@ -425,7 +474,7 @@ static const SqlQuery invariants[] = {
         { "outbox", "SELECT id, 'has no event' FROM outbox WHERE event NOT IN (SELECT id FROM event)", 1 },
         { "tally",
                 "SELECT coalesce(t.status, l.status), 'the count of leads by owner and status is wrong' FROM (SELECT owner, status,"
-                " count(*) AS n, sum(flags & 1) AS unaccepted FROM lead WHERE flags & 2 = 0 GROUP BY owner, status) l FULL JOIN tally t"
+                " count(*) AS n, sum(flags & 1) AS unaccepted FROM lead WHERE flags & 65538 = 0 GROUP BY owner, status) l FULL JOIN tally t"
                 " ON t.owner = l.owner AND t.status = l.status WHERE (t.n, t.unaccepted) IS NOT (l.n, l.unaccepted)",
                 1 },
 };

@@ -71,6 +71,10 @@ typedef struct LeadState {
         size_t n_expired;
         SlaState sla;
         HeldState held;
+        bool joined;              /* was part of a merge, be it undone */
+        uint64_t merged_into;     /* another lead goes on for it, 0 = none does */
+        const char *merged_owner; /* who owned it then, NULL = nobody */
+        bool merged_unaccepted;
         int64_t wake_us; /* the one armed instant: the earliest of SLA step, look, recycle; TIME_NONE */
 } LeadState;
 
@@ -87,6 +91,15 @@ typedef struct Desk {
         const char *account_owner; /* of the same company's other open leads; NULL */
 } Desk;
 
+/* What a lead is by its own events alone, after a merge was undone. */
+typedef struct Refolded {
+        Facts profile;
+        int64_t created_us, idle_from_us, source_us;
+        const char *source;
+        const ReasonUse *uses; /* by reason; none is woken yet */
+        size_t n_uses;
+} Refolded;
+
 typedef struct DecideInput {
         uint64_t event_id;       /* the id the event will get */
         uint64_t lead_id;        /* the id the lead has or will get */
@@ -99,7 +112,10 @@ typedef struct DecideInput {
         bool actor_is_operator; /* may act for the person named */
         int64_t now_us;
         const Desk *desk;
-        bool stays; /* no automatic move and no veto: what would hold for the lead where it is */
+        const LeadState *other;     /* lead.merged: the other lead, before */
+        const Facts *other_profile; /* ... of the lead that stays: the profile of the one that comes */
+        const Refolded *refolded;   /* lead.unmerged */
+        bool stays;                 /* no automatic move and no veto: what would hold for the lead where it is */
 } DecideInput;
 
 typedef struct MoveMade {

@@ -137,7 +137,9 @@ bool value_as_number(const Value *v, double *ret); /* numbers only; text is neve
         X(171, RULES_NAME, "rules.name", TEXT, "rules.suspended: its name") \
         X(172, RULES_FROM, "rules.from", NUMBER, "rules.rederived: the first lead") \
         X(173, RULES_TO, "rules.to", NUMBER, "rules.rederived: the last; rules.activated: the last there is to re-derive") \
-        X(174, RULES_APPLY, "rules.apply", BOOL, "rules.activated: leads that would move are moved at once")
+        X(174, RULES_APPLY, "rules.apply", BOOL, "rules.activated: leads that would move are moved at once") \
+        X(210, CARE_INTO, "care.into", NUMBER, "lead.merged, lead.unmerged of the lead that goes or comes back: the lead it belongs to") \
+        X(211, CARE_FROM, "care.from", NUMBER, "lead.merged, lead.unmerged of the lead that stays: the one that came or went")
 
 typedef enum FieldKind { FIELD_KIND_TEXT = 1, FIELD_KIND_NUMBER, FIELD_KIND_BOOL, FIELD_KIND_TIME, FIELD_KIND_MAP } FieldKind;
 
@@ -196,6 +198,10 @@ int facts_set(Facts *facts, Arena *arena, FieldId field, const char *key, Value 
  * delivery never matters; for consent: the more restrictive); empty text never overwrites; person.email_domain follows person.email.
  * Saying again the e-mail or an external id (what the lead was found by) changes nothing. *ret_changed: the profile is now different. */
 int facts_merge(Facts *profile, Arena *arena, const Facts *update, bool *ret_changed);
+/* Joins the profile of another lead: per field the newest statement wins, unless it is the field's default (an unknown seniority, a count
+ * of 0, a flag that is not set) and was made by an anonymous lead, of whom neither address nor number nor name is known. Consent: the
+ * latest statement in any case. */
+int facts_join(Facts *profile, Arena *arena, const Facts *other, bool *ret_changed);
 /* Appends a compact, canonical, versioned encoding: equal facts give equal bytes. */
 int facts_encode(const Facts *facts, Text *out);
 /* Strings point into data, which must outlive the facts... or copy = true. RECORD_E_CORRUPT. */
@@ -227,7 +233,8 @@ typedef enum RecordFlags {
         RECORD_ID_DERIVED = 1 << 2,        /* no id: digest of the record as delivered */
 } RecordFlags;
 
-typedef enum IdentityKind { IDENTITY_EMAIL = 1, IDENTITY_EXTERNAL_ID = 2, IDENTITY_PHONE = 3 } IdentityKind;
+/* IDENTITY_NAME, a name within a company's domain, leads to possible duplicates only: no record is found by it. */
+typedef enum IdentityKind { IDENTITY_EMAIL = 1, IDENTITY_EXTERNAL_ID = 2, IDENTITY_PHONE = 3, IDENTITY_NAME = 4 } IdentityKind;
 
 typedef struct Identity {
         IdentityKind kind;
@@ -260,6 +267,8 @@ int record_identify(Record *record, const uint8_t secret[static DIGEST_SIZE]);
 /* The key of one identity: what a LEAD argument (an e-mail, SYSTEM:ID) is looked up by. system is NULL but for external ids.
  * The e-mail is normalised here. RECORD_E_CORRUPT when it is no address. */
 int identity_key(const uint8_t secret[static DIGEST_SIZE], IdentityKind kind, const char *system, const char *text, Key *ret);
+/* The key of a profile's name and company domain. RECORD_E_CORRUPT: one of them is not known, or the domain gives addresses to anybody. */
+int identity_key_of_name(const uint8_t secret[static DIGEST_SIZE], const Facts *profile, Key *ret);
 /* The facts as the JSON object `data` of record.md section 2 (nested); for show, log and rejects. Caller frees (json_decref). */
 struct json_t;
 int facts_to_json(const Facts *facts, struct json_t **ret);

@@ -14,6 +14,7 @@
 
 #define STORE_SCHEMA_VERSION 6
 #define STORE_HISTORY_MAX DECIDE_HISTORY_MAX
+#define STORE_FAMILY_MAX 64         /* leads that are one after merges */
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
 
 typedef struct Store Store;
@@ -57,10 +58,24 @@ int store_rules_find(Store *store, const char *hash_prefix, const void **ret_dat
 uint64_t store_find_event(Store *store, const Key *key);
 /* The lead the record speaks of (record.md section 3): e-mail, else external id, else phone when it is the only key; an id match under a
  * different known e-mail is a new lead (0) with *ret_similar = the other (as is a phone match beside other keys). Also follows subject
- * "lead:L-42". 0 = a new lead. STORE_E_NONE: the subject names a lead that does not exist. */
+ * "lead:L-42". 0 = a new lead. STORE_E_NONE: the subject names a lead that does not exist. Of a lead that was merged into another one it
+ * is still the one named: store_survivor says where that leads. */
 int store_find_lead(Store *store, const Record *record, uint64_t *ret_lead, uint64_t *ret_similar);
 /* LEAD as people write it: "42", "L-42", an e-mail, "SYSTEM:ID". STORE_E_NONE. Writing store only for the last two. */
-int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead);
+int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead);  /* the survivor of a merge */
+int store_resolve_named(Store *store, const char *text, uint64_t *ret_lead); /* the lead that is named, merged or not */
+/* The lead that goes on where this one was merged into another, over all steps; itself when it was not. STORE_E_NONE: no such lead. */
+int store_survivor(Store *store, uint64_t lead, uint64_t *ret);
+/* The leads that the lead is made of: itself, then those merged into it, over all steps; at most STORE_FAMILY_MAX. */
+int store_family(Store *store, uint64_t lead, uint64_t ret[static STORE_FAMILY_MAX], size_t *ret_n);
+/* Leads that may be the same person, newest first below `before` (0 = from the newest): what was found when the lead was judged, without
+ * pairs that have become one since. Stop by returning != 0. */
+typedef struct StoredDuplicate {
+        uint64_t id; /* for `before` */
+        uint64_t lead, other;
+        unsigned reasons; /* bits: 1 << IdentityKind */
+} StoredDuplicate;
+int store_duplicates(Store *store, uint64_t before, int (*on_pair)(const StoredDuplicate *pair, void *userdata), void *userdata);
 
 /* ---- leads ---- */
 uint64_t store_next_event(const Store *store);
@@ -77,6 +92,7 @@ typedef struct StoreEntry {
         const Record *record;
         const Decision *decision;
         uint64_t event_id, lead_id; /* as given to decide; lead_id 0 for events without a lead (rules, owner absences) */
+        uint64_t named;             /* the lead by which it came to this one, which was merged into it; 0 = this one itself */
         const char *actor;
         int64_t now_us;
         uint64_t ledger; /* file, 0 = none */
@@ -211,7 +227,7 @@ typedef struct StoredBlock {
         const char *rule, *move;
 } StoredBlock;
 typedef struct StoredEvent {
-        uint64_t id, lead;
+        uint64_t id, lead, named; /* named: the lead by which it came to this one, 0 = itself */
         const char *type, *source, *record_id, *actor, *rules_hash, *summary, *subject, *reminded_roles;
         int64_t time_us, now_us;
         unsigned flags;
@@ -228,7 +244,8 @@ typedef struct StoredEvent {
         const uint32_t *cuts; /* function calls that the CPU backstop cut */
         size_t n_cuts;
 } StoredEvent;
-/* A lead's events, oldest first; lead 0: the whole log in commit order from event `from`. Strings live during the callback. */
+/* A lead's events with those of the leads merged into it, oldest first; lead 0: the whole log in commit order from event `from`. Strings
+ * live during the callback. */
 int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata);
 
 typedef struct StoreCounts {

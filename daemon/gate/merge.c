@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two leads become one, and one becomes two again: what decide has to know of both, and the two events of which each
+ * is made. Both are judged in the caller's transaction; replay meets them one by one in the log.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+static bool is_lead_event(const Record *record, const char *event) {
+        return record->family == FAMILY_LEAD && base_streq(record->event, event);
+}
+
+bool gate_is_merge(const Record *record) { return is_lead_event(record, "merged") || is_lead_event(record, "unmerged"); }
+
+static uint64_t named_in(const Record *record, FieldId field) {
+        const Value *value = facts_get(&record->facts, field, NULL);
+
+        return value && value->type == VALUE_INTEGER && value->integer > 0 ? (uint64_t) value->integer : 0;
+}
+
+/* ---- what a lead is by its own events ---- */
+
+typedef struct Refolding {
+        Gate *gate;
+        Refolded *into;
+        ReasonUse *uses;
+        size_t uses_capacity;
+        /* by the lead that each event came by */
+        uint64_t leads[STORE_FAMILY_MAX + 1];
+        Facts profiles[STORE_FAMILY_MAX + 1];
+        size_t n;
+        /* the newest activities, as the history keeps them: what has left it still counts for idle */
+        int64_t *times;
+        size_t n_times;
+        int error;
+} Refolding;
+
+static Facts *profile_of(Refolding *refolding, uint64_t lead) {
+        for (size_t i = 0; i < refolding->n; i++)
+                if (refolding->leads[i] == lead)
+                        return &refolding->profiles[i];
+        if (refolding->n == ARRAY_SIZE(refolding->leads))
+                return NULL;
+        refolding->leads[refolding->n] = lead;
+        return &refolding->profiles[refolding->n++];
+}
+
+static int note_use(Refolding *refolding, const StoredEvent *event, bool is_outcome) {
+        Refolded *into = refolding->into;
+
+        for (size_t i = 0; i < event->n_moves; i++) {
+                const char *reason = event->moves[i].reason;
+                size_t at = 0;
+                if (!reason || strncmp(event->moves[i].by, "rules", 5) == 0)
+                        continue;
+                while (at < into->n_uses && strcmp(refolding->uses[at].reason, reason) < 0)
+                        at++;
+                if (at == into->n_uses || !base_streq(refolding->uses[at].reason, reason)) {
+                        if (into->n_uses == refolding->uses_capacity)
+                                return -EOVERFLOW;
+                        memmove(&refolding->uses[at + 1], &refolding->uses[at], (into->n_uses - at) * sizeof(ReasonUse));
+                        into->n_uses++;
+                }
+                refolding->uses[at] = (ReasonUse){ .reason = arena_strdup(refolding->gate->arena, reason),
+                        .event = event->id,
+                        .at_us = is_outcome && event->time_us < event->now_us ? event->time_us : event->now_us };
+                if (!refolding->uses[at].reason)
+                        return -ENOMEM;
+                if (into->n_uses <= DECIDE_REASON_USES_MAX)
+                        continue;
+                size_t oldest = 0;
+                for (size_t k = 1; k < into->n_uses; k++)
+                        if (refolding->uses[k].event < refolding->uses[oldest].event)
+                                oldest = k;
+                into->n_uses--;
+                memmove(&refolding->uses[oldest], &refolding->uses[oldest + 1], (into->n_uses - oldest) * sizeof(ReasonUse));
+        }
+        return 0;
+}
+
+static int note_activity(Refolding *refolding, int64_t time_us) {
+        size_t at = refolding->n_times++ % DECIDE_HISTORY_MAX;
+
+        if (refolding->n_times > DECIDE_HISTORY_MAX && refolding->times[at] > refolding->into->idle_from_us)
+                refolding->into->idle_from_us = refolding->times[at];
+        refolding->times[at] = time_us;
+        return 0;
+}
+
+static int take_event(Refolding *refolding, const StoredEvent *event) {
+        Arena *arena = refolding->gate->arena;
+        Refolded *into = refolding->into;
+        bool is_outcome = strncmp(event->type, "outcome.", 8) == 0, is_activity = strncmp(event->type, "activity.", 9) == 0;
+        bool is_lead = strncmp(event->type, "lead.", 5) == 0;
+        bool is_care = is_lead && (base_streq(event->type, "lead.merged") || base_streq(event->type, "lead.unmerged"));
+        bool is_outside = is_activity || (is_lead && !is_care) || strncmp(event->type, "consent.", 8) == 0 ||
+                          strncmp(event->type, "company.", 8) == 0;
+        bool changed;
+
+        if (is_care)
+                return 0;
+        if (into->created_us == TIME_NONE || event->time_us < into->created_us)
+                into->created_us = event->time_us;
+        if (is_outcome && event->time_us > into->idle_from_us)
+                into->idle_from_us = event->time_us;
+        if (is_outside && event->source && *event->source &&
+                (event->time_us > into->source_us ||
+                        (event->time_us == into->source_us && strcmp(event->source, into->source ? into->source : "") > 0))) {
+                into->source = arena_strdup(arena, event->source);
+                into->source_us = event->time_us;
+                if (!into->source)
+                        return -ENOMEM;
+        }
+        int r = note_use(refolding, event, is_outcome);
+        if (r == 0 && (is_activity || base_streq(event->type, "lead.submitted")))
+                r = note_activity(refolding, event->time_us);
+        if (r != 0 || !event->facts || strncmp(event->type, "timer.", 6) == 0)
+                return r;
+        Facts *profile = profile_of(refolding, event->named > 0 ? event->named : event->lead), facts;
+        if (!profile)
+                return -EOVERFLOW;
+        r = facts_decode(event->facts, event->facts_size, true, arena, &facts);
+        if (r != 0)
+                return r < 0 ? r : -EBADMSG;
+        return facts_merge(profile, arena, &facts, &changed);
+}
+
+static int on_own_event(const StoredEvent *event, void *userdata) {
+        Refolding *refolding = userdata;
+
+        refolding->error = take_event(refolding, event);
+        return refolding->error != 0;
+}
+
+static int refold(Gate *gate, uint64_t lead, Refolded **ret) {
+        Refolded *into = ARENA_NEW(gate->arena, Refolded);
+        Refolding refolding = {
+                .gate = gate,
+                .into = into,
+                .uses = ARENA_ARRAY(gate->arena, ReasonUse, DECIDE_REASON_USES_MAX + 1),
+                .uses_capacity = DECIDE_REASON_USES_MAX + 1,
+                .times = ARENA_ARRAY(gate->arena, int64_t, DECIDE_HISTORY_MAX),
+        };
+        bool changed;
+
+        if (!into || !refolding.uses || !refolding.times)
+                return -ENOMEM;
+        *into = (Refolded){ .created_us = TIME_NONE, .idle_from_us = TIME_NONE, .source_us = TIME_NONE };
+        /* Its own facts come first, whenever others were merged into it. */
+        (void) profile_of(&refolding, lead);
+        int r = store_log(gate->store, lead, 0, on_own_event, &refolding);
+        if (refolding.error != 0)
+                return refolding.error;
+        if (r != 0)
+                return r < 0 ? r : -EBADMSG;
+        for (size_t i = 0; i < refolding.n; i++) {
+                r = facts_join(&into->profile, gate->arena, &refolding.profiles[i], &changed);
+                if (r < 0)
+                        return r;
+        }
+        into->uses = refolding.uses;
+        *ret = into;
+        return 0;
+}
+
+int gate_prepare_merge(Gate *gate, const Record *record, uint64_t lead, DecideInput *input) {
+        uint64_t into = named_in(record, FIELD_CARE_INTO), from = named_in(record, FIELD_CARE_FROM);
+
+        if (!gate_is_merge(record))
+                return 0;
+        if (is_lead_event(record, "unmerged")) {
+                Refolded *refolded;
+                int r = refold(gate, lead, &refolded);
+                if (r == 0)
+                        input->refolded = refolded;
+                return r;
+        }
+        LeadState *other = ARENA_NEW(gate->arena, LeadState);
+        Facts *profile = ARENA_NEW(gate->arena, Facts);
+        if (!other || !profile)
+                return -ENOMEM;
+        int r = store_load_lead(gate->store, into > 0 ? into : from, gate->arena, other, profile, NULL, NULL);
+        if (r == 0) {
+                input->other = other;
+                input->other_profile = profile;
+        }
+        return r;
+}
+
+/* ---- judging ---- */
+
+static int refuse(Gate *gate, GateOutcome *ret, const char *code, const char *text) {
+        policy_begin_event(gate->rules, false, NULL, 0);
+        policy_end_event(gate->rules);
+        gate->decision = (Decision){ .refused = true, .refusal_code = code, .refusal_text = text };
+        ret->decision = &gate->decision;
+        return 0;
+}
+
+/* The event of the lead that stays, named after that of the other. */
+static int second_record(Gate *gate, const GateInput *first, uint64_t event, uint64_t from, Record **ret) {
+        _cleanup_(record_freep) Record *record = record_new();
+
+        if (!record)
+                return -ENOMEM;
+        record->source = "leadd";
+        record->family = FAMILY_LEAD;
+        record->type = arena_strdup(record->arena, first->record->type);
+        record->id = arena_printf(record->arena, "%" PRIu64, event);
+        record->time_us = first->record->time_us;
+        if (!record->type || !record->id)
+                return -ENOMEM;
+        record->event = strchr(record->type, '.') + 1;
+        const DigestPart parts[] = { { "leadd", 5 }, { record->type, strlen(record->type) }, { record->id, strlen(record->id) } };
+        int r = digest_keyed(store_secret(gate->store), parts, ARRAY_SIZE(parts), &record->key);
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_CARE_FROM, NULL, value_integer((int64_t) from), record->time_us);
+        if (r == 0)
+                *ret = TAKE(record);
+        return r;
+}
+
+int gate_judge_merge(Gate *gate, const GateInput *input, GateOutcome *ret) {
+        _cleanup_(record_freep) Record *record = NULL;
+        uint64_t lead = input->lead, into = named_in(input->record, FIELD_CARE_INTO), stays;
+        uint64_t family[STORE_FAMILY_MAX];
+        size_t n_going, n_staying;
+
+        if (lead == 0 || into == 0)
+                return refuse(gate, ret, "unknown_lead", "no such lead");
+        int r = store_survivor(gate->store, into, &stays);
+        if (r == 0)
+                r = store_family(gate->store, lead, family, &n_going);
+        if (r == 0)
+                r = store_family(gate->store, stays, family, &n_staying);
+        if (r == STORE_E_NONE)
+                return refuse(gate, ret, "unknown_lead", "no such lead");
+        if (r != 0)
+                return r;
+        if (is_lead_event(input->record, "merged") && n_going + n_staying > STORE_FAMILY_MAX)
+                return refuse(gate, ret, "too_many", "the two are made of more leads than can become one");
+        r = gate_judge_lead(gate, input, lead, 0, NULL, &gate->decision, ret);
+        if (r != 0 || gate->decision.refused)
+                return r;
+        const char *freed_team = gate->decision.freed_team;
+        r = second_record(gate, input, ret->event, lead, &record);
+        if (r != 0)
+                return r;
+        GateInput second = *input;
+        second.record = record;
+        r = gate_judge_lead(gate, &second, stays, 0, NULL, &gate->decision, ret);
+        if (r == 0 && gate->decision.refused)
+                return -EINVAL; /* the first one was not: nothing of both may be kept */
+        if (r == 0 && !gate->decision.freed_team)
+                gate->decision.freed_team = freed_team;
+        return r;
+}
