@@ -93,7 +93,10 @@ static int make_record(const ControlDesk *desk, ControlCall *call, RecordFamily 
         _cleanup_(record_freep) Record *record = record_new();
         if (!record)
                 return -ENOMEM;
-        const char *prefix = family == FAMILY_ACTIVITY ? "activity" : "outcome", *request_id = call_text(call, "request_id");
+        const char *prefix = family == FAMILY_ACTIVITY ? "activity"
+                             : family == FAMILY_LEAD   ? "lead"
+                                                       : "outcome",
+                   *request_id = call_text(call, "request_id");
         record->source = SOURCE;
         record->family = family;
         record->type = arena_printf(record->arena, "%s.%s", prefix, event);
@@ -204,4 +207,61 @@ int execute_assign(const ControlDesk *desk, ControlCall *call) {
 
 int execute_snooze(const ControlDesk *desk, ControlCall *call) {
         return act(desk, call, FAMILY_OUTCOME, "snooze", true, NULL, call_text(call, "reason"), NULL, call_text(call, "until"));
+}
+
+/* ---- leads that are one, and leads that are gone ---- */
+
+/* A lead of the request as it is named, be it that another one goes on for it; 0 and *ret = 0 when the error is already set. */
+static int find_named(const ControlDesk *desk, ControlCall *call, const char *parameter, uint64_t *ret) {
+        const char *text = call_text(call, parameter);
+        int r = store_resolve_named(desk->store, text, ret);
+        if (r <= 0)
+                return r;
+        *ret = 0;
+        call_fail(call, "NoSuchLead", json_pack("{s:s}", "lead", text));
+        return 0;
+}
+
+static int join_or_part(const ControlDesk *desk, ControlCall *call, const char *event, uint64_t lead, uint64_t into) {
+        _cleanup_(record_freep) Record *record = NULL;
+        Actor actor;
+        bool known;
+        int r = find_actor(desk, call, false, &actor, &known);
+        if (r < 0 || !known)
+                return r;
+        r = make_record(desk, call, FAMILY_LEAD, event, lead, &record);
+        if (r == 0)
+                r = facts_set(&record->facts, record->arena, FIELD_CARE_INTO, NULL, value_integer((int64_t) into), record->time_us);
+        return r < 0 ? r : judge(desk, call, TAKE(record), lead, &actor);
+}
+
+int execute_merge(const ControlDesk *desk, ControlCall *call) {
+        uint64_t lead, into = 0;
+        int r = find_named(desk, call, "lead", &lead);
+        if (r == 0 && lead > 0)
+                r = find_named(desk, call, "into", &into);
+        if (r == 0 && into > 0)
+                r = store_survivor(desk->store, into, &into);
+        return r < 0 || into == 0 ? r : join_or_part(desk, call, "merged", lead, into);
+}
+
+int execute_unmerge(const ControlDesk *desk, ControlCall *call) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(CONTROL_LOOK_MEMORY_MAX);
+        LeadState state;
+        uint64_t lead;
+        if (!arena)
+                return -ENOMEM;
+        int r = find_named(desk, call, "lead", &lead);
+        if (r < 0 || lead == 0)
+                return r;
+        r = store_load_lead(desk->store, lead, arena, &state, NULL, NULL, NULL);
+        if (r != 0)
+                return r < 0 ? r : -ENOENT;
+        if (state.merged_into == 0) {
+                char text[96];
+                (void) snprintf(text, sizeof(text), "L-%llu was not merged into another lead", (unsigned long long) lead);
+                refuse(call, "not_merged", text, lead);
+                return 0;
+        }
+        return join_or_part(desk, call, "unmerged", lead, state.merged_into);
 }

@@ -339,6 +339,33 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_snooze },
+        { .name = "Merge",
+                .doc = "Two leads are one person: lead becomes part of into, which keeps its status, owner and SLA. What both did and "
+                       "said\n"
+                       "is one history from then on, and the old number leads to into. The owner of lead is told. Unmerge undoes it.",
+                .inputs = { LEAD, { .name = "into", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_LEAD_MAX }, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_merge },
+        { .name = "Unmerge",
+                .doc = "A lead that was merged is one of its own again, in the status it had and with what came by its address or ids\n"
+                       "since; everything else that came since stays with the other.",
+                .inputs = { LEAD, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_unmerge },
+        { .name = "Duplicates",
+                .doc = "Pairs of leads that may be one person, the newest first, and what speaks for it. next is what to give as before\n"
+                       "for the next page.",
+                .inputs = { INTEGER("before") },
+                .output = "(items: []Pair, next: ?int)",
+                .where = CONTROL_ON_READER,
+                .role = ROLE_GROUP,
+                .execute = execute_duplicates },
 };
 const Interface interface_leads = {
         .name = "org.leadd.Leads",
@@ -411,6 +438,9 @@ const Interface interface_leads = {
                  "says otherwise now.\n"
                  "type Addition (kind: string, text: string, path: ?string, type: ?string, facts: object, times: int,\n"
                  "  changes: bool)\n"
+                 "\n"
+                 "# Two leads that may be one person, and why.\n"
+                 "type Pair (lead: string, other: string, reasons: []string)\n"
                  "\n"
                  "type NeedMove (move: string, reason: ?string, by: string, from: string, to: string)\n",
         .methods = methods_leads,

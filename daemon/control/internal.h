@@ -188,7 +188,10 @@ int execute_did(const ControlDesk *desk, ControlCall *call);
 int execute_note(const ControlDesk *desk, ControlCall *call);
 int execute_assign(const ControlDesk *desk, ControlCall *call);
 int execute_snooze(const ControlDesk *desk, ControlCall *call);
-/* Resolves parameter "lead"; 0 and *ret = 0 when the error is already set. */
+int execute_merge(const ControlDesk *desk, ControlCall *call);
+int execute_unmerge(const ControlDesk *desk, ControlCall *call);
+int execute_duplicates(const ControlDesk *desk, ControlCall *call);
+/* Resolves parameter "lead" to the lead that goes on for it; 0 and *ret = 0 when the error is already set. */
 int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret);
 /* The member whose `user` in the rules the caller is; NULL = none. 0 or -errno. */
 int execute_find_self(const ControlDesk *desk, ControlCall *call, const Member **ret);

@@ -182,10 +182,16 @@ int gate_prepare_merge(Gate *gate, const Record *record, uint64_t lead, DecideIn
         if (!other || !profile)
                 return -ENOMEM;
         int r = store_load_lead(gate->store, into > 0 ? into : from, gate->arena, other, profile, NULL, NULL);
-        if (r == 0) {
-                input->other = other;
-                input->other_profile = profile;
-        }
+        if (r != 0)
+                return r;
+        input->other = other;
+        input->other_profile = profile;
+        if (from == 0)
+                return 0;
+        Activity *history;
+        r = store_load_joined_history(gate->store, lead, gate->arena, &history, &input->n_history);
+        if (r == 0)
+                input->history = history;
         return r;
 }
 

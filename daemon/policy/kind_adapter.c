@@ -56,7 +56,7 @@ static const char *compile_target_text(Load *load, const char *where, const char
         if (!keys_find_field(load, target, "target", &field, &key))
                 return NULL;
         *ret_info = field_info(field);
-        if (strncmp((*ret_info)->path, "timer.", 6) == 0) {
+        if (strncmp((*ret_info)->path, "timer.", 6) == 0 || strncmp((*ret_info)->path, "care.", 5) == 0) {
                 loader_error(&load->loader, "\"%s\": \"%s\" is leadd's own", where, target);
                 return NULL;
         }

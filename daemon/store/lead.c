@@ -433,6 +433,13 @@ int store_load_lead(Store *store, uint64_t lead, Arena *arena, LeadState *ret_st
         return r;
 }
 
+int store_load_joined_history(Store *store, uint64_t lead, Arena *arena, Activity **ret_history, size_t *ret_n_history) {
+        LeadRow row;
+        int r = lead_row(store, lead, &row);
+        row.flags |= LEAD_JOINED;
+        return r == 0 ? load_history(store, &row, arena, ret_history, ret_n_history) : r;
+}
+
 /* ---- listing ---- */
 
 /* A name to filter by: bound as its id; *ret_never when nothing can match. "-" is nobody. */

@@ -83,6 +83,8 @@ uint64_t store_next_lead(const Store *store);
 /* State, profile and history; all in the arena. For lead 0: an empty state. STORE_E_NONE. Any of the outputs may be NULL. */
 int store_load_lead(
         Store *store, uint64_t lead, Arena *arena, LeadState *ret_state, Facts *ret_profile, Activity **ret_history, size_t *ret_n_history);
+/* The history alone, with that of all leads merged into it, be it that the lead's own row does not say so yet. */
+int store_load_joined_history(Store *store, uint64_t lead, Arena *arena, Activity **ret_history, size_t *ret_n_history);
 /* Seats of everybody, and the account owner for a company domain (NULL domain: none): the owner of its newest open owned lead but this
  * one. Writing modes only. ret->seats is borrowed and stands until the next store_apply, store_rollback or store_load_desk. */
 int store_load_desk(

@@ -217,6 +217,10 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
         ok(store_commit(f->store));
         fixture_sql(f->store, "INSERT INTO pass VALUES(1, 1, 1, 1, 0, 0, 0, 0, 0, 0); INSERT INTO refusal VALUES(1, 1, 10, 1);"
                               "INSERT INTO refusal_ever VALUES(1, 10, 1, 1)");
+        (void) commit_step(f, STEP(.said = { .email = "c@example.com" }));
+        fixture_sql(f->store, "UPDATE lead SET flags = flags | 65536 WHERE id = 3; DELETE FROM tally WHERE owner = 0;"
+                              "INSERT INTO merged VALUES(3, 1, 1, 0, 0); INSERT INTO named VALUES(2, 3);"
+                              "INSERT INTO duplicate VALUES(2, 1, 8);");
         f->store = store_close(f->store);
         FILE *file = fopen(f->path, "rb");
         static char data[1 << 20];
