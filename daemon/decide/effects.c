@@ -319,7 +319,7 @@ int effects_merged(Deciding *deciding, const Member *owner, uint64_t into) {
                 effect.body = arena_printf(deciding->arena, "Lead %s is now part of L-%" PRIu64 "\n\n%s.\n", lead, into, text);
                 r = effect.body ? 0 : -ENOMEM;
         }
-        if (r == 0 && channel && channel->quiet_recipient)
-                effect.not_before_us = quiet_until(deciding, owner);
+        if (r == 0 && channel)
+                effect.not_before_us = tell_from(deciding, channel, owner);
         return r < 0 ? r : add_effect(deciding, effect);
 }

@@ -168,7 +168,7 @@ static const struct {
 #define OUTBOX_IS_LOCAL "via IN (0, 5)" /* VIA_JOURNAL, VIA_DROP: no other process is needed */
 #define OUTBOX_IS_MAIL "via IN (1, 2)"  /* VIA_SENDMAIL, VIA_SMTP */
 #define OUTBOX_THAT "next IS NOT NULL AND (mail = ?1 OR (id = ?1 AND mail IS NULL))"
-#define LEAD_IS_GONE "65536"            /* LEAD_MERGED */
+#define LEAD_IS_GONE "65536" /* LEAD_MERGED */
 #define LEAD_FILTER \
         "l.flags & " LEAD_IS_GONE \
         " = 0 AND l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
