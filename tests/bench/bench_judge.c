@@ -96,13 +96,35 @@ static const char flow[] =
         "grade 'GRADE' { fit = { A = 300, B = 200, C = 25, D = -1000 },\n"
         "  engagement = { ['1'] = 475, ['2'] = 350, ['3'] = 25, ['4'] = 0 }, leave = 10 }\n";
 
-static void write_rules(Text *out, int n_functions, bool calls) {
+/* What a function can do besides looking; %d is its number. */
+typedef enum Doing { LOOKS, CALLS, CLOSES, TRIES, SORTS, HELPED, LISTS, KEEPS, CHANGES, N_DOINGS } Doing;
+static const struct {
+        const char *what, *body;
+} doings[N_DOINGS] = {
+        [LOOKS] = { "only looks", "if lead.company.employees == %d then return 1 end" },
+        [CALLS] = { "calls a method", "if lead.person.title:len() == %d then return 1 end" },
+        [CLOSES] = { "makes a function",
+                "local n = 0 local function add(text) n = n + #text end add(lead.person.title) if n == %d then return 1 end" },
+        [TRIES] = { "uses pcall", "local ok, n = pcall(function() return #lead.person.title end) if ok and n == %d then return 1 end" },
+        [SORTS] = { "uses table.sort",
+                "local t = { 'b', 'a' } table.sort(t, function(a, b) return a < b end) if #t == %d then return 1 end" },
+        [HELPED] = { "calls the file's own functions", "if count(lead) == %d then return 1 end" },
+        [LISTS] = { "makes a list", "local t = { lead.person.title, lead.company.name } if #table.concat(t) == %d then return 1 end" },
+        [KEEPS] = { "counts in a variable of the file", "calls = calls + 1 if calls == %d then return 1 end" },
+        [CHANGES] = { "changes a table of the file", "seen[lead.id] = true if #seen == %d then return 1 end" },
+};
+static const char helpers[] = "local calls, seen = 10, {}\n"
+                              "local function length(text) return #text end\n"
+                              "local function count(lead) return length(lead.person.title) end\n";
+
+static void write_rules(Text *out, int n_functions, Doing doing) {
         static const char *const fields[] = { "person.title", "company.name", "company.industry", "attribution.campaign", "answers.q1",
                 "person.locale" };
         static const char *const words[] = { "vp", "sales", "software", "spring", "fleet", "de" };
         static const char *const pages[] = { "/pricing", "/product", "/docs", "/customers", "/demo", "/blog", "/jobs", "/compare" };
         static const char *const types[] = { "email_clicked", "asset_downloaded", "event_attended", "form_submitted" };
 
+        text_append(out, helpers);
         text_append(out, flow);
         /* 10 segments */
         for (int i = 0; i < 9; i++)
@@ -155,18 +177,17 @@ static void write_rules(Text *out, int n_functions, bool calls) {
                          "points = 10 }\n"
                          "score 'wide' { group = 'engagement', when = { did{ type = 'page_viewed', distinct = 'url', at_least = 4 } }, "
                          "points = 10 }\n");
-        /* One that only looks, or one that calls and so might leave something behind. */
-        for (int i = 0; i < n_functions; i++)
-                text_printf(out,
-                        calls ? "score 'f%d' { group = 'fit', points = function(lead) if lead.person.title:len() == %d then return 1 end "
-                                "end }\n"
-                              : "score 'f%d' { group = 'fit', points = function(lead) if lead.company.employees == %d then return 1 end "
-                                "end "
-                                "}\n",
-                        i, i);
+        for (int i = 0; i < n_functions; i++) {
+                text_printf(out, "score 'f%d' { group = 'fit', points = function(lead) ", i);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+                text_printf(out, doings[doing].body, i);
+#pragma GCC diagnostic pop
+                text_append(out, " end }\n");
+        }
 }
 
-static RuleSet *load(int n_functions, bool calls) {
+static RuleSet *load(int n_functions, Doing doing) {
         char directory[] = "/tmp/leadd-bench-XXXXXX", file[64];
         _cleanup_(text_free) Text text = { 0 }, problems = { 0 };
         PolicyReport report = { 0 };
@@ -174,7 +195,7 @@ static RuleSet *load(int n_functions, bool calls) {
         FILE *out;
         int r = -EIO;
 
-        write_rules(&text, n_functions, calls);
+        write_rules(&text, n_functions, doing);
         if (!mkdtemp(directory))
                 return NULL;
         snprintf(file, sizeof(file), "%s/rules.lua", directory);
@@ -412,14 +433,17 @@ static int decide_form(RuleSet *rules, const Lead *lead, int turn, Arena *arena)
 typedef struct Line {
         const char *what;
         int n_functions;
-        bool bare;  /* no activities */
-        bool calls; /* what the functions do */
+        bool bare; /* no activities */
+        Doing doing;
         int (*turn)(RuleSet *rules, const Lead *lead, int turn, Arena *arena);
         RuleSet *rules;
         double best_us, took_us[ROUNDS];
 } Line;
 
-enum { LINE_ALL = 2, LINE_ONE = 6, LINE_FIVE, LINE_TWENTY, LINE_CALLS_ONE, LINE_CALLS_FIVE };
+/* Behind the lines without functions: for each doing one function, then FURTHER + 1 of them; at the end many that only look. */
+#define FURTHER 4
+#define MANY 20
+enum { LINE_ALL = 2, LINE_FUNCTIONS = 6, LINE_MANY = LINE_FUNCTIONS + 2 * N_DOINGS, N_LINES };
 
 static int run_round(Line *line, const Lead *lead, Arena *scratch, int round) {
         double start = seconds_now(), us;
@@ -447,53 +471,65 @@ static void print_goal(const char *what, double us, double goal_us) {
         printf("  %-84s %7.2f us, goal %g: %s\n", what, us, goal_us, us <= goal_us ? "held" : "MISSED");
 }
 
+static void print_lines(Line lines[static N_LINES]) {
+        printf("one lead of 25 fields and 30 activities: the least of %d rounds (and the median), microseconds of processor\n", ROUNDS);
+        for (size_t i = 0; i < N_LINES; i++) {
+                Line *line = &lines[i];
+
+                qsort(line->took_us, ROUNDS, sizeof(line->took_us[0]), compare);
+                if (line->n_functions == 0)
+                        printf("  %-84s %7.2f us (%.2f)\n", line->what, line->best_us, line->took_us[ROUNDS / 2]);
+                else
+                        printf("  with %2d function%s that %-62s %7.2f us (%.2f)\n", line->n_functions, line->n_functions == 1 ? " " : "s",
+                                line->what, line->best_us, line->took_us[ROUNDS / 2]);
+        }
+        print_goal("judged: 60 scores, 10 segments, 12 moves, 10 routes, 30 activities", lines[LINE_ALL].best_us, 12);
+        for (size_t i = LINE_FUNCTIONS; i < LINE_MANY; i += 2) {
+                char what[96];
+
+                snprintf(what, sizeof(what), "the first function that %s adds, with its own work", lines[i].what);
+                print_goal(what, lines[i].best_us - lines[LINE_ALL].best_us, 4);
+                print_goal("  each further one adds", (lines[i + 1].best_us - lines[i].best_us) / FURTHER, 1);
+        }
+        print_goal("each further one of many that only look adds",
+                (lines[LINE_MANY].best_us - lines[LINE_FUNCTIONS + 2 * LOOKS].best_us) / (MANY - 1), 1);
+}
+
 int main(int argc, char **argv) {
-        Line lines[] = {
+        Line lines[N_LINES] = {
                 { "policy_judge: 60 scores, 10 segments, grade; no activity", .bare = true, .turn = judge_only },
                 { "policy_judge: the same with 30 activities", .turn = judge_only },
-                { "the same, then the conditions of all 12 moves with needs, 2 fences, 10 routes", .turn = judge_and_ask_all },
+                [LINE_ALL] = { "the same, then the conditions of all 12 moves with needs, 2 fences, 10 routes", .turn = judge_and_ask_all },
                 { "decide_event: a page is viewed; judged, no move applies; as stored", .turn = decide_view },
                 { "decide_event: a demo is asked for; judged, moved, routed by the 8th, SLA started", .turn = decide_form },
                 { "policy_judge with all receipts and traces, as for explain", .turn = judge_explained },
-                { "all 12 moves, 10 routes and 1 function", .n_functions = 1, .turn = judge_and_ask_all },
-                { "all 12 moves, 10 routes and 5 functions", .n_functions = 5, .turn = judge_and_ask_all },
-                { "all 12 moves, 10 routes and 20 functions", .n_functions = 20, .turn = judge_and_ask_all },
-                { "all 12 moves, 10 routes and 1 function that calls another", .n_functions = 1, .calls = true, .turn = judge_and_ask_all },
-                { "all 12 moves, 10 routes and 5 functions that call another", .n_functions = 5, .calls = true, .turn = judge_and_ask_all },
+                [LINE_MANY] = { doings[LOOKS].what, .n_functions = MANY, .doing = LOOKS, .turn = judge_and_ask_all },
         };
         int only = argc == 4 && strcmp(argv[1], "--line") == 0 ? atoi(argv[2]) : -1, rounds = only >= 0 ? atoi(argv[3]) : ROUNDS, r;
         Arena *scratch = arena_new(0);
         Lead lead, bare;
 
+        for (Doing doing = 0; doing < N_DOINGS; doing++)
+                for (int further = 0; further < 2; further++)
+                        lines[LINE_FUNCTIONS + 2 * doing + further] = (Line){ doings[doing].what, .n_functions = further ? 1 + FURTHER : 1,
+                                .doing = doing, .turn = judge_and_ask_all };
         r = scratch ? make_lead(&lead) : -ENOMEM;
-        if (r < 0 || only >= (int) ARRAY_SIZE(lines))
+        if (r < 0 || only >= N_LINES)
                 return 1;
         bare = lead;
         bare.n_history = 0;
-        for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-                lines[i].rules = only < 0 || only == (int) i ? load(lines[i].n_functions, lines[i].calls) : NULL;
+        for (size_t i = 0; i < N_LINES; i++) {
+                lines[i].rules = only < 0 || only == (int) i ? load(lines[i].n_functions, lines[i].doing) : NULL;
                 if (!lines[i].rules && (only < 0 || only == (int) i))
                         return 1;
         }
         for (int round = 0; round < rounds && r == 0; round++)
-                for (size_t i = 0; i < ARRAY_SIZE(lines) && r == 0; i++)
+                for (size_t i = 0; i < N_LINES && r == 0; i++)
                         if (lines[i].rules)
                                 r = run_round(&lines[i], lines[i].bare ? &bare : &lead, scratch, round);
-        if (r == 0 && only < 0) {
-                printf("one lead of 25 fields and 30 activities: the least of %d rounds (and the median), microseconds of processor\n",
-                        ROUNDS);
-                for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-                        qsort(lines[i].took_us, ROUNDS, sizeof(lines[i].took_us[0]), compare);
-                        printf("  %-84s %7.2f us (%.2f)\n", lines[i].what, lines[i].best_us, lines[i].took_us[ROUNDS / 2]);
-                }
-                print_goal("judged: 60 scores, 10 segments, 12 moves, 10 routes, 30 activities", lines[LINE_ALL].best_us, 12);
-                print_goal("the first function adds", lines[LINE_ONE].best_us - lines[LINE_ALL].best_us, 4);
-                print_goal("each further one adds (of 5)", (lines[LINE_FIVE].best_us - lines[LINE_ONE].best_us) / 4, 1);
-                print_goal("each further one adds (of 20)", (lines[LINE_TWENTY].best_us - lines[LINE_ONE].best_us) / 19, 1);
-                print_goal("the first function that calls another adds", lines[LINE_CALLS_ONE].best_us - lines[LINE_ALL].best_us, 4);
-                print_goal("each further one of these adds", (lines[LINE_CALLS_FIVE].best_us - lines[LINE_CALLS_ONE].best_us) / 4, 1);
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        if (r == 0 && only < 0)
+                print_lines(lines);
+        for (size_t i = 0; i < N_LINES; i++)
                 (void) policy_free(lines[i].rules);
         (void) arena_free(scratch);
         (void) arena_free(lead.arena);
