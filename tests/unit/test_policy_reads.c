@@ -4,6 +4,7 @@
  * of which some write and some do not, answer as when it is taken back before each of them, in whatever order they stand.
  */
 #include "test_policy_fixture.h"
+#include "test_policy_script.h"
 
 #include "../../daemon/policy/condition.h"
 #include "../../daemon/policy/score.h"
@@ -214,8 +215,206 @@ static void function__whose_budget_just_lasts__is_not_cut_for_what_ran_before(vo
         assert_true(n_cut > 10 && n_kept > 10);
 }
 
+/* ---- which functions leave nothing behind --------------------------------- */
+
+static void look_only_reads(lua_State *L, void *userdata) {
+        Script *script = userdata;
+        bool only_reads;
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->f);
+        assert_int_equal(sandbox_only_reads(L, -1, &only_reads), 0);
+        snprintf(script->result, sizeof(script->result), "%s", only_reads ? "reads" : "may write");
+        lua_pop(L, 1);
+}
+
+static void sandbox_only_reads__each_way_to_write__is_known(void **state) {
+        (void) state;
+        static const struct {
+                const char *function;
+                bool only_reads;
+        } cases[] = {
+                { "function(x) end", true },
+                { "function(x) return x end", true },
+                { "function(lead) if lead.interest.budget then return 15, 'names a budget' end end", true },
+                { "function(lead) return (lead.company.employees or 0) > 10 and 2 or 0 end", true },
+                { "function(lead, now) return now - lead.created > 30 * 86400 end", true },
+                { "function(lead) local n = 0 for i = 1, #lead.activities do n = n + (lead.activities[i].count or 1) end return n end",
+                        true },
+                { "function(lead) return -lead.a.b[lead.c] // 2 ~ 3 == 4 or not lead.d end", true },
+                { "function(...) local a, b = ... return b, a end", true },
+                { "function(lead) return up and up.x and global end", true },
+                { "function(lead) while lead.a do if lead.b then break end end end", true },
+                { "function(lead, now) lead.a = 1 end", false },
+                { "function(lead, now) lead[1] = 1 end", false },
+                { "function(lead, now) lead[lead.a] = 1 end", false },
+                { "function(lead, now) up = 1 end", false },
+                { "function(lead, now) up.x = 1 end", false },
+                { "function(lead, now) global = 1 end", false },
+                { "function(lead, now) _ENV = {} end", false },
+                { "function(lead, now) lead.person.title = lead.person.title:lower() end", false },
+                { "function(lead, now) up.x = up.x + 1 end", false },
+                { "function(lead, now) up[lead.id] = true end", false },
+                { "function(lead, now) _ENV.x = 1 end", false },
+                { "function(lead, now) string.lower = string.upper end", false },
+                { "function(lead, now) math.max = nil end", false },
+                { "function(lead, now) return {} end", true },
+                { "function(lead, now) return { 1, 2 } end", true },
+                { "function(lead, now) local t = {} t.x = 1 return t.x end", true },
+                { "function(lead, now) local f = function() up = 2 end end", false },
+                { "function(lead, now) local x <close> = nil end", false },
+                { "function(lead, now) return f(lead) end", false },
+                { "function(lead, now) f(lead) end", false },
+                { "function(lead, now) return pcall(f) end", false },
+                { "function(lead, now) return pcall(type, 1) end", false },
+                { "function(lead, now) return up.x(1) end", false },
+                { "function(lead, now) return lead.f(1) end", false },
+                { "function(lead, now) return lead:f(1) end", false },
+                { "function(lead, now) return lead.person:save() end", false },
+                { "function(lead, now) for k, v in f, lead do end end", false },
+                { "function(lead, now) for k, v in up.x do end end", false },
+                { "function(lead, now) return (lead.a or f)(1) end", false },
+                { "function(lead, now) return (lead.a and type or f)(1) end", false },
+                { "function(lead, now) table.insert(lead.activities, 1) end", false },
+                { "function(lead, now) table.remove(lead.activities) end", false },
+                { "function(lead, now) table.sort(lead.activities) end", false },
+                { "function(lead, now) table.sort(lead.activities, function(a, b) return a.time < b.time end) end", false },
+                { "function(lead, now) return lead.person.title:gsub('a', f) end", false },
+                { "function(lead, now) return lead.person.title:gsub('a', up.x) end", false },
+                { "function(lead, now) return lead.person.title:gsub(up.p(), 'x') end", false },
+                { "function(lead, now) return lead.person.title:gsub(select(1, 'a', f)) end", false },
+                { "function(lead, now) return string.gsub(lead.id, '.', f) end", false },
+                { "function(lead, now) return string.gsub(lead.id, '.', function() up = 1 end) end", false },
+                { "function(lead, now) return up:lower() end", false },
+                { "function(lead, now) return up.x:lower() end", false },
+                { "function(lead, now) return mine:lower() end", false },
+                { "function(lead, now) return (lead.a or mine):lower() end", false },
+                { "function(lead, now) return (lead.a and mine):lower() end", false },
+                { "function(lead, now) local t = mine if lead.a then t = lead.b end return t:lower() end", false },
+                { "function(lead, now) for _, a in ipairs(up) do if a:lower() then return 1 end end end", false },
+                { "function(lead, now) for _, a in ipairs(mine) do a.lower() end end", false },
+                { "function(lead, now) for k, v in pairs(up) do v:lower() end end", false },
+                { "function(lead, now) return select(1, mine):lower() end", false },
+                { "function(lead, now) return assert(mine):lower() end", false },
+                { "function(lead, now) return table.unpack(mine):lower() end", false },
+                { "function(lead, now) return table.pack(mine)[1]:lower() end", false },
+                { "function(lead, now) local a = lead.a for i = 1, 2 do a:lower() a = mine end end", false },
+                { "function(lead, now) local a, b = lead.a, lead.b for i = 1, 3 do a:lower() a = b b = mine end end", false },
+                { "function(lead, now) local s = lead.a ::again:: s:lower() s = mine if lead.b then goto again end end", false },
+                { "function(lead, now) local s = lead.a while lead.c do s = s:lower() if lead.d then s = mine.x end end end", false },
+                { "function(lead, now) repeat local s = lead.a s = up s:find('x') until lead.b end", false },
+                { "function(lead, now) local string = mine return string.lower(lead.id) end", false },
+                { "function(lead, now) local string = up return string.len('x') end", false },
+                { "function(lead, now) local type = f return type(lead) end", false },
+                { "function(lead, now) local ipairs = f for _, a in ipairs(lead.activities) do end end", false },
+                { "function(lead, now) local g = type if lead.a then g = f end return g(1) end", false },
+                { "function(lead, now) local g = type for i = 1, 2 do g(1) g = f end end", false },
+                { "function(lead, now) local g = lead.a and type or f return g(1) end", false },
+                { "function(lead, now) local g = type local h = g g = f return h(1), g(1) end", false },
+                { "function(lead, now) local m = math if lead.a then m = mine end return m.max(1, 2) end", false },
+                { "function(lead, now) local m = math m = mine return m.max(1) end", false },
+                { "function(lead, now) local _ENV = mine return lower('x') end", false },
+                { "function(lead, now) local _ENV = up return type(1) end", false },
+                { "function(lead, now) local _ENV = { type = f } return type(1) end", false },
+                { "function(lead, now) return mine.lower(lead.id) end", false },
+                { "function(lead, now) return own_global(lead) end", false },
+                { "function(lead, now) return string.nothing(lead) end", false },
+                { "function(lead, now) return math(1) end", false },
+                { "function(lead, now) return lead.person.title.rep('x', 3) end", false },
+                { "function(lead, now) local f = lead.person.title.gsub return f('x', 'x', mine.lower) end", false },
+                { "function(lead, now) return lead.person.title:lower():find('head') ~= nil end", true },
+                { "function(lead, now) return lead.person.title:lower():find('head', 1, true) and 5 or nil end", true },
+                { "function(lead, now) if lead.person.title:len() == 3 then return 1 end end", true },
+                { "function(lead, now) return #lead.id:upper():sub(1, 2):rep(3, '-') end", true },
+                { "function(lead, now) return 1, 'names ' .. lead.a .. ' and ' .. 2 end", true },
+                { "function(lead, now) return math.max(1, lead.a or 0, math.floor(lead.b / 2)) end", true },
+                { "function(lead, now) return type(lead.a) == 'string' and tonumber(lead.a) or tostring(lead.b) end", true },
+                { "function(lead, now) local n = 0 for _, a in ipairs(lead.activities) do if a.type == 'x' and a.url:find('/pricing') then "
+                  "n = n + 1 end end return n end",
+                        true },
+                { "function(lead, now) for _, a in ipairs(lead.activities) do if a.name then return 1, 'saw ' .. a.name:lower() end end "
+                  "end",
+                        true },
+                { "function(lead, now) for _, a in ipairs(lead.activities) do if a.x then break end end return 2 end", true },
+                { "function(lead, now) for k, v in pairs(lead.answers) do if tostring(v):match('^%d+$') then return 1 end end end", true },
+                { "function(lead, now) for w in lead.person.title:gmatch('%a+') do if w:lower() == 'vp' then return 1 end end end", true },
+                { "function(lead, now) for a in pairs(lead) do for _, b in ipairs(lead[a]) do for c in b.x:gmatch('.') do if c:byte() > 3 "
+                  "then return 1 end end end end end",
+                        true },
+                { "function(lead, now) local s = (lead.a or lead.b or 'none'):lower() return s == 'x' or s:match('y') ~= nil end", true },
+                { "function(lead, now) local s = lead.a s = s and s:lower() or '' while s:find('x') do s = s:sub(2) end return #s end",
+                        true },
+                { "function(lead, now) local find = string.find return find(lead.a, 'x') end", true },
+                { "function(lead, now) local m = math return m.max(1, 2) + m.min(3, lead.a) end", true },
+                { "function(lead, now) return ('%d of %s'):format(2, lead.id) end", true },
+                { "function(lead, now) return string.format('%s', lead.id), table.concat(lead.list, ', ') end", true },
+                { "function(lead, now) return lead.a:gsub('x', 'y') end", true },
+                { "function(lead, now) return (lead.a:gsub('%s+', lead.map)) end", true },
+                { "function(lead, now) return select('#', table.unpack(lead.list)) > 2 end", true },
+                { "function(lead, now) assert(lead.a, 'no a') return 1 end", true },
+                { "function(lead, now) if not lead.a then error('no a') end end", true },
+                { "function(lead, now) for _, v in ipairs(up) do if v == lead.a then return 1 end end end", true },
+                { "function(lead, now) for k, v in pairs(mine) do if k == lead.a then return v end end end", true },
+                { "function(lead, now) return up.x == 1 and #mine + #up > lead.a:len() end", true },
+                { "function(lead, now) ::again:: if lead.a:find('x') then goto again end end", true },
+                { "function(lead, now) return now - lead.created > math.abs(3) * 86400 end", true },
+                { "function(lead, now) local seen, n = {}, 0 for _, a in ipairs(lead.activities) do if not seen[a.url] then seen[a.url] = "
+                  "true n = n + 1 end end return n end",
+                        true },
+                { "function(lead, now) local t = {} for i, a in ipairs(lead.activities) do t[#t + 1] = a.type table.insert(t, 1, a.url) "
+                  "end return #table.concat(t, ' ') end",
+                        true },
+                { "function(lead, now) for _, w in ipairs({ 'head', 'vp' }) do if lead.person.title:lower():find(w) then return 1 end end "
+                  "end",
+                        true },
+                { "function(lead, now) local t = table.pack(lead.a, 2) t.n = nil return table.remove(t) end", true },
+                { "function(lead, now) return lead.a:gsub('x', { x = 'y' }) end", true },
+                { "function(lead, now) local t = { lead.person } t[1].title = 'x' end", false },
+                { "function(lead, now) local t = { up } t[1].x = 2 end", false },
+                { "function(lead, now) local t = lead.a and {} or up t.x = 1 end", false },
+                { "function(lead, now) local t = {} if lead.a then t = up end t.x = 1 end", false },
+                { "function(lead, now) local t = {} for i = 1, 2 do t.x = 1 t = up end end", false },
+                { "function(lead, now) local t = { up } for _, v in ipairs(t) do v.x = 1 end end", false },
+                { "function(lead, now) local t = {} t = t.x t.y = 1 end", false },
+                { "function(lead, now) lead.own = {} end", false },
+                { "function(lead, now) up.x = {} end", false },
+                { "function(lead, now) local t = { f } return t[1](1) end", false },
+                { "function(lead, now) local t = { lower = f } return t:lower() end", false },
+                { "function(lead, now) local t = {} t.lower = f return t.lower(t) end", false },
+                { "function(lead, now) table.insert(up, 1) end", false },
+                { "function(lead, now) table.insert(({ up })[1], 1) end", false },
+                { "function(lead, now) local t = {} table.sort(t, f) end", false },
+                { "function(lead, now) table.remove(lead.a or {}) end", false },
+                { "function(lead, now) local t = { lead.a } t[1], up.x = 1, 2 end", false },
+                { "function(lead, now) return lead.a:gsub('x', ({ f })[1]) end", false },
+                { "function(lead, now) local t = { x = up } t.x.y, t.z = 1, 2 end", false },
+                { "function(lead, now) local insert = table.insert insert(up, 1) end", false },
+                { "function(lead, now) table.insert(select(1, up), 1) end", false },
+                { "function(lead, now) table.insert(table.unpack({ up, 1 })) end", false },
+                { "function(...) local s = ... return s:lower() end", false },
+                { "function(lead, ...) local s = ... return s:lower() end", false },
+                { "function(lead, ...) return lead.a:lower() end", true },
+                { "function(lead, now, x) return x:lower() end", false },
+                { "('x').rep", false },
+                { "f", true },
+                { "pcall", false },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char source[512];
+                Script script;
+                snprintf(source, sizeof(source),
+                        "local up = { x = 1 } mine = { lower = function() up = 2 end } global = 1 function f() end function own_global() "
+                        "end return %s",
+                        cases[i].function);
+                script_open(&script, source);
+                assert_int_equal(sandbox_run(script.sandbox, look_only_reads, &script, script.error, sizeof(script.error)), 0);
+                if (strcmp(script.result, cases[i].only_reads ? "reads" : "may write") != 0)
+                        fail_msg("%s: %s", cases[i].function, script.result);
+                script_close(&script);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(sandbox_only_reads__each_way_to_write__is_known),
                 cmocka_unit_test(function__that_only_reads__whatever_ran_before__answers_as_when_taken_back),
                 cmocka_unit_test(function__whose_budget_just_lasts__is_not_cut_for_what_ran_before),
         };
