@@ -7,6 +7,7 @@
  * userdata key that no rule file can write, so a table cannot pretend to be a matcher.
  */
 #include "condition.h"
+#include "sandbox.h"
 #include <errno.h>
 #include <lauxlib.h>
 
@@ -64,7 +65,7 @@ int condition_register(lua_State *L) {
         if (!lua_checkstack(L, 6))
                 return -ENOMEM;
         for (BuilderKind kind = BUILD_NOTHING + 1; kind < N_BUILDERS; kind++) {
-                lua_createtable(L, 0, 3);
+                sandbox_new_fixed_table(L, 0, 3);
                 lua_pushinteger(L, kind);
                 lua_rawsetp(L, -2, &tag_key);
                 lua_pushboolean(L, false);
@@ -77,7 +78,7 @@ int condition_register(lua_State *L) {
                         push_tagged(L, kind, 0);
                 else {
                         lua_pushinteger(L, kind);
-                        lua_pushcclosure(L, build, 1);
+                        sandbox_push_fixed_function(L, build, 1);
                 }
                 lua_setglobal(L, builder_names[kind]);
         }

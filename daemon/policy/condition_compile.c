@@ -589,10 +589,8 @@ bool condition_compile_function(Loader *loader, int index, Function *ret) {
                 loader->out_of_memory = true;
                 return false;
         }
-        bool wants_activities = false;
-        if (!ret->only_reads && sandbox_mentions(L, index, "activities", &wants_activities) < 0)
+        if (!ret->only_reads && function_note_keys(loader, index) < 0)
                 return out_of_memory(loader);
-        policy_body(loader->rules)->n_activity_functions += wants_activities;
         lua_pushvalue(L, index);
         ret->ref = luaL_ref(L, LUA_REGISTRYINDEX);
         ret->rule = loader->rule;

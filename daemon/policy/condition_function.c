@@ -444,6 +444,8 @@ static int find_parts(Loader *loader) {
         size_t n_fields;
         const FieldInfo *fields = field_all(&n_fields), *first = NULL;
 
+        if (body->lead_parts)
+                return 0;
         body->lead_parts = ARENA_ARRAY(loader->arena, LeadPart, LEAD_KEYS_MAX - LEAD_PARTS);
         if (!body->lead_parts)
                 return -ENOMEM;
@@ -468,6 +470,26 @@ static int find_parts(Loader *loader) {
         return 0;
 }
 
+int function_note_keys(Loader *loader, int index) {
+        RuleSetBody *body = policy_body(loader->rules);
+        _cleanup_(text_free) Text code = { 0 };
+        uint64_t named = 0;
+        int r = find_parts(loader);
+
+        if (r == 0)
+                r = sandbox_dump(loader->L, index, &code);
+        if (r < 0)
+                return r;
+        if (memmem(code.data, code.size, lead_keys[LEAD_ACTIVITIES], strlen(lead_keys[LEAD_ACTIVITIES])))
+                named |= UINT64_C(1) << LEAD_ACTIVITIES;
+        for (uint32_t i = 0; i < body->n_lead_parts; i++)
+                if (memmem(code.data, code.size, body->lead_parts[i].name, body->lead_parts[i].size))
+                        named |= UINT64_C(1) << (LEAD_PARTS + i);
+        body->lead_named_often |= body->lead_named & named;
+        body->lead_named |= named;
+        return 0;
+}
+
 int function_prepare(Loader *loader) {
         static const luaL_Reg metamethods[] = { { "__index", on_lead_index }, { "__newindex", on_lead_new_index },
                 { "__pairs", on_lead_pairs }, { NULL, NULL } };
@@ -478,9 +500,9 @@ int function_prepare(Loader *loader) {
         if (r < 0)
                 return r;
         luaL_checkstack(L, 8, NULL);
-        lua_newtable(L);
-        lua_newtable(L); /* numbers by key */
-        lua_newtable(L); /* keys by number */
+        sandbox_new_fixed_table(L, 0, ARRAY_SIZE(metamethods) - 1);
+        sandbox_new_fixed_table(L, 0, (int) (LEAD_PARTS + body->n_lead_parts)); /* numbers by key */
+        sandbox_new_fixed_table(L, (int) (LEAD_PARTS + body->n_lead_parts), 0); /* keys by number */
         for (uint32_t key = 1; key < LEAD_PARTS + body->n_lead_parts; key++) {
                 if (key < LEAD_PARTS)
                         lua_pushstring(L, lead_keys[key]);
@@ -492,28 +514,41 @@ int function_prepare(Loader *loader) {
                 lua_rawseti(L, -2, (lua_Integer) key);
         }
         lua_pushlightuserdata(L, body);
-        luaL_setfuncs(L, metamethods, 3);
+        for (const luaL_Reg *method = metamethods; method->name; method++) {
+                for (int i = 0; i < 3; i++)
+                        lua_pushvalue(L, -3);
+                sandbox_push_fixed_function(L, method->func, 3);
+                lua_setfield(L, -5, method->name);
+        }
+        lua_pop(L, 3);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_metatable_key);
         /* The place where build_lead puts it: the registry must not grow for each lead. */
         lua_pushboolean(L, false);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_key);
-        /* Functions that may leave something behind each begin anew: where several want the activities, which are dear, they are made
-         * before. */
-        body->lead_prepared = body->n_activity_functions >= 2 ? UINT64_C(1) << LEAD_ACTIVITIES : 0;
+        /* Functions that may leave something behind each begin anew: what several want, which is dear, is made before. */
+        body->lead_prepared = body->lead_named_often;
         return 0;
 }
 
 /* Leaves the table in the registry. [-0, +0, m] */
 static void build_lead(lua_State *L, void *userdata) {
         Eval *eval = userdata;
+        const RuleSetBody *body = policy_body(eval->rules);
 
         luaL_checkstack(L, 12, NULL);
         lua_createtable(L, 0, 8);
-        lua_rawgetp(L, LUA_REGISTRYINDEX, &lead_metatable_key);
-        if (policy_body(eval->rules)->lead_prepared != 0) {
-                push_activities(L, eval->subject);
-                lua_setfield(L, -3, lead_keys[LEAD_ACTIVITIES]);
+        for (uint64_t keys = body->lead_prepared; keys != 0; keys &= keys - 1) {
+                uint32_t key = (uint32_t) __builtin_ctzll(keys);
+                if (key == LEAD_ACTIVITIES) {
+                        lua_pushstring(L, lead_keys[key]);
+                        push_activities(L, eval->subject);
+                } else {
+                        lua_pushlstring(L, body->lead_parts[key - LEAD_PARTS].name, body->lead_parts[key - LEAD_PARTS].size);
+                        push_part(L, eval, key - LEAD_PARTS);
+                }
+                lua_rawset(L, -3);
         }
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &lead_metatable_key);
         lua_setmetatable(L, -2);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &lead_key);
 }
@@ -654,11 +689,17 @@ static int enter_lead(Eval *eval, bool only_reads, bool afresh, bool *ret_build,
                 body->lead_serial = 0;
                 body->lead_marked = false;
                 r = sandbox_begin(body->sandbox);
-                if (r == 0)
-                        r = sandbox_run(body->sandbox, build_lead, eval, error, error_size);
                 if (r != 0)
                         return r;
                 body->lead_fresh = true;
+                body->lead_touched = false;
+                /* Of an empty table there is nothing to remember. */
+                *ret_build = body->lead_prepared == 0;
+                if (*ret_build)
+                        return 0;
+                r = sandbox_run(body->sandbox, build_lead, eval, error, error_size);
+                if (r != 0)
+                        return r;
         }
         if (body->lead_fresh) {
                 body->lead_made = body->lead_prepared;
@@ -666,7 +707,7 @@ static int enter_lead(Eval *eval, bool only_reads, bool afresh, bool *ret_build,
         }
         body->lead_touched = false;
         body->lead_serial = eval->subject->serial;
-        if (!only_reads && !body->lead_marked) {
+        if (!only_reads && !body->lead_marked && body->lead_prepared != 0) {
                 r = sandbox_mark(body->sandbox);
                 if (r < 0)
                         return r;

@@ -132,7 +132,7 @@ static int on_declaration_body(lua_State *L) {
                 return 0;
         }
         lua_settop(L, 1);
-        declaration->table = luaL_ref(L, LUA_REGISTRYINDEX);
+        declaration->table = declare_keep_table(L);
         return 0;
 }
 
@@ -192,12 +192,38 @@ static int on_kind(lua_State *L) {
         return 1;
 }
 
+/* Address only: where the registry keeps the declared tables. Not in the registry itself, which would stay as large for good, and is set
+ * back after each function that may have written. */
+static const char tables_key = 0;
+
+int declare_keep_table(lua_State *L) {
+        luaL_checkstack(L, 1, NULL);
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &tables_key);
+        lua_insert(L, -2);
+        int table = luaL_ref(L, -2);
+        lua_pop(L, 1);
+        return table;
+}
+
+void declare_push_table(lua_State *L, int table) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &tables_key);
+        lua_rawgeti(L, -1, table);
+        lua_replace(L, -2);
+}
+
+void declare_drop_tables(lua_State *L) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &tables_key);
+}
+
 void declare_register(lua_State *L) {
+        lua_newtable(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &tables_key);
         for (size_t i = 0; i < load_n_kinds; i++) {
                 if (load_kinds[i].kind == RULE_MEMBER)
                         continue; /* members stand in their team */
                 lua_pushinteger(L, load_kinds[i].kind);
-                lua_pushcclosure(L, on_kind, 1);
+                sandbox_push_fixed_function(L, on_kind, 1);
                 lua_setglobal(L, load_kinds[i].name);
         }
         bind_close(L, on_unknown);

@@ -173,8 +173,8 @@ typedef struct RuleSetBody {
         uint64_t lead_prepared;     /* those that are made at once */
         LeadPart *lead_parts;
         uint32_t n_lead_parts;
-        size_t n_activity_functions; /* that name lead.activities and may leave something behind */
-        RuleCost *costs;             /* by rule index */
+        uint64_t lead_named, lead_named_often; /* by one, by several functions that may leave something behind */
+        RuleCost *costs;                       /* by rule index */
         /* what did{} and `on` look for, numbered (condition_cache.c) */
         struct KnownPattern *patterns;
         struct KnownRef *columns;
@@ -197,6 +197,8 @@ static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) 
 
 /* Before sealing, in a protected call: what `lead` needs in the sandbox. 0 or -errno. */
 int function_prepare(Loader *loader);
+/* The function at index may leave something behind: remembers which parts of `lead` it names. 0 or -errno. */
+int function_note_keys(Loader *loader, int index);
 
 /* ---- overrun.c ---- */
 

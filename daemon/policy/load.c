@@ -357,7 +357,7 @@ static int load_expand_members(Load *load) {
                 load->loader.rule = &team;
                 luaL_checkstack(L, 10, NULL);
                 int top = lua_gettop(L);
-                lua_rawgeti(L, LUA_REGISTRYINDEX, before[i].table);
+                declare_push_table(L, before[i].table);
                 if (lua_getfield(L, top + 1, "members") == LUA_TTABLE) {
                         const char *const *names;
                         size_t n;
@@ -375,7 +375,7 @@ static int load_expand_members(Load *load) {
                                                 "\"members.%s\": a name has no control characters and no blanks around it", names[m]);
                                 else {
                                         lua_pushvalue(L, -1);
-                                        member.table = luaL_ref(L, LUA_REGISTRYINDEX);
+                                        member.table = declare_keep_table(L);
                                         r = load_declare(load, member);
                                 }
                                 lua_settop(L, top + 2);
@@ -486,7 +486,7 @@ static int load_compile_body(Load *load, const KindInfo *info, const Declaration
                 return 0;
         luaL_checkstack(L, 40, NULL);
         int top = lua_gettop(L);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, declaration->table);
+        declare_push_table(L, declaration->table);
         int r = info->compile(load, top + 1, declaration->rule);
         lua_settop(L, top);
         return r;
@@ -519,9 +519,7 @@ static int load_compile_bodies(Load *load) {
                                 return r;
                 }
         }
-        for (size_t i = 0; i < load->n_declarations; i++)
-                if (load->declarations[i].table >= 0)
-                        luaL_unref(load->loader.L, LUA_REGISTRYINDEX, load->declarations[i].table);
+        declare_drop_tables(load->loader.L);
         return 0;
 }
 

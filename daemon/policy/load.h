@@ -48,7 +48,7 @@ typedef struct Declaration {
         RuleKind kind;
         const char *name, *file;
         int line;
-        int table;            /* reference in the registry; LUA_NOREF until the table was given */
+        int table;            /* see declare_keep_table; LUA_NOREF until it was given */
         const RuleFile *list; /* of a lists/NAME.txt */
         size_t team;          /* of a member: the place of its team in the declarations */
         Rule *rule;           /* its head; NULL for what was declared twice */
@@ -106,6 +106,10 @@ bool name_is_good_within(const char *name, size_t size, size_t size_max);
 
 /* Registers the kinds and closes the words. Raises. */
 void declare_register(lua_State *L);
+/* Pops a declaration's table and keeps it under the number, until all are dropped. [-1, +0, m] */
+int declare_keep_table(lua_State *L);
+void declare_push_table(lua_State *L, int table); /* [-0, +1, -], two slots */
+void declare_drop_tables(lua_State *L);
 /* Runs all rule files; afterwards load->declarations holds what they said. */
 int declare_run(Load *load);
 

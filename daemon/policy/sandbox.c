@@ -6,6 +6,9 @@
  * can reach another lead. That copy is reset, memory cap and determinism in one: no object is ever
  * freed one by one, the collector stands still, and no finaliser exists.
  *
+ * What no running function can write (texts, code) lies apart, at the end of the block, and is copied back only after the two events
+ * that do write there: a collection, since the block was full, and a growth of the table of texts, which strings them anew.
+ *
  * Invariants: the image is restored only outside any call into Lua, at the address it was taken from;
  * no userdata owns C memory; nothing outside keeps a pointer into the block but registry references
  * made before sealing; a budget error passes through every pcall.
@@ -42,7 +45,7 @@ typedef struct FreeBlock {
 
 /* First thing in the block: restored with it. */
 typedef struct Heap {
-        size_t used; /* everything beyond was never handed out */
+        size_t used; /* everything beyond was never handed out, up to the still part */
         FreeBlock *free[HEAP_CLASSES];
 } Heap;
 
@@ -61,17 +64,26 @@ struct Sandbox {
         bool long_text; /* a text was made that is */
         size_t limit;   /* of the heap now */
 
-        /* the image */
+        /* The still part, filled from the end of the block down; its free blocks are not part of the image. */
+        size_t still;
+        FreeBlock *still_free[HEAP_CLASSES];
+        uint8_t *still_image;
+        bool parsing;       /* vectors are code */
+        bool fixing;        /* what is made now cannot be written by rules */
+        bool still_touched; /* since its image was taken, or restored */
+        bool still_unsure;  /* an error within the parser may have put something else there */
+
+        /* the image of the rest */
         Extent *extents;
         size_t n_extents;
         uint8_t *image;
         size_t image_size, sealed_end;
-        bool image_careful;
+        bool image_careful, grew;
 
-        /* the state as it was marked: the image's parts, then everything behind them */
+        /* the state as it was marked: the heap's lists, the image's parts, everything behind them, and the still part if it was touched */
         uint8_t *mark;
         size_t mark_capacity, mark_tail;
-        bool mark_careful;
+        bool mark_careful, mark_still;
 
         /* the budget of the call that runs */
         Spent spent;
@@ -102,17 +114,24 @@ static size_t heap_class_capacity(size_t class) {
         return (above % 4 + 5) << (above / 4 + 8);
 }
 
-static void *heap_take(Sandbox *sandbox, size_t size) {
+static inline bool heap_is_still(const Sandbox *sandbox, const void *at) { return (const uint8_t *) at >= sandbox->block + sandbox->still; }
+
+static size_t still_size(const Sandbox *sandbox) { return POLICY_LUA_MEMORY_MAX - sandbox->still; }
+
+static void *heap_take(Sandbox *sandbox, size_t size, bool is_still) {
         Heap *heap = (Heap *) (void *) sandbox->block;
-        size_t capacity;
+        size_t capacity, in_use = heap->used + still_size(sandbox);
         size_t class = heap_class(size, &capacity);
-        if (heap->free[class]) {
-                FreeBlock *block = heap->free[class];
-                heap->free[class] = block->next;
+        FreeBlock **first = is_still ? &sandbox->still_free[class] : &heap->free[class];
+        if (*first) {
+                FreeBlock *block = *first;
+                *first = block->next;
                 return block;
         }
-        if (heap->used > sandbox->limit || capacity > sandbox->limit - heap->used)
+        if (in_use > sandbox->limit || capacity > sandbox->limit - in_use)
                 return NULL;
+        if (is_still)
+                return sandbox->block + (sandbox->still -= capacity);
         void *at = sandbox->block + heap->used;
         heap->used += capacity;
         return at;
@@ -122,9 +141,15 @@ static void heap_give(Sandbox *sandbox, void *at, size_t size) {
         Heap *heap = (Heap *) (void *) sandbox->block;
         size_t capacity;
         size_t class = heap_class(size, &capacity);
+        bool is_still = heap_is_still(sandbox, at);
         FreeBlock *block = at;
-        block->next = heap->free[class];
-        heap->free[class] = block;
+        if (is_still && sandbox->sealed) {
+                sandbox->still_touched = true; /* the collector; the memory is not handed out again */
+                return;
+        }
+        FreeBlock **first = is_still ? &sandbox->still_free[class] : &heap->free[class];
+        block->next = *first;
+        *first = block;
 }
 
 /* A stretch of any size (a multiple of the grain), as the largest blocks that fit. */
@@ -177,12 +202,23 @@ static const char *sandbox_where(lua_State *L, char buf[static 96]) {
 /* Memory has run out, or a text is too long. Lua passes the error on without asking any handler, and by the time it arrives the place is
  * gone: it is looked up here. Nothing in that allocates. */
 static void *heap_refuse(Sandbox *sandbox, Spent spent) {
+        sandbox->still_touched = true; /* Lua collects before it asks again: marks are everywhere */
         if (sandbox->spent == SPENT_NOTHING) {
                 sandbox->spent = spent;
                 if (sandbox->running)
                         (void) sandbox_where(sandbox->L, sandbox->spent_where);
         }
         return NULL;
+}
+
+/* The table of texts grows by a reallocation that doubles it, from 128 pointers on. Others that are as large look the same. */
+#define STRINGS_SIZE_MIN 1024
+
+/* What Lua asks for: an object's type (that of a prototype is not in lua.h), or 0: a vector. No function writes into a text or into
+ * code; of functions it does (iterators of C keep their place in themselves). */
+#define TYPE_PROTOTYPE (LUA_NUMTYPES + 1)
+static bool is_still_type(const Sandbox *sandbox, size_t type) {
+        return !sandbox->sealed && (sandbox->fixing || type == LUA_TSTRING || type == TYPE_PROTOTYPE || (type == 0 && sandbox->parsing));
 }
 
 /* lua_Alloc. When the block is full Lua collects once and asks again; the refusal then stands, because a rule
@@ -199,7 +235,9 @@ static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size
                 /* Comparing strings is one instruction however long they are: so they are never long. */
                 if (old_size == LUA_TSTRING && new_size > POLICY_LUA_STRING_MAX + 64)
                         return heap_refuse(sandbox, SPENT_STRING);
-                void *fresh = sandbox->spent == SPENT_MEMORY || new_size > POLICY_LUA_MEMORY_MAX ? NULL : heap_take(sandbox, new_size);
+                void *fresh = sandbox->spent == SPENT_MEMORY || new_size > POLICY_LUA_MEMORY_MAX
+                                      ? NULL
+                                      : heap_take(sandbox, new_size, is_still_type(sandbox, old_size));
                 return fresh ? fresh : heap_refuse(sandbox, SPENT_MEMORY);
         }
         size_t old_capacity, new_capacity = 0;
@@ -213,7 +251,9 @@ static void *on_alloc(void *userdata, void *at, size_t old_size, size_t new_size
                 heap_give_stretch(sandbox, (uint8_t *) at + new_capacity, old_capacity - new_capacity);
                 return at;
         }
-        void *fresh = new_capacity > 0 && sandbox->spent != SPENT_MEMORY ? heap_take(sandbox, new_size) : NULL;
+        if (old_size >= STRINGS_SIZE_MIN)
+                sandbox->still_touched = sandbox->grew = true;
+        void *fresh = new_capacity > 0 && sandbox->spent != SPENT_MEMORY ? heap_take(sandbox, new_size, heap_is_still(sandbox, at)) : NULL;
         if (!fresh)
                 return heap_refuse(sandbox, SPENT_MEMORY);
         memcpy(fresh, at, old_size);
@@ -307,10 +347,14 @@ static void on_count(lua_State *L, lua_Debug *frame _unused_) { sandbox_spend(L,
 
 bool sandbox_overran(const Sandbox *sandbox) { return sandbox->spent != SPENT_NOTHING; }
 bool sandbox_overran_cpu(const Sandbox *sandbox) { return sandbox->spent == SPENT_CPU; }
+
+/* What was in use when it was sealed. */
+static size_t sandbox_sealed(const Sandbox *sandbox) { return sandbox->sealed_end + still_size(sandbox); }
+
 bool sandbox_neared_limits(const Sandbox *sandbox) {
-        size_t used = sandbox_used(sandbox);
+        size_t used = sandbox_used(sandbox), sealed = sandbox_sealed(sandbox);
         return sandbox->spent != SPENT_NOTHING || sandbox->steps > sandbox->steps_max / 4 || used > sandbox->limit ||
-               used - sandbox->sealed_end > (sandbox->limit - sandbox->sealed_end) / 2;
+               used - sealed > (sandbox->limit - sealed) / 2;
 }
 
 void sandbox_set_backstop(Sandbox *sandbox, bool on) { sandbox->no_backstop = !on; }
@@ -326,8 +370,20 @@ bool sandbox_is_rule_text(lua_State *L, const char *text) {
         const Sandbox *sandbox = sandbox_of(L);
         if (!sandbox->sealed)
                 return true;
-        const uint8_t *at = (const uint8_t *) text;
-        return at >= sandbox->block && at < sandbox->block + sandbox->sealed_end;
+        const uint8_t *at = (const uint8_t *) text, *end = sandbox->block + POLICY_LUA_MEMORY_MAX;
+        return (at >= sandbox->block && at < sandbox->block + sandbox->sealed_end) || (heap_is_still(sandbox, at) && at < end);
+}
+
+void sandbox_new_fixed_table(lua_State *L, int n_list, int n_keys) {
+        sandbox_of(L)->fixing = true;
+        lua_createtable(L, n_list, n_keys);
+        sandbox_of(L)->fixing = false;
+}
+
+void sandbox_push_fixed_function(lua_State *L, lua_CFunction function, int n_upvalues) {
+        sandbox_of(L)->fixing = true;
+        lua_pushcclosure(L, function, n_upvalues);
+        sandbox_of(L)->fixing = false;
 }
 
 void sandbox_set_user(Sandbox *sandbox, void *user) { sandbox->user = user; }
@@ -350,6 +406,7 @@ int sandbox_new(Sandbox **ret) {
                 return -ENOMEM;
         }
         sandbox->block = block;
+        sandbox->still = POLICY_LUA_MEMORY_MAX;
         sandbox->limit = POLICY_LUA_MEMORY_MAX - HEAP_RUN_RESERVE;
         ((Heap *) block)->used = (sizeof(Heap) + HEAP_GRAIN - 1) / HEAP_GRAIN * HEAP_GRAIN;
         sandbox->L = lua_newstate(on_alloc, sandbox);
@@ -377,6 +434,7 @@ Sandbox *sandbox_free(Sandbox *sandbox) {
                 (void) munmap(sandbox->block, POLICY_LUA_MEMORY_MAX);
         free(sandbox->extents);
         free(sandbox->image);
+        free(sandbox->still_image);
         free(sandbox->mark);
         free(sandbox);
         return NULL;
@@ -406,18 +464,17 @@ static void image_add(Sandbox *sandbox, size_t from, size_t to) {
                 sandbox->extents[sandbox->n_extents++] = (Extent){ .offset = from, .size = to - from };
 }
 
-/* All free blocks, by address. The caller frees them. */
-static int heap_holes(const Sandbox *sandbox, Hole **ret, size_t *ret_n) {
-        const Heap *heap = (const Heap *) (const void *) sandbox->block;
+/* All blocks of the lists, by address. The caller frees them. */
+static int heap_holes(const Sandbox *sandbox, FreeBlock *const free_blocks[static HEAP_CLASSES], Hole **ret, size_t *ret_n) {
         size_t n = 0, at = 0;
         for (size_t i = 0; i < HEAP_CLASSES; i++)
-                for (const FreeBlock *block = heap->free[i]; block; block = block->next)
+                for (const FreeBlock *block = free_blocks[i]; block; block = block->next)
                         n++;
         Hole *holes = calloc(n + 1, sizeof(Hole));
         if (!holes)
                 return -ENOMEM;
         for (size_t i = 0; i < HEAP_CLASSES; i++)
-                for (const FreeBlock *block = heap->free[i]; block; block = block->next)
+                for (const FreeBlock *block = free_blocks[i]; block; block = block->next)
                         holes[at++] =
                                 (Hole){ .offset = (size_t) ((const uint8_t *) block - sandbox->block), .size = heap_class_capacity(i) };
         qsort(holes, n, sizeof(Hole), hole_compare);
@@ -429,8 +486,8 @@ static int heap_holes(const Sandbox *sandbox, Hole **ret, size_t *ret_n) {
 int sandbox_collect(Sandbox *sandbox) {
         assert(!sandbox->running && !sandbox->sealed);
         Heap *heap = (Heap *) (void *) sandbox->block;
-        _cleanup_(base_freep) Hole *holes = NULL;
-        size_t n;
+        _cleanup_(base_freep) Hole *holes = NULL, *still_holes = NULL;
+        size_t n, n_still, first = 0;
         lua_settop(sandbox->L, 0);
         sandbox->spent = SPENT_NOTHING;
         /* What a deep recursion left is given back by halves. */
@@ -440,15 +497,46 @@ int sandbox_collect(Sandbox *sandbox) {
                 left = lua_gc(sandbox->L, LUA_GCCOUNT);
         }
         lua_gc(sandbox->L, LUA_GCSTOP);
-        int r = heap_holes(sandbox, &holes, &n);
+        int r = heap_holes(sandbox, heap->free, &holes, &n);
+        if (r == 0)
+                r = heap_holes(sandbox, sandbox->still_free, &still_holes, &n_still);
         if (r < 0)
                 return r;
-        /* What a file has left behind lies at the end, in blocks of its own sizes: one stretch again for the next. */
+        /* What a file has left behind lies where the parts meet, in blocks of its own sizes: one stretch again for the next. */
         for (; n > 0 && holes[n - 1].offset + holes[n - 1].size == heap->used; n--)
                 heap->used = holes[n - 1].offset;
+        for (; first < n_still && still_holes[first].offset == sandbox->still; first++)
+                sandbox->still += still_holes[first].size;
         memset(heap->free, 0, sizeof(heap->free));
+        memset(sandbox->still_free, 0, sizeof(sandbox->still_free));
         for (size_t i = n; i-- > 0;)
                 heap_give(sandbox, sandbox->block + holes[i].offset, holes[i].size);
+        for (size_t i = first; i < n_still; i++)
+                heap_give(sandbox, sandbox->block + still_holes[i].offset, still_holes[i].size);
+        return 0;
+}
+
+/* Room for the texts of leads in the table of texts: one that grows while functions run makes the next set-back dear. */
+#define TEXTS_ROOM 256
+
+static int on_make_room(lua_State *L) {
+        Sandbox *sandbox = sandbox_of(L);
+        for (int i = 0; i < TEXTS_ROOM && !sandbox->grew; i++) {
+                lua_pushfstring(L, "\1%d", i);
+                lua_pop(L, 1);
+        }
+        return 0;
+}
+
+/* It is there unless the block is as good as full. */
+static int sandbox_make_room(Sandbox *sandbox) {
+        int r = sandbox_collect(sandbox);
+        if (r < 0)
+                return r;
+        sandbox->grew = false;
+        lua_pushcfunction(sandbox->L, on_make_room);
+        if (lua_pcall(sandbox->L, 0, 0, 0) != LUA_OK)
+                lua_settop(sandbox->L, 0);
         return 0;
 }
 
@@ -469,9 +557,11 @@ int sandbox_seal(Sandbox *sandbox) {
         size_t n_holes = 0;
         lua_sethook(sandbox->L, NULL, 0, 0);
         /* The declarations go; what a function still refers to stays. */
-        int r = sandbox_collect(sandbox);
+        int r = sandbox_make_room(sandbox);
         if (r == 0)
-                r = heap_holes(sandbox, &holes, &n_holes);
+                r = sandbox_collect(sandbox);
+        if (r == 0)
+                r = heap_holes(sandbox, heap->free, &holes, &n_holes);
         if (r < 0)
                 return r;
         sandbox->extents = calloc(n_holes + 1, sizeof(Extent));
@@ -480,7 +570,7 @@ int sandbox_seal(Sandbox *sandbox) {
 
         /* The holes are given up for good: memory that is never handed out again needs no restoring. */
         memset(heap->free, 0, sizeof(heap->free));
-        size_t from = 0;
+        size_t from = sizeof(Heap);
         for (size_t i = 0; i < n_holes; i++) {
                 image_add(sandbox, from, holes[i].offset);
                 from = holes[i].offset + holes[i].size;
@@ -492,22 +582,32 @@ int sandbox_seal(Sandbox *sandbox) {
         for (size_t i = 0; i < sandbox->n_extents; i++)
                 sandbox->image_size += sandbox->extents[i].size;
         sandbox->image = malloc(sandbox->image_size);
-        if (!sandbox->image)
+        sandbox->still_image = malloc(still_size(sandbox));
+        if (!sandbox->image || !sandbox->still_image)
                 return -ENOMEM;
+        memcpy(sandbox->still_image, sandbox->block + sandbox->still, still_size(sandbox));
         (void) image_copy(sandbox, sandbox->image, false);
         /* What else was large belonged to the parser, or is a table, which shows itself when it grows. */
         sandbox->careful = sandbox->image_careful = sandbox->long_text;
         sandbox->sealed = true;
-        sandbox->dirty = false;
+        sandbox->dirty = sandbox->still_touched = false;
         sandbox->user = NULL;
         return 0;
+}
+
+static void still_restore(Sandbox *sandbox) {
+        if (sandbox->still_touched || sandbox->still_unsure)
+                memcpy(sandbox->block + sandbox->still, sandbox->still_image, still_size(sandbox));
+        sandbox->still_touched = false;
 }
 
 int sandbox_begin(Sandbox *sandbox) {
         assert(sandbox->sealed && !sandbox->running);
         if (!sandbox->dirty)
                 return 0;
+        *(Heap *) (void *) sandbox->block = (Heap){ .used = sandbox->sealed_end };
         (void) image_copy(sandbox, sandbox->image, true);
+        still_restore(sandbox);
         sandbox->careful = sandbox->image_careful;
         sandbox->dirty = false;
         return 0;
@@ -516,7 +616,8 @@ int sandbox_begin(Sandbox *sandbox) {
 int sandbox_mark(Sandbox *sandbox) {
         assert(sandbox->sealed && !sandbox->running);
         const Heap *heap = (const Heap *) (const void *) sandbox->block;
-        size_t tail = heap->used - sandbox->sealed_end, needed = sandbox->image_size + tail;
+        size_t tail = heap->used - sandbox->sealed_end, still = sandbox->still_touched ? still_size(sandbox) : 0;
+        size_t needed = sandbox->image_size + sizeof(Heap) + tail + still;
         if (needed > sandbox->mark_capacity) {
                 size_t capacity = needed + needed / 2;
                 uint8_t *mark = malloc(capacity);
@@ -526,27 +627,44 @@ int sandbox_mark(Sandbox *sandbox) {
                 sandbox->mark = mark;
                 sandbox->mark_capacity = capacity;
         }
-        memcpy(image_copy(sandbox, sandbox->mark, false), sandbox->block + sandbox->sealed_end, tail);
+        memcpy(sandbox->mark, heap, sizeof(Heap));
+        uint8_t *at = image_copy(sandbox, sandbox->mark + sizeof(Heap), false);
+        memcpy(at, sandbox->block + sandbox->sealed_end, tail);
+        memcpy(at + tail, sandbox->block + sandbox->still, still);
         sandbox->mark_tail = tail;
+        sandbox->mark_still = sandbox->still_touched;
         sandbox->mark_careful = sandbox->careful;
         return 0;
 }
 
 void sandbox_rewind(Sandbox *sandbox) {
         assert(sandbox->mark && !sandbox->running);
-        memcpy(sandbox->block + sandbox->sealed_end, image_copy(sandbox, sandbox->mark, true), sandbox->mark_tail);
+        memcpy(sandbox->block, sandbox->mark, sizeof(Heap));
+        const uint8_t *at = image_copy(sandbox, sandbox->mark + sizeof(Heap), true);
+        memcpy(sandbox->block + sandbox->sealed_end, at, sandbox->mark_tail);
+        if (sandbox->mark_still)
+                memcpy(sandbox->block + sandbox->still, at + sandbox->mark_tail, still_size(sandbox));
+        else
+                still_restore(sandbox);
         sandbox->careful = sandbox->mark_careful;
 }
 
 void sandbox_set_limit(Sandbox *sandbox, size_t limit) { sandbox->limit = limit; }
 
-size_t sandbox_used(const Sandbox *sandbox) { return ((const Heap *) (const void *) sandbox->block)->used; }
+size_t sandbox_used(const Sandbox *sandbox) { return ((const Heap *) (const void *) sandbox->block)->used + still_size(sandbox); }
 
 size_t sandbox_waste(const Sandbox *sandbox) {
-        return sandbox->careful != sandbox->image_careful ? SIZE_MAX : sandbox_used(sandbox) - sandbox->sealed_end;
+        return sandbox->careful != sandbox->image_careful ? SIZE_MAX : sandbox_used(sandbox) - sandbox_sealed(sandbox);
 }
 
 size_t sandbox_image_size(const Sandbox *sandbox) { return sandbox->image_size; }
+
+size_t sandbox_still_changes(const Sandbox *sandbox) {
+        size_t n = 0;
+        for (size_t i = 0; i < still_size(sandbox) && !sandbox->still_touched; i++)
+                n += sandbox->block[sandbox->still + i] != sandbox->still_image[i];
+        return n;
+}
 
 /* ---- running ------------------------------------------------------------ */
 
@@ -600,11 +718,14 @@ static bool has_place(const char *text) {
 
 void sandbox_load(lua_State *L, const char *name, const char *data, size_t size) {
         Reading reading = { .at = data, .left = size, .is_start = true };
+        Sandbox *sandbox = sandbox_of(L);
+        sandbox->parsing = true;
         int status = lua_load(L, on_read, &reading, name, "t");
+        sandbox->parsing = false;
         if (status == LUA_OK)
                 return;
+        sandbox->still_unsure = true; /* the handler of errors may have been given its frame there */
         /* Some errors of the parser (nesting, a spent budget) do not say where. */
-        Sandbox *sandbox = sandbox_of(L);
         if (!sandbox->spent_where[0])
                 snprintf(sandbox->spent_where, sizeof(sandbox->spent_where), "%s:%d: ", name + 1, reading.line);
         if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING && !has_place(lua_tostring(L, -1))) {
@@ -650,6 +771,7 @@ int sandbox_run(Sandbox *sandbox, void (*f)(lua_State *L, void *userdata), void 
         sandbox->cpu_max_us = sandbox->sealed ? POLICY_CPU_BUDGET_US : POLICY_LOAD_CPU_BUDGET_US;
         sandbox->wall_look_us = sandbox->cpu_since_us = TIME_NONE;
         sandbox->dirty = sandbox->running = true;
+        sandbox->fixing = false;
         lua_sethook(L, on_count, LUA_MASKCOUNT, hook_instructions(sandbox));
 
         Call call = { .f = f, .userdata = userdata };

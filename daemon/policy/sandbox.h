@@ -17,6 +17,10 @@ bool sandbox_is_spent(lua_State *L);
 bool sandbox_is_sealed(lua_State *L);
 /* Whether text (of a Lua string) was there when the rules were loaded, and so cannot hold a lead's data. */
 bool sandbox_is_rule_text(lua_State *L, const char *text);
+/* What no rule can write: metatables, and functions of C that keep nothing in their upvalues. It is not set back, and takes no memory after
+ * it was made (a table is filled as far as it was made for). */
+void sandbox_new_fixed_table(lua_State *L, int n_list, int n_keys);
+void sandbox_push_fixed_function(lua_State *L, lua_CFunction function, int n_upvalues);
 /* What the loader's functions find their context by; NULL once sealed. */
 void sandbox_set_user(Sandbox *sandbox, void *user);
 void *sandbox_user(lua_State *L);
@@ -24,14 +28,15 @@ void *sandbox_user(lua_State *L);
 int sandbox_collect(Sandbox *sandbox);
 /* Inside sandbox_run: pushes the text as a function, or raises. */
 void sandbox_load(lua_State *L, const char *name, const char *data, size_t size);
-/* Does the code of the function at index have the word among its texts? A hint: others can make it. 0 or -ENOMEM. */
-int sandbox_mentions(lua_State *L, int index, const char *word, bool *ret);
+/* The code of the function at index, to be searched for words: others can make one, so what is not found is a hint only. 0 or -ENOMEM. */
+int sandbox_dump(lua_State *L, int index, Text *ret);
 /* Whether the function at index surely changes nothing that outlives its call (sandbox_reads.c). 0 or -ENOMEM. */
 int sandbox_only_reads(lua_State *L, int index, bool *ret);
 /* Where the block ends for functions that are called from now on: POLICY_LUA_MEMORY_MAX, unless a test wants to see it end earlier. */
 void sandbox_set_limit(Sandbox *sandbox, size_t limit);
-/* Bytes that sandbox_begin copies. */
+/* Bytes that sandbox_begin copies; bytes that differ, and have no reason to, in what it does not copy. */
 size_t sandbox_image_size(const Sandbox *sandbox);
+size_t sandbox_still_changes(const Sandbox *sandbox);
 
 /* ---- bind_*.c: the allow-list. All may raise (memory): call protected. ---- */
 

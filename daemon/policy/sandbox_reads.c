@@ -116,15 +116,11 @@ static bool read_size(const uint8_t **at, const uint8_t *end, size_t *ret) {
         return false;
 }
 
-int sandbox_mentions(lua_State *L, int index, const char *word, bool *ret) {
-        _cleanup_(text_free) Text code = { 0 };
-        *ret = false;
+int sandbox_dump(lua_State *L, int index, Text *ret) {
         lua_pushvalue(L, index);
-        (void) lua_dump(L, on_code, &code, true);
+        (void) lua_dump(L, on_code, ret, true);
         lua_pop(L, 1);
-        if (code.error == 0)
-                *ret = code.size > 0 && memmem(code.data, code.size, word, strlen(word)) != NULL;
-        return code.error;
+        return ret->error;
 }
 
 /* ---- what the instructions say ------------------------------------------ */
@@ -484,10 +480,7 @@ int sandbox_only_reads(lua_State *L, int index, bool *ret) {
                 return 0;
         luaL_checkstack(L, 8, NULL); /* raises; nothing below does */
         Code code = { .L = L, .function = lua_absindex(L, index) };
-        lua_pushvalue(L, index);
-        (void) lua_dump(L, on_code, &dump, true);
-        lua_pop(L, 1);
-        if (dump.error < 0)
+        if (sandbox_dump(L, index, &dump) < 0)
                 return dump.error;
         const uint8_t *at = (const uint8_t *) dump.data, *end = at + dump.size;
         if (dump.size < CODE_HEADER_SIZE + 1 || memcmp(at, code_header, sizeof(code_header) - 1) != 0)

@@ -6,6 +6,7 @@
  * A test file has an environment of its own over the bare words of the language: it sees nothing that rule files made and rule
  * files see nothing of it, so that a test cannot change what it tests.
  */
+#include "sandbox.h"
 #include "test.h"
 
 #include <lauxlib.h>
@@ -41,7 +42,7 @@ static int build(lua_State *L) {
 void test_words_register(lua_State *L) {
         luaL_checkstack(L, 4, NULL);
         for (TestWord word = WORD_NONE + 1; word < N_TEST_WORDS; word++) {
-                lua_createtable(L, 0, 2);
+                sandbox_new_fixed_table(L, 0, 2);
                 lua_pushinteger(L, word);
                 lua_rawsetp(L, -2, &tag_key);
                 lua_pushboolean(L, false);
@@ -52,7 +53,7 @@ void test_words_register(lua_State *L) {
 
 static void push_word(lua_State *L, TestWord word) {
         lua_pushinteger(L, word);
-        lua_pushcclosure(L, build, 1);
+        sandbox_push_fixed_function(L, build, 1);
 }
 
 bool test_word_push(lua_State *L, const char *name) {

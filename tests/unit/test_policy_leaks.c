@@ -106,8 +106,84 @@ static void sandbox_begin__on_an_image_of_ordinary_size__is_cheap(void **state) 
         text_free(&source);
 }
 
+/* ---- what is not set back ------------------------------------------------- */
+
+/* Each runs out of memory, makes the table of texts grow, or keeps its place in something of C: it writes where others do not. */
+static const struct {
+        const char *source, *result; /* NULL: it fails */
+} writers[] = {
+        { "local it = ('a b c'):gmatch('%a') it() return function() return it() end", "b" },
+        { "local it, s = pairs({ 7, 8, 9 }) it(s) return function() return (select(2, it(s))) end", "8" },
+        { "return function() local n = 0 for i = 1, 3000 do n = n + #('t' .. i) end return n end", "13893" },
+        { "return function(x) local t = {} for i = 1, 3000 do t['k' .. i] = i end return t.k7 + t.k2999 end", "3006" },
+        { "local t = {} for i = 1, 100 do t[i] = i end return function() for i = 101, 300 do t[i] = i end return #t end", "300" },
+        { "local t = {} return function(x) t[x] = 1 for i = 1, 100 do t[x .. i] = i end return t[x] end", "1" },
+        { "return function() local t = {} while true do t[#t + 1] = {} end end", NULL },
+        { "return function() local s = 'x' while true do s = s .. s end end", NULL },
+        { "global = { f = function() return 1 end } return function() global.f = nil local t = {} while true do t[#t + 1] = {} end end",
+                NULL },
+        { "return function() local function f(n) return 1 + f(n + 1) end return f(1) end", NULL },
+        { "return function() local function f(n) if n == 0 then return 0 end return 1 + f(n - 1) end return f(1500) end", "1500" },
+        { "local f = function() return string.rep('x', 3) end return function() f = nil string.rep = nil return 'gone' end", "gone" },
+};
+
+static void sandbox_begin__what_it_does_not_copy__is_never_written(void **state _unused_) {
+
+        for (size_t i = 0; i < ARRAY_SIZE(writers) + ARRAY_SIZE(leaks); i++) {
+                const char *source = i < ARRAY_SIZE(writers) ? writers[i].source : leaks[i - ARRAY_SIZE(writers)];
+                char text[600];
+                Script script;
+
+                snprintf(text, sizeof(text), "global_seen = false %s", source);
+                script_open(&script, text);
+                for (int turn = 0; turn < 3; turn++) {
+                        int r = script_call(&script, "lead 1");
+                        bool fails = i < ARRAY_SIZE(writers) && !writers[i].result;
+
+                        if ((r != 0) != fails || (!fails && i < ARRAY_SIZE(writers) && strcmp(script.result, writers[i].result) != 0))
+                                fail_msg("%s\nturn %d: %s%s", source, turn, script.result, script.error);
+                        if (sandbox_still_changes(script.sandbox) > 0)
+                                fail_msg("%s\nturn %d: %zu bytes were written", source, turn, sandbox_still_changes(script.sandbox));
+                        assert_int_equal(sandbox_begin(script.sandbox), 0);
+                        if (sandbox_still_changes(script.sandbox) > 0)
+                                fail_msg("%s\nturn %d: %zu bytes are not set back", source, turn, sandbox_still_changes(script.sandbox));
+                }
+                script_close(&script);
+        }
+}
+
+/* What had to be written there before the mark must still be so after going back to it. */
+static void sandbox_rewind__to_a_mark_set_after_the_table_of_texts_grew__finds_each_text(void **state _unused_) {
+        Script script;
+
+        script_open(&script, "local kept = { alpha = 1, beta = 2 } local made = {}\n"
+                             "return function(x)\n"
+                             "  if x == 'grow' then for i = 1, 3000 do made[i] = 'text ' .. i end return #made end\n"
+                             "  if x == 'grow more' then for i = 1, 9000 do made[i] = 'further ' .. i end kept.beta = 3 return #made end\n"
+                             "  return kept['al' .. 'pha'] .. kept['be' .. x] .. #made .. (made[7] == 'text ' .. 7 and 'y' or 'n')\n"
+                             "end");
+        assert_int_equal(script_call(&script, "grow"), 0);
+        assert_int_equal(sandbox_mark(script.sandbox), 0);
+        for (int turn = 0; turn < 3; turn++) {
+                script.argument = "grow more";
+                assert_int_equal(sandbox_run(script.sandbox, call, &script, script.error, sizeof(script.error)), 0);
+                assert_string_equal(script.result, "9000");
+                sandbox_rewind(script.sandbox);
+                script.argument = "ta";
+                assert_int_equal(sandbox_run(script.sandbox, call, &script, script.error, sizeof(script.error)), 0);
+                assert_string_equal(script.result, "123000y");
+                sandbox_rewind(script.sandbox);
+        }
+        assert_int_equal(script_call(&script, "ta"), 0);
+        assert_string_equal(script.result, "120n");
+        assert_int_equal(sandbox_still_changes(script.sandbox), 0);
+        script_close(&script);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(sandbox_begin__what_it_does_not_copy__is_never_written),
+                cmocka_unit_test(sandbox_rewind__to_a_mark_set_after_the_table_of_texts_grew__finds_each_text),
                 cmocka_unit_test(sandbox_begin__state_written_by_the_lead_before__is_gone),
                 cmocka_unit_test(sandbox_begin__after_twenty_thousand_mixed_leads__is_exact),
                 cmocka_unit_test(sandbox_begin__on_an_image_of_ordinary_size__is_cheap),

@@ -164,6 +164,8 @@ static void function__that_only_reads__whatever_ran_before__answers_as_when_take
                                 }
                                 lead_end(&lead);
                         }
+                        /* But for what Lua notes in the metatable of `lead`: which metamethods are not there. */
+                        assert_in_range(sandbox_still_changes(policy_body(rules)->sandbox), 0, 1);
                         policy_free(rules);
                         for (size_t i = RANDOM_RULES - 1; i > 0; i--) {
                                 size_t other = random_below(&shuffle, i + 1);
