@@ -177,9 +177,13 @@ static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, 
         return judge(desk, call, TAKE(record), lead, &actor);
 }
 
+bool execute_is_move_word(const char *word) {
+        return is_event_word(word) && !base_streq(word, "note") && !base_streq(word, "assign") && !base_streq(word, "snooze");
+}
+
 int execute_move(const ControlDesk *desk, ControlCall *call) {
         const char *move = call_text(call, "move");
-        if (!is_event_word(move) || base_streq(move, "note") || base_streq(move, "assign") || base_streq(move, "snooze")) {
+        if (!execute_is_move_word(move)) {
                 char text[256];
                 (void) snprintf(text, sizeof(text), "no move can be called \"%s\"", move);
                 refuse(call, "unknown_move", text, 0);

@@ -339,6 +339,20 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_snooze },
+        { .name = "Answer",
+                .doc = "Answers a mail that a member was sent. tokens: what the reply brought back that may be a token, with blanks "
+                       "between;\n"
+                       "line: its first line: a move by its name or alias, L-42 where the mail told of several leads, a reason, a note. "
+                       "The\n"
+                       "token says who acts. The same answer again gets the first one's; refused are, with these codes: token_forged,\n"
+                       "token_used, token_expired, other_lead, lead_required, and what Move refuses.",
+                .inputs = { { .name = "tokens", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX },
+                        { .name = "line", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX }, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_answer },
         { .name = "Merge",
                 .doc = "Two leads are one person: lead becomes part of into, which keeps its status, owner and SLA. What both did and "
                        "said\n"

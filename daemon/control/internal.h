@@ -21,6 +21,7 @@
 #define CONTROL_NAME_MAX 64                     /* bytes of a status, owner, move, ... */
 #define CONTROL_LEAD_MAX 320                    /* bytes of a LEAD argument: the longest e-mail, or SYSTEM:ID */
 #define CONTROL_TEXT_MAX 4000                   /* bytes of a note: 1000 characters */
+#define CONTROL_ANSWER_TOKENS_MAX 64            /* candidates in one answered mail, each with a blank */
 #define CONTROL_PATH_MAX 1024                   /* bytes of SOURCE/NAME */
 #define CONTROL_PAGE_MAX 1000                   /* leads, events, spool entries in one reply */
 #define CONTROL_PAGE_DEFAULT 100
@@ -191,6 +192,19 @@ int execute_snooze(const ControlDesk *desk, ControlCall *call);
 int execute_merge(const ControlDesk *desk, ControlCall *call);
 int execute_unmerge(const ControlDesk *desk, ControlCall *call);
 int execute_duplicates(const ControlDesk *desk, ControlCall *call);
+int execute_answer(const ControlDesk *desk, ControlCall *call);
+/* May it be the name of a move that people make? Notes, assignments and snoozes have methods of their own. */
+bool execute_is_move_word(const char *word);
+
+/* The first line of a reply (answer_words.c), taken apart. */
+typedef struct AnswerWords {
+        uint64_t lead;                     /* "L-42"; 0 = names none */
+        char verb[CONTROL_NAME_MAX + 1];   /* "" = none that could be a name */
+        char reason[CONTROL_NAME_MAX + 1]; /* "" = none, or the move has no reasons */
+        const char *note;                  /* the rest of the line */
+        size_t note_size;
+} AnswerWords;
+void answer_words_read(const RuleSet *rules, const char *line, AnswerWords *ret);
 /* Resolves parameter "lead" to the lead that goes on for it; 0 and *ret = 0 when the error is already set. */
 int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret);
 /* The member whose `user` in the rules the caller is; NULL = none. 0 or -errno. */

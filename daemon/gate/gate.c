@@ -115,6 +115,29 @@ static int load(Gate *gate, const Record *record, uint64_t lead, int64_t now_us,
         return store_load_desk(gate->store, domain, lead, gate->rules, now_us, gate->arena, &ret->desk);
 }
 
+/* A move that came too late is told who was first and when: deciding knows only where the lead is now. */
+static int say_who_was_first(Gate *gate, const LeadState *before, Decision *decision) {
+        _cleanup_(text_free) Text text = { 0 };
+        HandOffEnd end;
+
+        if (!base_streq(decision->refusal_code, "wrong_status") || before->moved_event == 0)
+                return 0;
+        int r = gate_find_handoff_end(gate->store, before->id, before->moved_event - 1, &end);
+        if (r != 0)
+                return r == STORE_E_NONE ? 0 : r;
+        text_printf(&text, "%s (", decision->refusal_text);
+        gate_say_handoff_end(&end, &text);
+        text_append_char(&text, ')');
+        decision->refusal_text = text.error ? NULL : arena_strndup(gate->arena, text.data, text.size);
+        return decision->refusal_text ? 0 : -ENOMEM;
+}
+
+static int refused(Gate *gate, const LeadState *before, Decision *decision, int64_t now_us) {
+        int r = say_who_was_first(gate, before, decision);
+
+        return r == 0 ? store_note_refusal(gate->store, decision, now_us) : r;
+}
+
 int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t named, const StoredEvent *replayed, Decision *decision,
         GateOutcome *ret) {
         Loaded loaded = { .before = { .grade = "", .wake_us = TIME_NONE } };
@@ -156,7 +179,7 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
         ret->decision = decision;
         ret->lead = decide.lead_id;
         if (decision->refused)
-                return replayed ? 0 : store_note_refusal(gate->store, decision, input->now_us);
+                return replayed ? 0 : refused(gate, &loaded.before, decision, input->now_us);
         const StoreEntry entry = {
                 .record = input->record,
                 .decision = decision,

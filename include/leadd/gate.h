@@ -48,6 +48,20 @@ void gate_set_rules(Gate *gate, RuleSet *rules);
 /* Judges one record inside an open transaction. A refusal (policy or unknown lead) is 0 with decision->refused and nothing changed. */
 int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret);
 
+/* What ended a hand-off: the first move, or the first change of owner, after an event. */
+#define GATE_NAME_SIZE 128
+typedef struct HandOffEnd {
+        uint64_t event;
+        int64_t at_us;
+        char move[GATE_NAME_SIZE];  /* "" = none: it only got another owner, or none */
+        char by[GATE_NAME_SIZE];    /* "anna", "rules", "sla:ACCEPT" */
+        char owner[GATE_NAME_SIZE]; /* who got the lead by it; "" = the owner did not change, or nobody */
+} HandOffEnd;
+/* STORE_E_NONE: the hand-off goes on, or there is no such lead. */
+int gate_find_handoff_end(Store *store, uint64_t lead, uint64_t after, HandOffEnd *ret);
+/* "accept by anna at 2026-03-05T09:03:00Z" */
+void gate_say_handoff_end(const HandOffEnd *end, Text *out);
+
 /* Records that rules became active (an event of the log), inside an open transaction. Suspended rules are resumed, and a pass begins
  * that re-derives every lead there is. apply: those that would move are to be moved by it; so they are when the pass before it was to
  * do that and has not come to its end. */
