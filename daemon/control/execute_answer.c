@@ -50,14 +50,18 @@ static int find_member(const ControlDesk *desk, const char *text, Genuine *ret) 
         return ret->member ? notify_token_make(store_secret(desk->store), &ret->token, ret->member->rule.name, ret->text) : 0;
 }
 
-/* The genuine one among the candidates, of the lead that the line names, if it names one. What a prospect wrote into a form comes back in
- * a quotation as well, so candidates that are no tokens of ours say nothing. true in *ret_ambiguous: several leads, and none is named. */
-static int choose(const ControlDesk *desk, const char *tokens, uint64_t lead, Genuine *ret, bool *ret_any, bool *ret_ambiguous) {
+typedef struct Choice {
+        Genuine genuine; /* member NULL = none */
+        bool any;        /* there was one, if only of another lead */
+        bool ambiguous;  /* of several leads, and none is named */
+} Choice;
+
+/* Adds the candidates of a text to the choice, those of the lead that the line names, if it names one. What a prospect wrote into a form
+ * comes back in a quotation as well, so candidates that are no tokens of ours say nothing. */
+static int choose(const ControlDesk *desk, const char *candidates, uint64_t lead, Choice *choice) {
         size_t n = 0;
 
-        *ret = (Genuine){ 0 };
-        *ret_any = *ret_ambiguous = false;
-        for (const char *at = tokens; *at && n < CONTROL_ANSWER_TOKENS_MAX; n++) {
+        for (const char *at = candidates; at && *at && n < CONTROL_ANSWER_TOKENS_MAX; n++) {
                 size_t size = strcspn(at, " ");
                 char text[NOTIFY_TOKEN_SIZE];
                 Genuine found = { 0 };
@@ -69,15 +73,13 @@ static int choose(const ControlDesk *desk, const char *tokens, uint64_t lead, Ge
                                 return r;
                 }
                 at += size + (at[size] == ' ');
-                if (!found.member)
+                choice->any |= found.member != NULL;
+                if (!found.member || (lead > 0 && found.token.lead != lead))
                         continue;
-                *ret_any = true;
-                if (lead > 0 && found.token.lead != lead)
-                        continue;
-                *ret_ambiguous |= ret->member && ret->token.lead != found.token.lead;
+                choice->ambiguous |= choice->genuine.member && choice->genuine.token.lead != found.token.lead;
                 /* Of several of one lead (a reply to a reply) the newest: the older hand-off is over. */
-                if (!ret->member || found.token.event > ret->token.event)
-                        *ret = found;
+                if (!choice->genuine.member || found.token.event > choice->genuine.token.event)
+                        choice->genuine = found;
         }
         return 0;
 }
@@ -216,29 +218,28 @@ static int answer(const ControlDesk *desk, ControlCall *call, const Genuine *gen
 }
 
 int execute_answer(const ControlDesk *desk, ControlCall *call) {
-        bool any, ambiguous;
         char text[256];
         AnswerWords words;
-        Genuine genuine;
+        Choice choice = { 0 };
 
         answer_words_read(desk->rules, call_text(call, "line"), &words);
-        int r = choose(desk, call_text(call, "tokens"), words.lead, &genuine, &any, &ambiguous);
+        int r = choose(desk, call_text(call, "tokens"), words.lead, &choice);
+        if (r >= 0 && !choice.genuine.member) /* the mail told of several leads, or its subject was changed */
+                r = choose(desk, call_text(call, "quoted"), words.lead, &choice);
         if (r < 0)
                 return r;
-        if (!any)
+        if (!choice.any)
                 return refuse(call, "token_forged", 0,
                         "the token is none of ours, or whom it was sent to is no longer in the rules; nothing was changed");
-        if (!genuine.member) {
+        if (!choice.genuine.member) {
                 (void) snprintf(text, sizeof text, "the mail that is answered says nothing of L-%" PRIu64, words.lead);
                 return refuse(call, "other_lead", 0, text);
         }
-        if (ambiguous)
+        if (choice.ambiguous)
                 return refuse(
                         call, "lead_required", 0, "the mail that is answered tells of several leads: say which, such as \"accept L-42\"");
-        if (!execute_is_move_word(words.verb)) {
-                (void) snprintf(
-                        text, sizeof text, "the first line of the reply says no move (such as \"accept\", or \"reject\" and a reason)");
-                return refuse(call, "unknown_move", genuine.token.lead, text);
-        }
-        return answer(desk, call, &genuine, &words);
+        if (!execute_is_move_word(words.verb))
+                return refuse(call, "unknown_move", choice.genuine.token.lead,
+                        "the first line of the reply says no move, such as \"accept\", or \"reject\" and a reason");
+        return answer(desk, call, &choice.genuine, &words);
 }

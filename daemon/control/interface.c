@@ -340,13 +340,15 @@ static const Method methods_leads[] = {
                 .changes = true,
                 .execute = execute_snooze },
         { .name = "Answer",
-                .doc = "Answers a mail that a member was sent. tokens: what the reply brought back that may be a token, with blanks "
-                       "between;\n"
-                       "line: its first line: a move by its name or alias, L-42 where the mail told of several leads, a reason, a note. "
-                       "The\n"
-                       "token says who acts. The same answer again gets the first one's; refused are, with these codes: token_forged,\n"
-                       "token_used, token_expired, other_lead, lead_required, and what Move refuses.",
-                .inputs = { { .name = "tokens", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX },
+                .doc = "Answers a mail that a member was sent, as that member: the token says who acts, in which hand-off. tokens: what in "
+                       "the\n"
+                       "reply's own header may be one, quoted: what in its text may be, with blanks between. line: its first line: a move\n"
+                       "by its name or alias, L-42 where the mail told of several leads, a reason, a note. The same answer again gets the\n"
+                       "first one's. Refused, and logged, are token_forged, token_used, token_expired, other_lead, lead_required, and "
+                       "what\n"
+                       "Move refuses.",
+                .inputs = { { .name = "tokens", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX },
+                        { .name = "quoted", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX },
                         { .name = "line", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_TEXT_MAX }, REQUEST_ID },
                 .output = "(lead: string, event: int, duplicate: bool, summary: string)",
                 .where = CONTROL_ON_GATE,
