@@ -19,13 +19,15 @@ WERROR = -Werror
 # ---- data: the rooms, in the order in which a lead walks through them ----
 ROOMS = base worktime spool intake policy decide store followup notify gate trial report control
 LIBRARIES = lua5.4 sqlite3 libsystemd jansson glib-2.0 libical expat zlib libzstd libidn2
-# What only leadd-notify may have: mail and the network.
+# What only leadd-notify may have: mail and the network; and leadd-mail: mail.
 NOTIFIER_LIBRARIES = gmime-3.0 libcurl
+MAIL_LIBRARIES = gmime-3.0
 
 library_SOURCES = $(foreach room,$(ROOMS),$(sort $(wildcard daemon/$(room)/*.c)))
 leadd_SOURCES = $(sort $(wildcard daemon/*.c))
 leadctl_SOURCES = $(sort $(wildcard daemon/leadctl/*.c))
 notifier_SOURCES = $(sort $(wildcard daemon/notifier/*.c))
+mail_SOURCES = $(sort $(wildcard daemon/mail/*.c))
 support_SOURCES = $(sort $(wildcard tests/support/*.c))
 unit_SOURCES = $(sort $(wildcard tests/unit/*.c))
 bench_SOURCES = $(sort $(wildcard tests/bench/*.c))
@@ -42,20 +44,21 @@ PACKAGE_LIBS := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 LDLIBS = $(PACKAGE_LIBS) -lpthread -lm
 NOTIFIER_CFLAGS := $(shell pkg-config --cflags $(NOTIFIER_LIBRARIES) 2>/dev/null)
 NOTIFIER_LIBS := $(shell pkg-config --libs $(NOTIFIER_LIBRARIES) 2>/dev/null)
+MAIL_LIBS := $(shell pkg-config --libs $(MAIL_LIBRARIES) 2>/dev/null)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 library_OBJECTS = $(call objects,$(library_SOURCES))
 unit_PROGRAMS = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(unit_SOURCES))
 bench_PROGRAMS = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(bench_SOURCES))
 fault_PROGRAMS = $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%,$(fault_SOURCES))
-programs = $(BUILD)/leadd $(BUILD)/leadctl $(BUILD)/leadd-notify
+programs = $(BUILD)/leadd $(BUILD)/leadctl $(BUILD)/leadd-notify $(BUILD)/leadd-mail
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all programs objects tests demo check check-long check-gigabyte bench docs lint install uninstall clean help unit
 
 all: programs ## build the daemon and the client
-programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl) $(BUILD)/leadd-notify
+programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl) $(BUILD)/leadd-notify $(BUILD)/leadd-mail
 objects: programs $(call objects,$(unit_SOURCES) $(bench_SOURCES) $(fault_SOURCES) $(support_SOURCES)) ## compile everything without linking the tests
 tests: programs $(unit_PROGRAMS) $(bench_PROGRAMS) $(fault_PROGRAMS)
 
@@ -86,9 +89,11 @@ $(BUILD)/leadd: $(call objects,$(leadd_SOURCES)) $(BUILD)/libleadd.a
 	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/leadctl: $(call objects,$(leadctl_SOURCES)) $(BUILD)/libleadd.a
 	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(call objects,$(notifier_SOURCES)): PACKAGE_CFLAGS += $(NOTIFIER_CFLAGS)
+$(call objects,$(notifier_SOURCES) $(mail_SOURCES)): PACKAGE_CFLAGS += $(NOTIFIER_CFLAGS)
 $(BUILD)/leadd-notify: $(call objects,$(notifier_SOURCES)) $(BUILD)/libleadd.a
 	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(NOTIFIER_LIBS) $(LDLIBS)
+$(BUILD)/leadd-mail: $(call objects,$(mail_SOURCES)) $(BUILD)/libleadd.a
+	$(say)$(CC) $(LDFLAGS) -o $@ $^ $(MAIL_LIBS) $(LDLIBS)
 
 # A test that lets allocations of our own code fail.
 test_WRAP =
@@ -143,6 +148,7 @@ install: programs ## install below DESTDIR and PREFIX
 	install -D -m 0755 $(BUILD)/leadd $(DESTDIR)$(PREFIX)/sbin/leadd
 	install -D -m 0755 $(BUILD)/leadctl $(DESTDIR)$(PREFIX)/bin/leadctl
 	install -D -m 0755 $(BUILD)/leadd-notify $(DESTDIR)$(PREFIX)/sbin/leadd-notify
+	install -D -m 0755 $(BUILD)/leadd-mail $(DESTDIR)$(PREFIX)/libexec/leadd/leadd-mail
 	install -D -m 0755 contrib/leadd-drop $(DESTDIR)$(PREFIX)/bin/leadd-drop
 	for f in $$(cd rules && find . -type f ! -name README.md); do install -D -m 0644 rules/$$f $(DESTDIR)$(PREFIX)/share/leadd/rules/$$f || exit 1; done
 	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -161,7 +167,7 @@ install: programs ## install below DESTDIR and PREFIX
 
 uninstall: ## remove what install put there; spool, database and /etc/leadd stay
 	rm -f $(DESTDIR)$(PREFIX)/sbin/leadd $(DESTDIR)$(PREFIX)/sbin/leadd-notify $(DESTDIR)$(PREFIX)/bin/leadctl $(DESTDIR)$(PREFIX)/bin/leadd-drop
-	rm -rf $(DESTDIR)$(PREFIX)/share/leadd
+	rm -rf $(DESTDIR)$(PREFIX)/share/leadd $(DESTDIR)$(PREFIX)/libexec/leadd
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify@.service
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/leadd-notify.8 $(DESTDIR)$(PREFIX)/share/man/man5/leadd-rules.5

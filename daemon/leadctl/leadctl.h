@@ -22,6 +22,7 @@ typedef enum ExitCode {
         EXIT_NO_SUCH_THING = 3,
         EXIT_BAD_DATA = 65,
         EXIT_NO_DAEMON = 69,
+        EXIT_LATER = 75, /* of mails: the mail system keeps it and tries again */
         EXIT_NOT_PERMITTED = 77,
 } ExitCode;
 
@@ -72,6 +73,11 @@ const char *rules_default(void);
 int rules_load(const char *directory, unsigned flags, struct RuleSet **ret, struct PolicyReport *report);
 /* rules_init.c: an ExitCode; NULL = the shipped rules, /etc/leadd/rules. */
 int rules_init(const char *from, const char *to);
+
+/* verbs_submit.c: gives the regular file at fd to the spool and prints what becomes of it. An ExitCode. */
+int submit_file(const Arguments *arguments, int fd, const char *format, bool wait);
+/* mail.c: the mail at fd. EXIT_DONE, EXIT_BAD_DATA, EXIT_LATER. */
+int submit_mail(const Arguments *arguments, int fd, bool wait);
 
 extern const Verb verb_test; /* verbs_test.c */
 

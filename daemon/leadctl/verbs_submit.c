@@ -99,24 +99,9 @@ static bool on_submit_item(json_t *parameters, void *userdata) {
         return true;
 }
 
-static int run_submit(const Arguments *arguments) {
-        const char *path = arguments->positional[0], *format = arguments_value(arguments, "format");
-        bool wait = !arguments_value(arguments, "no-wait");
-        if (!format)
-                format = base_streq(path, "-") ? NULL : format_of(path);
-        if (!format) {
-                say_error("cannot tell the format of %s; say --format json, ndjson, csv or form (.gz or .zst may follow)",
-                        base_streq(path, "-") ? "standard input" : path);
-                return EXIT_USAGE;
-        }
-        _cleanup_(base_closep) int fd = -1;
-        int r = open_input(path, &fd);
-        if (r < 0) {
-                say_error("cannot read %s: %s", path, strerror(-r));
-                return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
-        }
+int submit_file(const Arguments *arguments, int fd, const char *format, bool wait) {
         _cleanup_(client_close) Client client;
-        r = client_open(arguments, &client);
+        int r = client_open(arguments, &client);
         if (r != 0)
                 return r;
         json_t *parameters = PARAMETERS({ "format", format }, { "source", arguments_value(arguments, "source") });
@@ -150,13 +135,36 @@ static int run_submit(const Arguments *arguments) {
         return refused > 0 || aside ? EXIT_BAD_DATA : EXIT_DONE;
 }
 
+static int run_submit(const Arguments *arguments) {
+        const char *path = arguments->positional[0], *format = arguments_value(arguments, "format");
+        bool wait = !arguments_value(arguments, "no-wait");
+        if (!format)
+                format = base_streq(path, "-") ? NULL : format_of(path);
+        if (!format) {
+                say_error("cannot tell the format of %s; say --format json, ndjson, csv or form (.gz or .zst may follow), or eml",
+                        base_streq(path, "-") ? "standard input" : path);
+                return EXIT_USAGE;
+        }
+        bool is_mail = base_streq(format, "eml");
+        _cleanup_(base_closep) int fd = -1;
+        int r = open_input(path, &fd);
+        if (r < 0) {
+                say_error("cannot read %s: %s", path, strerror(-r));
+                return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
+        }
+        return is_mail ? submit_mail(arguments, fd, wait) : submit_file(arguments, fd, format, wait);
+}
+
 const Verb verb_submit = {
         .name = "submit",
         .section = "spool",
         .usage = "FILE|- [--source S] [--format F] [--no-wait]",
         .summary = "gives a file to the spool and prints what became of each record (exit 65 when one was refused)",
+        .details = "eml is a mail, as a mail system pipes it: an answer to a mail of leadd does what its first line says (accept, or\n"
+                   "reject REASON NOTE), in any other the attached records are taken. Exit then: 0 done, 65 refused (the mail system\n"
+                   "returns it to its sender, with the reason), 75 try again later. What no person wrote is passed over.",
         .flags = { { "source", "S", "whose records they are (leadctl)" },
-                { "format", "F", "json, ndjson, csv or form, with .gz or .zst; by default from the file's name" },
+                { "format", "F", "json, ndjson, csv or form, with .gz or .zst, or eml; by default from the file's name" },
                 { "no-wait", NULL, "return once the file is safely in the spool" } },
         .n_min = 1,
         .n_max = 1,
