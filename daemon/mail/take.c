@@ -33,8 +33,8 @@ static GByteArray *decode(GMimePart *part, size_t size_max) {
 
         if (content && g_mime_data_wrapper_write_to_stream(content, stream) < 0)
                 return NULL;
-        GByteArray *bytes = g_byte_array_ref(g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream)));
-        g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
+        GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+        g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE); /* ours now */
         if (bytes->len > size_max)
                 g_byte_array_set_size(bytes, (guint) size_max);
         return bytes;
@@ -48,7 +48,8 @@ static char *decode_text(GMimePart *part) {
 
         if (!bytes)
                 return NULL;
-        GMimeFilter *filter = charset && strcasecmp(charset, "utf-8") != 0 ? g_mime_filter_charset_new(charset, "utf-8") : NULL;
+        GMimeFilter *filter =
+                bytes->len > 0 && charset && strcasecmp(charset, "utf-8") != 0 ? g_mime_filter_charset_new(charset, "utf-8") : NULL;
         if (filter) {
                 char *out;
                 size_t size, prespace;
@@ -56,7 +57,7 @@ static char *decode_text(GMimePart *part) {
                 text = g_utf8_make_valid(out, (gssize) size);
                 g_object_unref(filter);
         } else
-                text = g_utf8_make_valid((const char *) bytes->data, (gssize) bytes->len);
+                text = g_utf8_make_valid(bytes->len > 0 ? (const char *) bytes->data : "", (gssize) bytes->len);
         g_byte_array_unref(bytes);
         return text;
 }
@@ -134,12 +135,13 @@ static void take_part(Taking *taking, GMimePart *part) {
                 format = format_of_type(type);
         if (format) {
                 GByteArray *bytes = decode(part, MAIL_SIZE_MAX);
-                if (bytes)
-                        add_record(taking, format, bytes->data, bytes->len);
-                else
+                if (!bytes) {
                         taking->failed = true;
-                if (bytes)
-                        g_byte_array_unref(bytes);
+                        return;
+                }
+                if (bytes->len > 0)
+                        add_record(taking, format, bytes->data, bytes->len);
+                g_byte_array_unref(bytes);
                 return;
         }
         bool attached = g_mime_part_is_attachment(part) || g_mime_part_get_filename(part);
@@ -200,7 +202,8 @@ static const char *why_automatic(GMimeMessage *message) {
                 return "it is marked as an automatic reply";
         if (type && g_mime_content_type_is_type(type, "multipart", "report"))
                 return "it is a report of a mail system";
-        if (base_streq(path, "<>") || strcasestr(from, "mailer-daemon@"))
+        /* The empty sender; Postfix writes a name for it. */
+        if (base_streq(path, "<>") || strncasecmp(path, "<mailer-daemon", 14) == 0 || strcasestr(from, "mailer-daemon@"))
                 return "it comes from a mail system";
         return NULL;
 }

@@ -64,6 +64,18 @@ static bool is_rule(const Line *line) {
         return n_marks == line->size || (line->size > 2 * n_marks && strchr("-_=*", line->text[line->size - 1]));
 }
 
+/* Begins as mail programs begin who is quoted: a word for a date, or an address. Without that an answer that stands right above would be
+ * taken for the first line of a long one. */
+static bool begins_attribution(const Line *line) {
+        static const char *const words[] = { "on ", "am ", "le ", "el ", "il ", "op ", "den ", "em ", "dne ", "w dniu ", "p\xc3\xa5 ",
+                "v " };
+
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (line->size > strlen(words[i]) && strncasecmp(line->text, words[i], strlen(words[i])) == 0)
+                        return true;
+        return memchr(line->text, '<', line->size) && memchr(line->text, '@', line->size);
+}
+
 /* "On Thursday Anna wrote:", over up to three lines: a quotation follows. *at: behind it. */
 static bool is_attribution(Line line, const char **at, const char *end) {
         const char *behind = *at;
@@ -81,7 +93,7 @@ static bool is_attribution(Line line, const char **at, const char *end) {
                         *at = behind;
                         return true;
                 }
-                if (!next_line(&behind, end, &line))
+                if ((i == 0 && !begins_attribution(&line)) || !next_line(&behind, end, &line))
                         return false;
         }
         return false;

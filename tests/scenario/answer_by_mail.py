@@ -1,0 +1,444 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A reminder is answered by replying to it: the real leadd, the real leadd-notify with a sendmail of the test's own, and leadctl at the end
+of an alias. Replies are made by another mail library."""
+import email, email.message, email.policy, os, pathlib, random, signal, subprocess, sys, time
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from harness import BUILD, Daemon, check, lead, main, wait_for  # noqa: E402
+
+CLOCK = "2026-03-05T10:00:00+01:00"
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+RULES = """
+channel "desk" { via = "sendmail", from = "leads@firm.de", reply_to = "answers@firm.de" }
+message "reminder" { channel = "desk", subject = "Lead ${lead.id} of ${lead.company.name} waits", body = "${lead.person.name} asks: ${lead.interest.message}\\nAnswer with\\n${answers}" }
+"""
+SLAS = """
+sla "ACCEPT" { status = "mql", within = "4h", clock = "wall",
+  steps = { { at = "15m", remind = { "owner" } }, { at = "30m", remind = { "owner", "head" } }, { at = "4h", every = "100d", remind = { "head" } } } }
+sla "FIRST_CALL" { status = "sal", within = "1wd", steps = { { at = "1wd", every = "1wd", remind = { "owner" } } } }
+"""
+
+
+class Desk:
+    """A daemon whose reminders are mailed, leadd-notify beside it, and the mails it has sent."""
+
+    def __init__(self, settings=""):
+        self.d = d = Daemon(clock=CLOCK)
+        self.box = d.directory / "box"
+        self.box.mkdir()
+        sendmail = d.directory / "sendmail"
+        sendmail.write_text(f'#!/bin/sh\nexec cat >"{self.box}/$$.part" && mv "{self.box}/$$.part" "{self.box}/$$.eml"\n'.replace("exec cat", "cat"))
+        sendmail.chmod(0o755)
+        (d.rules / "70-messages.lua").write_text(RULES)
+        (d.rules / "60-slas.lua").write_text(SLAS)
+        people = d.rules / "10-people.lua"
+        people.write_text(people.read_text().replace("@example.com", "@firm.de"))
+        site = d.rules / "00-site.lua"
+        site.write_text(site.read_text().replace('settings "site" {', f'settings "site" {{ {settings}', 1))
+        self.socket = d.directory / "notify"
+        plain = d.arguments
+        d.arguments = lambda *more: plain(f"--notifier={self.socket}", *more)
+        self.notifier = subprocess.Popen([str(BUILD / "leadd-notify"), f"--listen={self.socket}", f"--sendmail={sendmail}"], stdin=subprocess.DEVNULL, start_new_session=True)
+        wait_for(self.socket.exists, "leadd-notify's socket")
+
+    def __enter__(self):
+        self.d.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        try:
+            return self.d.__exit__(*error)
+        finally:
+            os.killpg(self.notifier.pid, signal.SIGKILL)
+            self.notifier.wait()
+
+    def offer(self, name="p", company="Keller", message="How much?"):
+        d = self.d
+        d.drop("web", f"{name}.json", lead(f"{name}@keller.example", id=name, person={"name": f"Person {name}"}, company={"name": company}, interest={"message": message},
+                                           consent=[{"purpose": "contact", "granted": True}], attribution={"form_name": "demo"}))
+        d.settle()
+        return d.show(f"{name}@keller.example")
+
+    def mails(self, n=1, to=None):
+        """The first n mails (to somebody), by their outbox number."""
+        def found():
+            read = [email.message_from_bytes(p.read_bytes(), policy=email.policy.default) for p in self.box.glob("*.eml")]
+            read = sorted((m for m in read if not to or m["To"] == to), key=lambda m: int(m["Message-ID"].split(".")[1]))
+            return read if len(read) >= n else None
+        return wait_for(found, f"{n} mails to {to or 'anybody'}")
+
+    def pipe(self, message, code=0, arguments=()):
+        """As an alias does."""
+        data = message if isinstance(message, bytes) else message.as_bytes(policy=email.policy.SMTP)
+        done = subprocess.run([str(BUILD / "leadctl"), f"--socket={self.d.socket}", "submit", "--format", "eml", *arguments, "-"], input=data, capture_output=True)
+        check(done.returncode, code, f"{done.stdout.decode()}{done.stderr.decode()}")
+        return done.stdout.decode() + done.stderr.decode()
+
+
+def token_of(mail):
+    return mail["Subject"].split(" ")[-1].rstrip("]")
+
+
+def reply_to(mail, line, subject=None, identity=True):
+    reply = email.message.EmailMessage()
+    reply["From"], reply["To"], reply["Subject"] = mail["To"], mail["Reply-To"], subject if subject is not None else "Re: " + mail["Subject"]
+    if identity:
+        reply["In-Reply-To"] = reply["References"] = mail["Message-ID"]
+    quoted = "\n".join("> " + each for each in mail.get_content().splitlines())
+    reply.set_content(f"{line}\n\nOn Thursday Leads wrote:\n{quoted}\n")
+    return reply
+
+
+def a_reply_accepts_once():
+    with Desk() as desk:
+        d, shown = desk.d, desk.offer()
+        d.advance("15m")
+        owner = shown["owner"]
+        mail = desk.mails(1, f"{owner}@firm.de")[0]
+        check(mail["Reply-To"], "answers@firm.de")
+        check(len(token_of(mail)), 40)
+        check(f"[L-1 {token_of(mail)}]" in mail.get_content() and token_of(mail) in mail["Message-ID"], True, mail.get_content())
+        check("\naccept\nreject " in mail.get_content() and "\n${" not in mail.get_content(), True, mail.get_content())
+        reply = reply_to(mail, "Accept.")
+        check("L-1: mql -> sal (accept by rep:" in desk.pipe(reply), True)
+        check(d.show("L-1")["status"], "sal")
+        event = d.log_of("L-1")[-1]
+        check((event["type"], event["source"]), ("outcome.accept", "mail"))
+        check("done before" in desk.pipe(reply), True, "a mail system that is not sure gives it again")
+        check("done before" in desk.pipe(reply_to(mail, "Accept.", subject="AW: hello")), True)
+        refused = desk.pipe(reply_to(mail, "reject no_budget"), 65)
+        check(f"is over: accept by {owner} at 2026-03-05T09:15:00Z" in refused, True, refused)
+        check(d.show("L-1")["status"], "sal")
+        check(len(d.log_of("L-1")), 3, "submitted, reminded, accepted")
+        check("L-1: an answer by mail was refused: token_used" in d.log(), True, "the journal says so")
+        check("keller" in d.log().lower(), False, "and names nobody")
+
+
+def a_reply_gives_back_for_a_reason_with_a_note():
+    with Desk() as desk:
+        d, shown = desk.d, desk.offer()
+        d.advance("15m")
+        mail = desk.mails()[0]
+        refused = desk.pipe(reply_to(mail, "reject"), 65)
+        check("needs a reason" in refused and "no_budget" in refused, True, refused)
+        refused = desk.pipe(reply_to(mail, "reject no_buget"), 65)
+        check('did you mean "no_budget"' in refused, True, refused)
+        refused = desk.pipe(reply_to(mail, "reject unreachable"), 65)
+        check("is missing" in refused, True, "a reason checks its evidence: " + refused)
+        refused = desk.pipe(reply_to(mail, "thanks, will do"), 65)
+        check("no move \"thanks" in refused, True, refused)
+        check(d.show("L-1")["version"], 2, "none of this changed anything")
+        desk.pipe(reply_to(mail, "Reject no budget: frozen until May"))
+        after = d.show("L-1")
+        check((after["status"], after["owner"]), ("nurture", None))
+        moves = d.json("explain", "L-1")["moves"]
+        check((moves[-1]["reason"], moves[-1]["note"], moves[-1]["by"]), ("no_budget", "frozen until May", f"rep:{shown['owner']}"))
+
+
+def of_two_who_answer_one_wins_and_the_other_is_told_who_and_when():
+    with Desk() as desk:
+        d, shown = desk.d, desk.offer()
+        d.advance("30m")
+        owner = shown["owner"]
+        mine = desk.mails(2, f"{owner}@firm.de")[1]
+        hers = desk.mails(1, "petra@firm.de")[0]
+        check(token_of(mine) != token_of(hers), True)
+        d.advance("3m")
+        racing = [subprocess.Popen([str(BUILD / "leadctl"), f"--socket={d.socket}", "submit", "--format", "eml", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+        for process, reply in zip(racing, (reply_to(mine, "accept"), reply_to(hers, "reject no_budget"))):
+            process.stdin.write(reply.as_bytes())
+        for process in racing:
+            process.stdin.close()
+        said = [p.stdout.read().decode() for p in racing]
+        codes = [p.wait() for p in racing]
+        check(sorted(codes), [0, 65], str(said))
+        won = codes.index(0)
+        who, what = ((owner, "accept"), ("petra", "reject"))[won]
+        check(f"is over: {what} by {who} at 2026-03-05T09:33:00Z" in said[1 - won], True, said[1 - won])
+        check(d.show("L-1")["status"], ("sal", "nurture")[won])
+        # The verb at the desk learns the same.
+        refused = d.ctl("accept", "L-1", "--as", owner, check_code=1).stderr
+        check(f"{what} by {who} at 2026-03-05T09:33:00Z" in refused, True, refused)
+
+
+def what_is_forged_expired_or_of_another_hand_off_is_refused_and_logged():
+    with Desk('answer_within = "1h",') as desk:
+        d = desk.d
+        desk.offer()
+        desk.offer("q")
+        d.advance("15m")
+        first, second = desk.mails(2)
+        leads = [m["X-Leadd-Lead"] for m in (first, second)]
+        token = token_of(first)
+
+        def with_token(text):
+            reply = reply_to(first, "accept", subject=f"Re: Lead [L-1 {text}]", identity=False)
+            reply.set_content("accept\n")
+            return reply
+
+        # The numbers of one with the signature of the other; a letter changed; somebody's guess; and a token only.
+        for forged in (token_of(second)[:20] + token[20:], token[:20] + token_of(second)[20:], token[:39] + ALPHABET[ALPHABET.index(token[39]) ^ 1],
+                       ALPHABET[ALPHABET.index(token[7]) ^ 16].join((token[:7], token[8:])), "0" * 40):
+            check("none of ours" in desk.pipe(with_token(forged), 65), True)
+        check(d.log().count("an answer by mail was refused: token_forged"), 5)
+        check("answers none of leadd's" in desk.pipe(with_token(token[:39]), 65), True, "a token that was cut is none")
+        d.advance("59m")
+        check([d.show(name)["status"] for name in leads], ["mql", "mql"])
+        desk.pipe(with_token(token.upper()))
+        check(d.show(leads[0])["status"], "sal", "a minute before it expires, and in capitals")
+        d.advance("1m")
+        refused = desk.pipe(reply_to(second, "accept"), 65)
+        check("could be answered until 2026-03-05T10:15:00Z" in refused, True, refused)
+        check(f"{leads[1]}: an answer by mail was refused: token_expired" in d.log(), True)
+        check(d.show(leads[1])["status"], "mql")
+        # Somebody else has the lead now: what was sent to the first one answers nothing any more.
+        d.advance("4h")
+        owner = d.show(leads[1])["owner"]
+        hers = desk.mails(2, "petra@firm.de")[-1]
+        d.ctl("assign", leads[1], {"anna": "ben", "ben": "anna"}[owner], "--as", "petra")
+        refused = desk.pipe(reply_to(hers, "accept"), 65)
+        check("given to" in refused and "by petra" in refused, True, refused)
+
+
+def a_token_outlives_a_crash_and_a_daemon_that_is_down_has_the_mail_kept():
+    with Desk() as desk:
+        d = desk.d
+        desk.offer()
+        d.advance("15m")
+        mail = desk.mails()[0]
+        d.kill()
+        check("no leadd answers" in desk.pipe(reply_to(mail, "accept"), 75), True)
+        d.clock = "2026-03-05T11:00:00+01:00"
+        d.start()
+        desk.pipe(reply_to(mail, "accept"))
+        check(d.show("L-1")["status"], "sal")
+        d.kill()
+        d.clock = "2026-03-05T11:30:00+01:00"
+        d.start()
+        check("done before" in desk.pipe(reply_to(mail, "accept")), True, "the book knows it, not the process")
+
+
+def nobody_but_a_person_answers():
+    with Desk() as desk:
+        d = desk.d
+        desk.offer()
+        d.advance("15m")
+        mail = desk.mails()[0]
+        for name, value in (("Auto-Submitted", "auto-replied"), ("Auto-Submitted", "auto-generated (vacation)"), ("Auto-Submitted", "nope"), ("Precedence", "bulk"), ("Precedence", "LIST"),
+                            ("X-Autoreply", "yes"), ("Return-Path", "<>"), ("Return-Path", "<MAILER-DAEMON>")):
+            reply = reply_to(mail, "accept")
+            reply[name] = value
+            check("passed over" in desk.pipe(reply), True, f"{name}: {value}")
+        check("passed over" in desk.pipe(mail), True, "our own mail, come back")
+        report = MIMEMultipart("report")
+        report["From"], report["Subject"], report["In-Reply-To"] = "MAILER-DAEMON@firm.de", "Undelivered: " + mail["Subject"], mail["Message-ID"]
+        report.attach(MIMEText("accept\n"))
+        check("passed over" in desk.pipe(report), True)
+        check(d.show("L-1")["status"], "mql")
+        reply = reply_to(mail, "accept")
+        reply["Auto-Submitted"] = "no"
+        desk.pipe(reply)
+        check(d.show("L-1")["status"], "sal")
+
+
+def one_mail_about_several_leads_is_answered_by_naming_one():
+    with Desk() as desk:
+        d = desk.d
+        names = [desk.offer(name)["lead"] for name in ("p", "q", "r")]
+        d.advance("15m")
+        mails = {m["X-Leadd-Lead"]: m for m in desk.mails(3)}
+        body = "\n".join(f"{n} waits\n[{n} {token_of(mails[n])}]\n" for n in names[:2])
+
+        def answer(line, code=0):
+            reply = email.message.EmailMessage()
+            reply["From"], reply["Subject"] = "anna@firm.de", "Re: 2 leads wait for you"
+            reply.set_content(line + "\n\n" + "\n".join("> " + each for each in body.splitlines()))
+            return desk.pipe(reply, code)
+
+        check("say which" in answer("accept", 65), True)
+        check(f"says nothing of {names[2]}" in answer(f"accept {names[2]}", 65), True)
+        answer(f"accept {names[1]}")
+        check([d.show(n)["status"] for n in names], ["mql", "sal", "mql"])
+        answer(f"{names[0]} accept thank you")
+        check([d.show(n)["status"] for n in names], ["sal", "sal", "mql"])
+
+
+def what_a_lead_wrote_answers_nothing():
+    """A prospect writes what looks like a token of ours into the form: it comes back in every quotation."""
+    with Desk() as desk:
+        d = desk.d
+        hostile = "[L-1 " + "z" * 40 + "] accept\n[L-2 " + "0" * 40 + "]"
+        desk.offer(company="accept [L-1 " + "1" * 40 + "]", message=hostile * 40)
+        d.advance("15m")
+        mail = desk.mails()[0]
+        desk.pipe(reply_to(mail, "reject bad_data"))
+        check(d.show("L-1")["status"], "disqualified")
+
+
+def attached_records_are_taken_and_a_mail_without_any_is_refused():
+    with Desk() as desk:
+        d = desk.d
+
+        def mail(*parts, **fields):
+            message = MIMEMultipart()
+            message["From"], message["Subject"] = "portal@portal.example", "New lead"
+            message["Auto-Submitted"] = "auto-generated"
+            for text, main_type, sub_type, name in parts:
+                part = MIMEBase(main_type, sub_type)
+                part.set_payload(text.encode())
+                email.encoders.encode_base64(part)
+                if name:
+                    part["Content-Disposition"] = f'attachment; filename="{name}"'
+                message.attach(part)
+            for key, value in fields.items():
+                message[key] = value
+            return message
+
+        csv = "email,first_name,country\nc1@x.de,Carl,DE\nc2@x.de,Cora,AT\n"
+        json = '{"email": "j@x.de", "first_name": "Jo"}'
+        both = mail((csv, "application", "octet-stream", "leads.CSV"), (json, "application", "json", None), ("see attachments", "text", "plain", None))
+        said = desk.pipe(both, arguments=["--source", "ads"])
+        check(said.count("accepted 2, duplicates 0") + said.count("accepted 1, duplicates 0"), 2, said)
+        check([d.show(f"{who}@x.de")["status"] for who in ("c1", "c2", "j")], ["inquiry"] * 3)
+        said = desk.pipe(both, arguments=["--source", "ads"])
+        check(said.count("accepted 0, duplicates"), 2, "the same mail again counts once: " + said)
+        check("spooled as" in desk.pipe(mail((json.replace("j@", "k@"), "application", "json", None)), arguments=["--no-wait"]), True)
+        desk.pipe(mail(('{"first_name": "nobody"}', "application", "json", None), (json.replace("j@", "m@"), "application", "json", None)), 65)
+        check(d.show("m@x.de")["status"], "inquiry", "one bad record holds nobody back")
+        inline = MIMEText(json.replace("j@", "n@"))
+        inline["Subject"] = "lead"
+        desk.pipe(inline)
+        check(d.show("n@x.de")["status"], "inquiry", "a record as the text itself")
+        plain = MIMEText("Dear Sirs, I want trucks.")
+        plain["Subject"] = "trucks"
+        check("no record is attached" in desk.pipe(plain, 65), True)
+        check("no mail" in desk.pipe(b"", 65), True)
+        vacation = MIMEText("I am away.")
+        vacation["Auto-Submitted"] = "auto-replied"
+        check("passed over" in desk.pipe(vacation), True, "a program is never written back to")
+
+
+# ---- any mail program's reply ----
+
+TOKEN = "0000005400fz9" + "k" * 27
+
+
+def read(data):
+    done = subprocess.run([str(BUILD / "leadd-mail")], input=data, capture_output=True, timeout=60)
+    check(done.returncode in (0, 65), True, f"exit {done.returncode}: {done.stderr.decode()}\n{data[:2000]!r}")
+    return __import__("json").loads(done.stdout) if done.returncode == 0 else None
+
+
+def encoded(text, kind, charset, encoding):
+    part = MIMEBase("text", kind, charset=charset)
+    part.set_payload(text.encode(charset, errors="xmlcharrefreplace" if kind == "html" else "replace"))
+    if encoding == "base64":
+        email.encoders.encode_base64(part)
+    elif encoding == "quoted-printable":
+        email.encoders.encode_quopri(part)
+    else:
+        email.encoders.encode_7or8bit(part)
+    return part
+
+
+def replies_of_every_shape_say_the_same():
+    """Encodings, charsets, posting styles and hostile surroundings, mixed at random: the first line and the token come out of each."""
+    seed = int(os.environ.get("LEADD_SEED", time.time_ns() % 1_000_000))
+    dice = random.Random(seed)
+    print(f"  seed {seed}")
+    line = "reject no_budget – später"
+    quoted = f"Lead L-42 waits\n[L-42 {TOKEN}]"
+    styles = {
+        "top": f"{line}\n\nAm Do., 5. März 2026 um 10:15 Uhr schrieb Leads <leads@firm.de>:\n" + "".join(f"> {q}\n" for q in quoted.split("\n")),
+        "bottom": "On Thu, 5 Mar 2026 at 10:15, Leads\n<leads@firm.de>\nwrote:\n\n" + "".join(f"> {q}\n" for q in quoted.split("\n")) + f"\n{line}\n",
+        "nested": "".join(f">> {q}\n" for q in quoted.split("\n")) + f"> earlier\n\n\t{line} \n-- \nAnna\n",
+        "outlook": f"\r\n\r\n{line}\r\n\r\nAnna Keller\r\n________________________________\r\nFrom: Leads <leads@firm.de>\r\n\r\n{quoted}",
+        "original": f"{line}\n-----Original Message-----\nFrom: Leads\n{quoted}\n",
+        "wrapped": f"{line}\n\n> Lead L-42 waits\n> [L-42\n> {TOKEN}]\n",
+        "broken": f"{line}\n\n> [L-42 {TOKEN[:17]}\n> {TOKEN[17:]}]\n",
+        "blanks": f"\ufeff\u200b\n\xa0\n \xa0{line}\u200b\n\n{quoted}\n",
+    }
+    html = {
+        "div": f"<html><head><title>Re: accept</title><style>p {{ color: red }}</style></head><body><div>{line}</div><div><br></div><div class=gmail_quote><div>On Thursday Leads wrote:<br></div><blockquote>Lead L-42 waits<br>[L-42 {TOKEN}]</blockquote></div></body></html>",
+        "apple": f"<html><body dir=auto><!-- accept -->{line.replace('ä', '&auml;').replace('–', '&#8211;')}<br><br>Sent from my phone<hr><blockquote type=cite>accept<br>[L-42&nbsp;{TOKEN}]</blockquote></body></html>",
+        "word": f"<html><head><script>accept()</script></head><body><p class=MsoNormal>&nbsp;</p><p><b><span>{line}</span></b></p><p>&nbsp;</p><div><p>{quoted.replace(chr(10), '<br>')}</p></div></body></html>",
+        "bottom": f"<body><blockquote>accept<p>[L-42 {TOKEN}]</p></blockquote><p>{line}</p></body>",
+    }
+    n = 0
+    for _ in range(120):
+        plain, page = dice.choice(list(styles)), dice.choice(list(html))
+        shape = dice.choice(["plain", "plain", "html", "alternative", "empty alternative", "mixed"])
+        charset, encoding = dice.choice(["utf-8", "utf-8", "windows-1252", "utf-16"]), dice.choice(["base64", "quoted-printable", "8bit"])
+        if charset == "windows-1252" and plain == "blanks":
+            charset = "utf-8"
+        if charset == "utf-16" and encoding == "8bit":
+            encoding = "base64"
+        text, rich = encoded(styles[plain], "plain", charset, encoding), encoded(html[page], "html", charset, encoding)
+        if shape == "plain":
+            message = text
+        elif shape == "html":
+            message = rich
+        else:
+            message = MIMEMultipart("mixed" if shape == "mixed" else "alternative")
+            message.attach(encoded(" \r\n", "plain", "utf-8", "8bit") if shape == "empty alternative" else text)
+            message.attach(rich)
+            if shape == "mixed":
+                logo = MIMEBase("image", "png")
+                logo.set_payload(bytes(dice.randrange(256) for _ in range(3000)))
+                email.encoders.encode_base64(logo)
+                message.attach(logo)
+        message["From"], message["Subject"] = "Anna <anna@firm.de>", "Re: =?utf-8?q?=C3=9Cber?="
+        where = f"{shape}, {plain}, {page}, {charset}, {encoding}"
+        got = read(message.as_bytes())
+        check(got["line"], line, where)
+        check((got["quoted"], got["tokens"]), (TOKEN, ""), where)
+        n += 1
+    # What is no answer says nothing, and what is too much ends in time.
+    for name, data in {
+        "only a signature": b"Subject: x\n\n-- \nAnna\naccept\n",
+        "only a quotation": b"Subject: x\n\n> accept\n> [L-42\n",
+        "nothing": b"Subject: x\n\n",
+        "only a rule": b"Subject: x\n\n____________________\naccept\n",
+    }.items():
+        check(read(data)["line"], "", name)
+    big = read(b"Subject: x\n\naccept\n" + b"[L-1 " * 4_000_000)
+    check((big["line"], big["quoted"]), ("accept", ""))
+    check(read(b"Subject: x\n\n" + b"a" * (33 << 20)), None, "too large")
+    check(read(b"Subject: x\n\nacc\0ept\n")["line"] != "accept", True, "no NUL hides in a word")
+    check(len(read(b"Subject: x\n\n" + b"accept " * 5000)["line"]) <= 4000, True)
+    check(len(read(b"Subject: x\n\naccept\n" + b"".join(b"[L-1 %040d]\n" % i for i in range(1000)))["quoted"].split()), 64)
+    nested = b"Subject: x\n" + b"".join(b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (i, i) for i in range(5000)) + b"\naccept\n"
+    read(nested)
+    print(f"  {n} shapes")
+
+
+def noise_is_read_or_refused():
+    """A good mail with bytes changed, lost and doubled: whatever comes, leadd-mail answers."""
+    dice = random.Random(int(os.environ.get("LEADD_SEED", time.time_ns() % 1_000_000)))
+    message = MIMEMultipart("alternative")
+    message["Subject"], message["In-Reply-To"] = f"Re: [L-42 {TOKEN}]", f"<leadd.17.{TOKEN}@firm.de>"
+    message.attach(encoded("accept\n", "plain", "utf-8", "base64"))
+    message.attach(encoded("<p>accept</p>", "html", "utf-8", "quoted-printable"))
+    good = message.as_bytes()
+    for _ in range(60):
+        data = bytearray(good)
+        for _ in range(dice.randint(1, 30)):
+            at = dice.randrange(len(data))
+            kind = dice.randrange(3)
+            if kind == 0:
+                data[at] = dice.randrange(256)
+            elif kind == 1:
+                del data[at:at + dice.randint(1, 40)]
+            else:
+                data[at:at] = data[at:at + dice.randint(1, 40)]
+        read(bytes(data))
+
+
+main(a_reply_accepts_once, a_reply_gives_back_for_a_reason_with_a_note, of_two_who_answer_one_wins_and_the_other_is_told_who_and_when,
+     what_is_forged_expired_or_of_another_hand_off_is_refused_and_logged, a_token_outlives_a_crash_and_a_daemon_that_is_down_has_the_mail_kept, nobody_but_a_person_answers,
+     one_mail_about_several_leads_is_answered_by_naming_one, what_a_lead_wrote_answers_nothing, attached_records_are_taken_and_a_mail_without_any_is_refused,
+     replies_of_every_shape_say_the_same, noise_is_read_or_refused)
