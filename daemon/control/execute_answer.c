@@ -131,7 +131,7 @@ static int check_token(const ControlDesk *desk, ControlCall *call, const Genuine
 
         *ret_good = false;
         (void) snprintf(name, sizeof name, "L-%" PRIu64, lead);
-        int r = store_resolve_lead(desk->store, name, &now);
+        int r = store_survivor(desk->store, lead, &now);
         if (r < 0)
                 return r;
         if (r == STORE_E_NONE || now != lead) {

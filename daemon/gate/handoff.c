@@ -9,11 +9,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+typedef struct Looking {
+        uint64_t lead;
+        HandOffEnd end;
+} Looking;
+
 static int look(const StoredEvent *event, void *userdata) {
-        HandOffEnd *end = userdata;
+        Looking *looking = userdata;
+        HandOffEnd *end = &looking->end;
         const MoveMade *move = event->n_moves > 0 ? &event->moves[0] : NULL;
 
-        if (!move && !event->assignment.changed)
+        /* The log of a lead holds that of those merged into it: what became of them was another hand-off. */
+        if (event->lead != looking->lead || (!move && !event->assignment.changed))
                 return 0;
         /* People's names as they know them: "rep:anna" is anna. */
         const char *by = move && move->by ? move->by : "leadd";
@@ -26,14 +33,14 @@ static int look(const StoredEvent *event, void *userdata) {
 }
 
 int gate_find_handoff_end(Store *store, uint64_t lead, uint64_t after, HandOffEnd *ret) {
-        HandOffEnd end = { 0 };
-        int r = store_log(store, lead, after + 1, look, &end);
+        Looking looking = { .lead = lead };
+        int r = store_log(store, lead, after + 1, look, &looking);
 
         if (r < 0)
                 return r;
-        if (end.event == 0)
+        if (looking.end.event == 0)
                 return STORE_E_NONE;
-        *ret = end;
+        *ret = looking.end;
         return 0;
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A reminder is answered by replying to it: the real leadd, the real leadd-notify with a sendmail of the test's own, and leadctl at the end
 of an alias. Replies are made by another mail library."""
-import email, email.message, email.policy, os, pathlib, random, signal, subprocess, sys, time
+import email, email.message, email.policy, os, pathlib, random, re, signal, subprocess, sys, time
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -13,7 +13,7 @@ from harness import BUILD, Daemon, check, lead, main, wait_for  # noqa: E402
 CLOCK = "2026-03-05T10:00:00+01:00"
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RULES = """
-channel "desk" { via = "sendmail", from = "leads@firm.de", reply_to = "answers@firm.de" }
+channel "desk" { via = "sendmail", from = "leads@firm.de", reply_to = "answers@firm.de", gather = "GATHER" }
 message "reminder" { channel = "desk", subject = "Lead ${lead.id} of ${lead.company.name} waits", body = "${lead.person.name} asks: ${lead.interest.message}\\nAnswer with\\n${answers}" }
 """
 SLAS = """
@@ -26,14 +26,14 @@ sla "FIRST_CALL" { status = "sal", within = "1wd", steps = { { at = "1wd", every
 class Desk:
     """A daemon whose reminders are mailed, leadd-notify beside it, and the mails it has sent."""
 
-    def __init__(self, settings=""):
+    def __init__(self, settings="", gather="0m"):
         self.d = d = Daemon(clock=CLOCK)
         self.box = d.directory / "box"
         self.box.mkdir()
         sendmail = d.directory / "sendmail"
         sendmail.write_text(f'#!/bin/sh\nexec cat >"{self.box}/$$.part" && mv "{self.box}/$$.part" "{self.box}/$$.eml"\n'.replace("exec cat", "cat"))
         sendmail.chmod(0o755)
-        (d.rules / "70-messages.lua").write_text(RULES)
+        (d.rules / "70-messages.lua").write_text(RULES.replace("GATHER", gather))
         (d.rules / "60-slas.lua").write_text(SLAS)
         people = d.rules / "10-people.lua"
         people.write_text(people.read_text().replace("@example.com", "@firm.de"))
@@ -67,7 +67,7 @@ class Desk:
         """The first n mails (to somebody), by their outbox number."""
         def found():
             read = [email.message_from_bytes(p.read_bytes(), policy=email.policy.default) for p in self.box.glob("*.eml")]
-            read = sorted((m for m in read if not to or m["To"] == to), key=lambda m: int(m["Message-ID"].split(".")[1]))
+            read = sorted((m for m in read if not to or m["To"] == to), key=lambda m: int(re.search(r"\d+", m["Message-ID"])[0]))
             return read if len(read) >= n else None
         return wait_for(found, f"{n} mails to {to or 'anybody'}")
 
@@ -169,6 +169,7 @@ def what_is_forged_expired_or_of_another_hand_off_is_refused_and_logged():
     with Desk('answer_within = "1h",') as desk:
         d = desk.d
         desk.offer()
+        d.advance("1m")
         desk.offer("q")
         d.advance("15m")
         first, second = desk.mails(2)
@@ -186,13 +187,16 @@ def what_is_forged_expired_or_of_another_hand_off_is_refused_and_logged():
             check("none of ours" in desk.pipe(with_token(forged), 65), True)
         check(d.log().count("an answer by mail was refused: token_forged"), 5)
         check("answers none of leadd's" in desk.pipe(with_token(token[:39]), 65), True, "a token that was cut is none")
-        d.advance("59m")
+        d.advance("58m")
         check([d.show(name)["status"] for name in leads], ["mql", "mql"])
         desk.pipe(with_token(token.upper()))
         check(d.show(leads[0])["status"], "sal", "a minute before it expires, and in capitals")
         d.advance("1m")
+        desk.pipe(reply_to(second, "reject unreachable"), 65)
+        check(d.log().count("token_expired"), 0, "nor is the other, which lacks something else")
+        d.advance("1m")
         refused = desk.pipe(reply_to(second, "accept"), 65)
-        check("could be answered until 2026-03-05T10:15:00Z" in refused, True, refused)
+        check("could be answered until 2026-03-05T10:16:00Z" in refused, True, refused)
         check(f"{leads[1]}: an answer by mail was refused: token_expired" in d.log(), True)
         check(d.show(leads[1])["status"], "mql")
         # Somebody else has the lead now: what was sent to the first one answers nothing any more.
@@ -246,25 +250,38 @@ def nobody_but_a_person_answers():
 
 
 def one_mail_about_several_leads_is_answered_by_naming_one():
+    with Desk(gather="3m") as desk:
+        d = desk.d
+        mine = [n["lead"] for n in (desk.offer("p"), desk.offer("q"))]
+        check([d.show(n)["owner"] for n in mine], [d.show(mine[0])["owner"]] * 2, "one company, one owner")
+        other = desk.offer("r", company="Another")["lead"]
+        d.ctl("assign", other, {"anna": "ben", "ben": "anna"}[d.show(mine[0])["owner"]], "--as", "petra")
+        d.advance("18m")
+        mail = desk.mails(1, d.show(mine[0])["owner"] + "@firm.de")[0]
+        check((mail["Subject"], mail["Reply-To"]), ("Lead L-1 of Keller waits (+1)", "answers@firm.de"))
+        check(mail.get_content().count("[L-"), 2, mail.get_content())
+        check("say which" in desk.pipe(reply_to(mail, "accept"), 65), True)
+        check(f"says nothing of {other}" in desk.pipe(reply_to(mail, f"accept {other}"), 65), True)
+        desk.pipe(reply_to(mail, f"accept {mine[1]}"))
+        check([d.show(n)["status"] for n in mine], ["mql", "sal"])
+        desk.pipe(reply_to(mail, f"{mine[0]} accept thank you"))
+        check([d.show(n)["status"] for n in (*mine, other)], ["sal", "sal", "mql"])
+        check("done before" in desk.pipe(reply_to(mail, f"accept {mine[1]}")), True)
+
+
+def a_lead_that_was_merged_is_answered_where_it_went():
     with Desk() as desk:
         d = desk.d
-        names = [desk.offer(name)["lead"] for name in ("p", "q", "r")]
+        stays = desk.offer("p")["lead"]
+        d.advance("1m")
+        goes = desk.offer("q")["lead"]
         d.advance("15m")
-        mails = {m["X-Leadd-Lead"]: m for m in desk.mails(3)}
-        body = "\n".join(f"{n} waits\n[{n} {token_of(mails[n])}]\n" for n in names[:2])
-
-        def answer(line, code=0):
-            reply = email.message.EmailMessage()
-            reply["From"], reply["Subject"] = "anna@firm.de", "Re: 2 leads wait for you"
-            reply.set_content(line + "\n\n" + "\n".join("> " + each for each in body.splitlines()))
-            return desk.pipe(reply, code)
-
-        check("say which" in answer("accept", 65), True)
-        check(f"says nothing of {names[2]}" in answer(f"accept {names[2]}", 65), True)
-        answer(f"accept {names[1]}")
-        check([d.show(n)["status"] for n in names], ["mql", "sal", "mql"])
-        answer(f"{names[0]} accept thank you")
-        check([d.show(n)["status"] for n in names], ["sal", "sal", "mql"])
+        mails = {m["X-Leadd-Lead"]: m for m in desk.mails(2)}
+        d.ctl("merge", goes, stays)
+        refused = desk.pipe(reply_to(mails[goes], "accept"), 65)
+        check(f"{goes} was merged into {stays}" in refused, True, refused)
+        desk.pipe(reply_to(mails[stays], "accept"))
+        check(d.show(stays)["status"], "sal")
 
 
 def what_a_lead_wrote_answers_nothing():
@@ -440,5 +457,5 @@ def noise_is_read_or_refused():
 
 main(a_reply_accepts_once, a_reply_gives_back_for_a_reason_with_a_note, of_two_who_answer_one_wins_and_the_other_is_told_who_and_when,
      what_is_forged_expired_or_of_another_hand_off_is_refused_and_logged, a_token_outlives_a_crash_and_a_daemon_that_is_down_has_the_mail_kept, nobody_but_a_person_answers,
-     one_mail_about_several_leads_is_answered_by_naming_one, what_a_lead_wrote_answers_nothing, attached_records_are_taken_and_a_mail_without_any_is_refused,
+     one_mail_about_several_leads_is_answered_by_naming_one, a_lead_that_was_merged_is_answered_where_it_went, what_a_lead_wrote_answers_nothing, attached_records_are_taken_and_a_mail_without_any_is_refused,
      replies_of_every_shape_say_the_same, noise_is_read_or_refused)
