@@ -265,8 +265,10 @@ static void desk__of_random_lives__is_what_the_rows_say__also_after_rollbacks_an
                         char email[32];
                         uint64_t known = store_next_lead(f->store) - 1, lead = known > 0 && PICK(2) ? 1 + PICK(known) : 0;
                         (void) snprintf(email, sizeof(email), "%d-%d@firm.example", round, i);
+                        const char *status = statuses[PICK(4)], *owner = member_names[PICK(3)];
+                        bool unaccepted = PICK(2);
                         (void) step(f, STEP(.said = { .type = lead ? "outcome.x" : NULL, .email = lead ? NULL : email }, .lead = lead,
-                                               .status = statuses[PICK(4)], .owner = member_names[PICK(3)], .unaccepted = PICK(2)));
+                                               .status = status, .owner = owner, .unaccepted = unaccepted));
                 }
                 same_desks(f);
                 if (PICK(3) == 0) {
