@@ -25,8 +25,8 @@ const Verb verb_ping = { .name = "ping", .section = "daily", .usage = "", .summa
 /* Sizes read better in larger units; other numbers are counts. */
 static void append_value(Text *out, const char *key, const json_t *value, const Output *output) {
         int64_t time_us;
-        size_t n = strlen(key);
-        if (json_is_integer(value) && n > 5 && base_streq(key + n - 5, "_size")) {
+        const char *tail = strrchr(key, '_');
+        if (json_is_integer(value) && tail && base_streq(tail, "_size")) {
                 static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
                 double size = (double) json_integer_value(value);
                 size_t unit = 0;
@@ -141,6 +141,8 @@ static void append_plural(Text *out, const char *kind) {
         text_append_char(out, 's');
 }
 
+static bool is_same(const char *a, const char *b) { return a && b ? base_streq(a, b) : a == b; }
+
 /* A young count says little about what never happens, and a book may be older than its counts: a line for each instant since when
  * something is counted, with the kinds. */
 static void print_counted(const json_t *counted) {
@@ -150,18 +152,15 @@ static void print_counted(const json_t *counted) {
                 const char *since = text_at(first, "since");
                 bool said = false;
                 Text line = { 0 };
-                for (k = 0; k < i && !said; k++) {
-                        const char *earlier = text_at(json_array_get(counted, k), "since");
-                        said = since ? earlier && base_streq(earlier, since) : !earlier;
-                }
+                for (k = 0; k < i && !said; k++)
+                        said = is_same(text_at(json_array_get(counted, k), "since"), since);
                 if (said)
                         continue;
                 text_append(&line, since ? "(counted since " : "(counted from the next event on");
                 if (since)
                         text_append_time(&line, since);
                 json_array_foreach((json_t *) counted, k, other) {
-                        const char *when = text_at(other, "since");
-                        if (since ? !when || !base_streq(when, since) : when != NULL)
+                        if (!is_same(text_at(other, "since"), since))
                                 continue;
                         text_append(&line, k == i ? ": " : ", ");
                         append_plural(&line, text_at(other, "kind") ? text_at(other, "kind") : "");
