@@ -519,8 +519,9 @@ static void step(Judge *judge) {
                 return;
         }
         if (!work) {
-                /* Nothing waits: the moment to mark settled files and to bring the log into the database. */
-                if (judge->n_settled > 0) {
+                /* Nothing waits: the moment to mark settled files, to write who has looked at what, and to bring the log into the database.
+                 */
+                if (judge->n_settled > 0 || store_looks(judge->store) > 0) {
                         int r = judge_works(judge, NULL, 0, false);
                         if (r != 0 && r != STORE_E_FULL) {
                                 (void) judge_give_up(judge, r, "the ledger");
@@ -598,7 +599,7 @@ void *judge_run(void *userdata) {
         /* Nobody takes from it any more: a reader that waits for room would wait for ever, and the end waits for the reader. */
         queue_close(leadd->to_judge);
         judge_end_reloads(&judge);
-        if (!judge.broken && judge.n_settled > 0)
+        if (!judge.broken && (judge.n_settled > 0 || store_looks(judge.store) > 0))
                 (void) judge_works(&judge, NULL, 0, false);
         leadd_tell(leadd, NEWS_FAILED, NULL, NULL, judge.broken ? -EIO : 0);
         free(leadd->rules_problem);

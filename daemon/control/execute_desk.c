@@ -20,6 +20,14 @@ int execute_find_self(const ControlDesk *desk, ControlCall *call, const Member *
         return r;
 }
 
+void execute_unknown_owner(const ControlDesk *desk, ControlCall *call, const char *name) {
+        const char *names[256];
+        size_t n = 0;
+        for (size_t i = 0; i < desk->rules->n_members && n < ARRAY_SIZE(names); i++)
+                names[n++] = desk->rules->members[i].rule.name;
+        execute_unknown(call, "owner", name, names, n);
+}
+
 /* The owner who is asked about, by default the caller. *ret NULL: the error is set. */
 static int find_owner(const ControlDesk *desk, ControlCall *call, const Member **ret) {
         const char *owner = call_text(call, "owner");
@@ -37,13 +45,9 @@ static int find_owner(const ControlDesk *desk, ControlCall *call, const Member *
         const Member *member = policy_member(desk->rules, owner);
         if (!(member && member == self) && !call->peer.in_group)
                 control_set_error(call, "org.varlink.service.PermissionDenied", json_object());
-        else if (!member) {
-                const char *names[256];
-                size_t n = 0;
-                for (size_t i = 0; i < desk->rules->n_members && n < ARRAY_SIZE(names); i++)
-                        names[n++] = desk->rules->members[i].rule.name;
-                execute_unknown(call, "owner", owner, names, n);
-        } else
+        else if (!member)
+                execute_unknown_owner(desk, call, owner);
+        else
                 *ret = member;
         return 0;
 }

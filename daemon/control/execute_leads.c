@@ -182,8 +182,13 @@ static const char *const shown_parts[] = { "person", "company", "consent", "attr
 
 int execute_show(const ControlDesk *desk, ControlCall *call) {
         uint64_t lead;
+        const Member *member;
         int r = execute_find_lead(desk, call, &lead);
         if (r < 0 || lead == 0)
+                return r;
+        bool known;
+        r = execute_find_looker(desk, call, &member, &known);
+        if (r < 0 || !known)
                 return r;
         _cleanup_(arena_freep) Arena *arena = arena_new(CONTROL_LOOK_MEMORY_MAX);
         if (!arena)
@@ -217,6 +222,15 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
         }
         put(item, "snoozed", json_snoozed(&look.state.sla, now_us), &failed);
         put(item, "waiting_for", json_text(waits ? waiting.data : NULL), &failed);
+        json_t *changed = json_null();
+        if (member && !failed) {
+                r = execute_changes(desk, member, lead, look.state.grade, now_us, &changed);
+                if (r < 0) {
+                        json_decref(item);
+                        return r;
+                }
+        }
+        put(item, "changed", changed, &failed);
         json_t *reply = json_object();
         put(reply, "item", item, &failed);
         put(reply, "now", json_time(now_us), &failed);
@@ -241,8 +255,10 @@ static int on_log_event(const StoredEvent *event, void *userdata) {
                 listing->more = true;
                 return 1;
         }
+        _cleanup_(text_free) Text story = { 0 }, actor = { 0 };
         json_t *json = json_object();
-        bool failed = !json;
+        bool failed = !json || story_tell(event, &story) < 0;
+        story_actor(event->actor, &actor);
         put(json, "event", json_integer((json_int_t) event->id), &failed);
         put(json, "time", json_time(event->time_us), &failed);
         put(json, "type", json_text(event->type), &failed);
@@ -250,6 +266,8 @@ static int on_log_event(const StoredEvent *event, void *userdata) {
         put(json, "id", json_text(event->record_id), &failed);
         put(json, "summary", json_text(event->summary ? event->summary : ""), &failed);
         put(json, "rules", json_text(event->rules_hash ? event->rules_hash : ""), &failed);
+        put(json, "actor", actor.error < 0 ? NULL : json_text(actor.data ? actor.data : ""), &failed);
+        put(json, "story", json_text(story.data ? story.data : ""), &failed);
         if (failed) {
                 json_decref(json);
                 listing->failed = true;

@@ -159,7 +159,7 @@ static const Method methods_control[] = {
                 .doc = "Every event as it is committed, until the client hangs up. Needs more.",
                 .output = "(event: int, time: string, type: string, source: string, id: string, lead: ?string, summary: string, status: "
                           "?string,\n"
-                          "  owner: ?string, refused: ?bool)",
+                          "  owner: ?string, story: ?string, refused: ?bool)",
                 .where = CONTROL_BY_OWNER,
                 .role = ROLE_GROUP,
                 .streams = true,
@@ -225,8 +225,10 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .execute = execute_list },
         { .name = "Show",
-                .doc = "One lead as the rules see it now. lead is 42, L-42, an e-mail or SYSTEM:ID.",
-                .inputs = { LEAD },
+                .doc = "One lead as the rules see it now. lead is 42, L-42, an e-mail or SYSTEM:ID. changed: what is new since the caller, "
+                       "or\n"
+                       "the member an operator names, looked last; null at the first look, and for whom the rules do not know.",
+                .inputs = { LEAD, AS },
                 .output = "(item: Lead, now: string)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
@@ -393,13 +395,16 @@ const Interface interface_leads = {
                  "# The lead's SLA rests until then.\n"
                  "type Snoozed (until: string, reason: ?string)\n"
                  "\n"
+                 "# What happened to a lead between two looks of one person: events of them (at most 200, more says so), and in words.\n"
+                 "type Changed (since: string, events: int, more: bool, texts: []string)\n"
+                 "\n"
                  "# since: entry into the status; due: the end of the SLA; version: the number of its events. List leaves out everything "
                  "from person on.\n"
                  "type Lead (lead: string, email: ?string, status: string, team: ?string, owner: ?string, fit: float, engagement: float,\n"
                  "  grade: ?string, segments: []string, since: ?string, due: ?string, held: ?Held, version: int, person: ?object, snoozed: "
                  "?Snoozed,\n"
                  "  company: ?object, consent: ?object, waiting_for: ?string, attribution: ?object, interest: ?object, answers: ?object,\n"
-                 "  opportunity: ?object, name: ?string)\n"
+                 "  opportunity: ?object, changed: ?Changed, name: ?string)\n"
                  "\n"
                  "# A lead on somebody's desk: fields as in Lead. place: in the pecking order, from 1; rank: overdue, soon, waits, open, "
                  "rests;\n"
@@ -416,7 +421,11 @@ const Interface interface_leads = {
                  "at.\n"
                  "type Reason (rule: string, points: float, text: string)\n"
                  "\n"
-                 "type Event (event: int, time: string, type: string, source: string, id: string, summary: string, rules: string)\n"
+                 "# summary has names and ids alone; actor: who brought it about; story: the same as a sentence, with what was filled in, "
+                 "called or\n"
+                 "# noted.\n"
+                 "type Event (event: int, time: string, type: string, source: string, id: string, summary: string, rules: string,\n"
+                 "  actor: string, story: string)\n"
                  "\n"
                  "# What one rule did. at is file:line; event the activity that counted last; fields what it looked at, because the same "
                  "as a sentence.\n"

@@ -27,6 +27,7 @@
 #define CONTROL_PAGE_DEFAULT 100
 #define CONTROL_INBOX_MAX 500 /* leads of one inbox: each is judged for its reasons */
 #define CONTROL_INBOX_DEFAULT 50
+#define CONTROL_CHANGES_MAX 200 /* events since the last look at a lead that are gone through: the newest */
 
 /* ---- the method table ---- */
 
@@ -149,6 +150,15 @@ json_t *json_state(const LeadState *state, const char *email, const char *team);
  * receipt. */
 json_t *json_trace(const char *trace);
 
+/* ---- the story of a lead (story.c) ---- */
+
+/* "rep:anna" -> "anna", "rules" -> "the rules". */
+void story_actor(const char *actor, Text *out);
+/* What happened and what the rules made of it. 0 or -errno. */
+int story_tell(const StoredEvent *event, Text *out);
+/* The same of an event whose facts are at hand: of it type, moves and summary are read. */
+int story_tell_facts(const StoredEvent *event, const Facts *facts, Text *out);
+
 /* ---- a look at one lead ---- */
 
 #define CONTROL_LOOK_MEMORY_MAX (64 * 1024 * 1024) /* bytes one look at a lead may use */
@@ -211,7 +221,14 @@ int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret)
 int execute_find_self(const ControlDesk *desk, ControlCall *call, const Member **ret);
 /* The rules have no such thing: sets NoSuchName, with what may have been meant. */
 void execute_unknown(ControlCall *call, const char *kind, const char *name, const char *const *names, size_t n);
+void execute_unknown_owner(const ControlDesk *desk, ControlCall *call, const char *name);
 /* What a person may do from the status: "accept or reject". */
 void execute_list_moves(const RuleSet *rules, const Status *status, Text *out);
+/* Who looks: the member whom `as` names, which is for operators, else the caller, NULL = nobody the rules know. *ret_known false: the
+ * error is set. */
+int execute_find_looker(const ControlDesk *desk, ControlCall *call, const Member **ret, bool *ret_known);
+/* What a member who looks at the lead has not seen of it yet, null when it is the first look; and the look is remembered. grade: as of
+ * now. */
+int execute_changes(const ControlDesk *desk, const Member *member, uint64_t lead, const char *grade, int64_t now_us, json_t **ret);
 int execute_inbox(const ControlDesk *desk, ControlCall *call);
 int execute_next(const ControlDesk *desk, ControlCall *call);

@@ -217,8 +217,12 @@ json_t *control_report_json(const PolicyReport *report) {
 }
 
 json_t *control_watch_item(const Record *record, const Decision *decision, uint64_t event, uint64_t lead, int64_t now_us) {
+        _cleanup_(text_free) Text story = { 0 };
+        const StoredEvent told = {
+                .type = record->type, .moves = decision->moves, .n_moves = decision->n_moves, .summary = decision->summary
+        };
         json_t *item = json_object();
-        bool failed = !item;
+        bool failed = !item || (!decision->refused && story_tell_facts(&told, &record->facts, &story) < 0);
         put(item, "event", json_integer((json_int_t) event), &failed);
         put(item, "time", json_time(now_us), &failed);
         put(item, "type", json_text(record->type), &failed);
@@ -228,6 +232,7 @@ json_t *control_watch_item(const Record *record, const Decision *decision, uint6
         put(item, "summary", json_text(decision->refused ? decision->refusal_text : decision->summary ? decision->summary : ""), &failed);
         put(item, "status", json_text(decision->refused ? NULL : decision->after.status), &failed);
         put(item, "owner", json_text(decision->refused ? NULL : decision->after.owner), &failed);
+        put(item, "story", json_text(decision->refused ? NULL : story.data ? story.data : ""), &failed);
         if (decision->refused)
                 put(item, "refused", json_true(), &failed);
         if (failed) {

@@ -155,7 +155,7 @@ int arguments_parse(int n_words, char *const *words, const Verb *const *verbs, c
         if (!verb)
                 return usage(problem, "say what to do; `leadctl help` lists the verbs");
         if (arguments.as && !verb->acts)
-                return usage(problem, "%s acts for nobody: --as is for moves, did, note, assign and snooze", verb->name);
+                return usage(problem, "%s acts for nobody: --as is for moves, did, note, assign, snooze and show", verb->name);
         if (arguments.n_positional < verb->n_min || arguments.n_positional > verb->n_max)
                 return usage(problem, "%s: usage: leadctl %s %s",
                         arguments.n_positional < verb->n_min ? "something is missing" : "too many arguments", verb->name, verb->usage);

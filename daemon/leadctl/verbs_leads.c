@@ -228,6 +228,26 @@ static void add_facts(Text *out, const Output *output, const char *prefix, const
         text_free(&text);
 }
 
+/* "since 2 d ago: grade D2 -> C2, mql -> sal by anna, 2 activities" */
+static void add_changed(Text *out, const Output *output, const json_t *changed) {
+        Text text = { 0 };
+        int64_t since_us;
+        size_t i;
+        json_t *item;
+        const json_t *texts = json_object_get(changed, "texts");
+        if (!json_is_object(changed))
+                return;
+        text_append(&text, "you last looked ");
+        if (time_from_json(json_object_get(changed, "since"), &since_us))
+                text_append_relative(&text, since_us - output->now_us);
+        text_append(&text, json_array_size(texts) > 0 ? ": " : ": nothing");
+        json_array_foreach(texts, i, item) text_printf(&text, "%s%s", i > 0 ? ", " : "", json_string_value(item));
+        if (json_is_true(json_object_get(changed, "more")))
+                text_append(&text, ", and more");
+        add_line(out, output, "changed", json_array_size(texts) > 0 ? STYLE_GOOD : STYLE_DIM, text.data);
+        text_free(&text);
+}
+
 static void format_show(Text *out, const Output *output, const json_t *item) {
         Text text = { 0 };
         text_printf(&text, "%s", text_at(item, "lead") ? text_at(item, "lead") : "-");
@@ -269,6 +289,7 @@ static void format_show(Text *out, const Output *output, const json_t *item) {
         text_clear(&text);
         text_printf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "version")));
         add_line(out, output, "events", STYLE_PLAIN, text.data);
+        add_changed(out, output, json_object_get(item, "changed"));
 
         static const char *const parts[] = { "person", "company", "consent", "interest", "answers", "attribution", "opportunity" };
         for (i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -286,7 +307,8 @@ static void format_show(Text *out, const Output *output, const json_t *item) {
 
 static int run_show(const Arguments *arguments) {
         json_auto_t *reply = NULL;
-        int r = client_ask(arguments, "org.leadd.Leads.Show", PARAMETERS({ "lead", arguments->positional[0] }), LEADCTL_TIMEOUT_MS, &reply);
+        int r = client_ask(arguments, "org.leadd.Leads.Show", PARAMETERS({ "lead", arguments->positional[0] }, { "as", arguments->as }),
+                LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
         json_t *item = json_object_get(reply, "item");
@@ -307,11 +329,13 @@ static int run_show(const Arguments *arguments) {
 const Verb verb_show = {
         .name = "show",
         .section = "daily",
-        .usage = "LEAD",
-        .summary = "one lead as the rules see it now",
-        .details = "LEAD is 42, L-42, an e-mail address or SYSTEM:ID.",
+        .usage = "LEAD [--as PERSON]",
+        .summary = "one lead as the rules see it now, and what changed since you last looked",
+        .details =
+                "LEAD is 42, L-42, an e-mail address or SYSTEM:ID. What changed is said to members of the rules, from the second look on.",
         .n_min = 1,
         .n_max = 1,
+        .acts = true,
         .run = run_show,
 };
 
@@ -320,9 +344,8 @@ const Verb verb_show = {
 static const Column log_columns[] = {
         { "EVENT", true, false },
         { "TIME", false, false },
-        { "TYPE", false, false },
-        { "SOURCE", false, true },
-        { "SUMMARY", false, true },
+        { "BY", false, true },
+        { "STORY", false, true },
 };
 
 static int run_log(const Arguments *arguments) {
@@ -357,9 +380,11 @@ static int run_log(const Arguments *arguments) {
                         table_addf(&table, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, after);
                         text_append_time(&text, text_at(item, "time"));
                         table_add(&table, STYLE_PLAIN, text.data);
-                        table_add(&table, STYLE_PLAIN, text_at(item, "type"));
-                        table_add(&table, STYLE_DIM, text_at(item, "source"));
-                        table_add(&table, STYLE_PLAIN, text_at(item, "summary"));
+                        table_add(&table, STYLE_DIM, text_at(item, "actor"));
+                        text_clear(&text);
+                        if (text_at(item, "story"))
+                                text_append_sentence(&text, text_at(item, "story"));
+                        table_add(&table, STYLE_PLAIN, text.data);
                         text_free(&text);
                 }
                 more = i > 0 && json_is_true(json_object_get(reply, "more"));
@@ -371,7 +396,8 @@ const Verb verb_log = {
         .name = "log",
         .section = "daily",
         .usage = "LEAD",
-        .summary = "everything that happened to a lead, oldest first",
+        .summary = "the story of a lead in words, newest last",
+        .details = "BY is who brought it about: a person, an integration, or leadd itself when time passed.",
         .n_min = 1,
         .n_max = 1,
         .run = run_log,
@@ -390,11 +416,18 @@ static bool on_watch_item(json_t *item, void *userdata) {
                 print_json(item);
         else {
                 Text text = { 0 }, safe = { 0 };
-                text_append_time(&text, text_at(item, "time"));
-                text_printf(&text, "  %-8s %-22s %s\n", text_at(item, "lead") ? text_at(item, "lead") : "-",
-                        text_at(item, "type") ? text_at(item, "type") : "-", text_at(item, "summary") ? text_at(item, "summary") : "");
-                text_append_safe(&safe, text.data ? text.data : "");
                 bool refused = json_is_true(json_object_get(item, "refused"));
+                const char *story = text_at(item, refused ? "summary" : "story");
+                text_append_time(&text, text_at(item, "time"));
+                text_printf(&text, "  %-8s %-12s %s", text_at(item, "lead") ? text_at(item, "lead") : "-",
+                        text_at(item, "source") ? text_at(item, "source") : "-", refused ? "refused: " : "");
+                text_append_sentence(&text, story ? story : "");
+                /* What somebody wrote may hold line breaks: one event is one line. */
+                for (char *c = text.data; c && *c; c++)
+                        if (*c == '\n' || *c == '\t')
+                                *c = ' ';
+                text_append_char(&text, '\n');
+                text_append_safe(&safe, text.data ? text.data : "");
                 Text line = { 0 };
                 style_begin(&watching->output, refused ? STYLE_WARN : STYLE_PLAIN, &line);
                 text_append(&line, safe.data ? safe.data : "");
@@ -422,5 +455,6 @@ const Verb verb_watch = {
         .section = "daily",
         .usage = "",
         .summary = "every event as it is committed, until interrupted",
+        .details = "For people one line an event: when, the lead, where it came from, its story.",
         .run = run_watch,
 };

@@ -16,6 +16,7 @@
  * family.c   leads that were merged: who goes on for whom, and the events of all of them
  * lead.c     reading leads; apply.c writing events; log.c reading events back
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
+ * seen.c     what a person has looked at
  * rules.c    archived rule sets; hits.c how often each rule applied; activation.c suspended rules, the pass after a reload
  * proof.c comparing and checking; counts.c numbers
  */
@@ -155,6 +156,9 @@ typedef enum Sql {
         SQL_REFUSAL_PRUNE,
         SQL_HIT_SUMS,
         SQL_EVENT_TIME,
+        SQL_SEEN_GET,
+        SQL_SEEN_SET,
+        SQL_SEEN_PRUNE,
         SQL_SUSPENDED_ADD,
         SQL_SUSPENDED_CLEAR,
         SQL_SUSPENDED_ALL,
@@ -444,6 +448,17 @@ int activation_load(Store *store);
 /* What events of the rules family, and looks a pass asked for, mean to the projections. */
 int activation_fold(Store *store, const StoreEntry *entry);
 
+/* ---- seen.c ------------------------------------------------------------- */
+
+/* A look that is not written yet. */
+typedef struct Look {
+        char *person, *grade;
+        uint64_t lead, event;
+        int64_t at_us;
+} Look;
+int looks_flush(Store *store); /* before COMMIT */
+void looks_done(Store *store); /* after it: they are in the file */
+
 /* ---- lead.c ------------------------------------------------------------- */
 
 /* Bits of lead.flags. */
@@ -555,6 +570,9 @@ struct Store {
         uint64_t uses_from; /* ... of every kind, and whose body says all of it; from then on leads that are tests do not count */
         Hit *hits;          /* of this transaction */
         size_t n_hits, hits_capacity;
+
+        Look looks[STORE_LOOKS_MAX];
+        size_t n_looks;
 
         LeadRow hot; /* the row read or written last; id 0 = none */
         Text body, notes, facts, profile, key_text, segments;

@@ -93,10 +93,11 @@ static int log_all(Store *store, uint64_t from, int (*on_event)(const StoredEven
         }
 }
 
-/* The ids of a lead's events from `from` on, newest first. */
-static int chain(Store *store, const LeadRow *lead, uint64_t from, uint64_t **ret, size_t *ret_n) {
-        size_t n = 0;
-        _cleanup_(base_freep) uint64_t *ids = reallocarray(NULL, lead->version > 0 ? lead->version : 1, sizeof(uint64_t));
+/* The ids of a lead's events from `from` on, newest first, at most n_max. */
+static int chain(Store *store, const LeadRow *lead, uint64_t from, size_t n_max, uint64_t **ret, size_t *ret_n, bool *ret_more) {
+        size_t n = 0, capacity = lead->version < n_max ? (size_t) lead->version : n_max;
+        _cleanup_(base_freep) uint64_t *ids = reallocarray(NULL, capacity > 0 ? capacity : 1, sizeof(uint64_t));
+        *ret_more = false;
         if (!ids)
                 return -ENOMEM;
         for (uint64_t event = lead->last_event; event > 0 && event >= from;) {
@@ -104,6 +105,10 @@ static int chain(Store *store, const LeadRow *lead, uint64_t from, uint64_t **re
                 /* More events than the lead says, or a loop: the file is damaged. */
                 if (n == lead->version)
                         return -EBADMSG;
+                if (n == n_max) {
+                        *ret_more = true;
+                        break;
+                }
                 ids[n++] = event;
                 int r = sql_row(store, SQL_EVENT_PREV, &row, ARG(event));
                 if (r != 0)
@@ -115,7 +120,16 @@ static int chain(Store *store, const LeadRow *lead, uint64_t from, uint64_t **re
         return 0;
 }
 
-static int log_lead(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *, void *), void *userdata) {
+static int family_newest(Store *store, uint64_t lead, uint64_t from, size_t n_max, uint64_t **ret, size_t *ret_n, bool *ret_more) {
+        int r = family_events(store, lead, from, ret, ret_n);
+        *ret_more = r == 0 && *ret_n > n_max;
+        if (*ret_more)
+                *ret_n = n_max;
+        return r;
+}
+
+static int log_lead(Store *store, uint64_t lead, uint64_t from, size_t n_max, int (*on_event)(const StoredEvent *, void *), void *userdata,
+        bool *ret_more) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         _cleanup_(base_freep) uint64_t *ids = NULL;
         size_t n = 0;
@@ -125,7 +139,8 @@ static int log_lead(Store *store, uint64_t lead, uint64_t from, int (*on_event)(
         int r = lead_row(store, lead, &row);
         bool joined = r == 0 && row.flags & LEAD_JOINED;
         if (r == 0)
-                r = joined ? family_events(store, lead, from, &ids, &n) : chain(store, &row, from, &ids, &n);
+                r = joined ? family_newest(store, lead, from, n_max, &ids, &n, ret_more)
+                           : chain(store, &row, from, n_max, &ids, &n, ret_more);
         while (r == 0 && n > 0) {
                 StoredEvent event;
                 arena_reset(arena);
@@ -143,7 +158,17 @@ int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const 
         if (r != 0)
                 return r;
         _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
-        return lead == 0 ? log_all(store, from, on_event, userdata) : log_lead(store, lead, from, on_event, userdata);
+        bool more;
+        return lead == 0 ? log_all(store, from, on_event, userdata) : log_lead(store, lead, from, SIZE_MAX, on_event, userdata, &more);
+}
+
+int store_log_newest(Store *store, uint64_t lead, uint64_t from, size_t n_max, int (*on_event)(const StoredEvent *event, void *userdata),
+        void *userdata, bool *ret_more) {
+        int r = snapshot_enter(store);
+        if (r != 0)
+                return r;
+        _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
+        return log_lead(store, lead, from, n_max, on_event, userdata, ret_more);
 }
 
 /* ---- back to a record ---- */

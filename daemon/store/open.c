@@ -235,6 +235,7 @@ Store *store_close(Store *store) {
         index_free(&store->ledgers);
         index_free(&store->companies);
         desk_free(&store->members);
+        looks_done(store);
         free(store->undo);
         free(store->hits);
         Text *texts[] = { &store->body, &store->notes, &store->facts, &store->profile, &store->key_text, &store->segments,
@@ -313,6 +314,8 @@ static int flush(Store *store) {
         int r = desk_flush(store);
         if (r == 0)
                 r = hits_flush(store);
+        if (r == 0)
+                r = looks_flush(store);
         if (r == 0 && store->totals_changed)
                 r = sql_run(store, SQL_TOTAL_SET, ARG(store->now.n_accepted), ARG(store->now.n_duplicates), ARG(store->now.n_refused),
                         ARG(store->now.n_dropped), ARG(store->now.n_files));
@@ -340,6 +343,7 @@ int store_commit(Store *store) {
         }
         store->is_in_transaction = false;
         store->n_undo = 0;
+        looks_done(store);
         return 0;
 }
 

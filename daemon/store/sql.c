@@ -139,7 +139,10 @@ static const char schema_6[] =
         "CREATE INDEX named_lead ON named(lead, event);"
         /* two leads that may be one person; reasons: bits, 1 << IdentityKind */
         "CREATE TABLE duplicate(lead INTEGER NOT NULL, other INTEGER NOT NULL, reasons INTEGER NOT NULL, PRIMARY KEY(lead, other))"
-        " STRICT, WITHOUT ROWID;";
+        " STRICT, WITHOUT ROWID;"
+        /* which event of a lead was the last that a person has looked at, and its grade then */
+        "CREATE TABLE seen(person INTEGER NOT NULL, lead INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
+        " grade INTEGER NOT NULL, PRIMARY KEY(person, lead)) STRICT, WITHOUT ROWID;";
 
 static const struct {
         int version;
@@ -335,6 +338,10 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_REFUSAL_EVER] = "INSERT INTO refusal_ever VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = n + ?3, last = max(last, ?4)",
         [SQL_REFUSAL_PRUNE] = "DELETE FROM refusal WHERE hour <= ?1",
         [SQL_EVENT_TIME] = "SELECT now FROM event WHERE id >= ?1 ORDER BY id LIMIT 1",
+        [SQL_SEEN_GET] = "SELECT event, at, grade FROM seen WHERE person = ?1 AND lead = ?2",
+        [SQL_SEEN_SET] = "INSERT INTO seen VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET event = ?3, at = ?4, grade = ?5",
+        [SQL_SEEN_PRUNE] = "DELETE FROM seen WHERE person = ?1 AND lead IN (SELECT lead FROM seen WHERE person = ?1"
+                           " ORDER BY at DESC, lead DESC LIMIT -1 OFFSET ?2)",
         [SQL_SUSPENDED_ADD] = "INSERT INTO suspended VALUES(?1, ?2, ?3, ?4)",
         [SQL_SUSPENDED_CLEAR] = "DELETE FROM suspended",
         [SQL_SUSPENDED_ALL] = "SELECT kind, rule, since FROM suspended ORDER BY event",

@@ -148,6 +148,20 @@ int store_held_in(Store *store, const char *team, const HeldLead *after, size_t 
  * borrowed until the store is closed or the transaction ends; *ret_n_all counts those above STORE_DESK_MAX as well. Writing modes only. */
 int store_on_desk(Store *store, const char *owner, Arena *arena, DeskLead **ret, size_t *ret_n, size_t *ret_n_all);
 
+#define STORE_SEEN_MAX 1000 /* leads remembered of one person: the one looked at longest ago is forgotten first */
+#define STORE_LOOKS_MAX 256 /* looks that wait for a transaction: on a disk that stays full the oldest is forgotten */
+/* What a person saw of a lead when looking at it last. */
+typedef struct SeenLead {
+        uint64_t event; /* the lead's last event then */
+        int64_t at_us;
+        const char *grade;
+} SeenLead;
+/* STORE_E_NONE: never, or forgotten. Writing modes. */
+int store_last_look(Store *store, const char *person, uint64_t lead, Arena *arena, SeenLead *ret);
+/* The person looks at the lead now. Writes nothing: the next transaction does. */
+int store_note_look(Store *store, const char *person, uint64_t lead, const char *grade, int64_t now_us);
+size_t store_looks(const Store *store); /* that wait for it */
+
 /* Leads that the members have not accepted, from the id *next to before `to`, ascending, at most n_max. Reads all leads of that range, none
  * when there can be none. *next is where to go on: `to` when the range was gone through. */
 int store_unaccepted_of(Store *store, const char *const *members, size_t n_members, uint64_t *next, uint64_t to, size_t n_max,
@@ -249,6 +263,9 @@ typedef struct StoredEvent {
 /* A lead's events with those of the leads merged into it, oldest first; lead 0: the whole log in commit order from event `from`. Strings
  * live during the callback. */
 int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata);
+/* The same of at most the n_max newest of them; *ret_more: there are older ones from `from` on. */
+int store_log_newest(Store *store, uint64_t lead, uint64_t from, size_t n_max, int (*on_event)(const StoredEvent *event, void *userdata),
+        void *userdata, bool *ret_more);
 
 typedef struct StoreCounts {
         /* n_unowned: open leads nobody owns although their status' team has members; without test leads */

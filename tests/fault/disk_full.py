@@ -54,6 +54,8 @@ def intake_waits_for_room_and_answers_meanwhile():
         before = d.json("status")["accepted"]
         check(before < N, True, "not all fitted")
         check(d.ctl("list", "--limit", "5").returncode, 0, "it answers")
+        d.ctl("show", "L-1", "--as", "anna")
+        check(d.json("show", "L-1", "--as", "anna")["changed"]["events"], 0, "a look is remembered without room to write it")
         check("full" in d.log(), True, "the journal says so")
         make_room(d)
         d.settle()

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The desk: what waits for somebody, what comes first, and why. One order for both, and it holds over restarts."""
-import pathlib, shutil, sys
+import json, pathlib, shutil, subprocess, sys, threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from harness import Daemon, activity, check, lead, main  # noqa: E402
+from harness import BUILD, Daemon, activity, check, lead, main, wait_for  # noqa: E402
 
 THURSDAY = "2026-03-05T10:00:00+01:00"
 RULES = """
@@ -149,5 +149,80 @@ def who_is_asked_about_is_named_or_is_the_caller():
         d.ctl("inbox", "anna", "--limit", "none", check_code=2)
 
 
+def a_card_says_what_changed_since_this_person_last_looked():
+    with daemon() as d:
+        give(d, "maria", senior=True, fit=True)
+        check(d.json("show", "L-1")["changed"], None, "who is nobody in the rules is told nothing")
+        check(d.json("show", "L-1", "--as", "anna")["changed"], None, "the first look")
+        check(d.json("show", "L-1", "--as", "anna")["changed"], {"since": "2026-03-05T09:00:00Z", "events": 0, "more": False, "texts": []})
+        check("changed      you last looked now: nothing" in d.ctl("show", "L-1", "--as", "anna").stdout, True)
+        d.advance("2d")
+        for n in range(3):
+            d.drop("web", f"v{n}.json", activity("maria@example.org", "page_viewed", id=f"v{n}"))
+        d.settle()
+        d.ctl("accept", "L-1", "--as", "anna")
+        d.ctl("note", "L-1", "call after five", "--as", "anna")
+        for _ in range(2):  # what was looked at is in the file: it survives, and petra has not looked
+            text = d.ctl("show", "L-1", "--as", "anna").stdout
+            if _ == 0:
+                check("you last looked 2 d ago: grade A2 -> A1, mql -> sal by anna, 3 activities, 1 note, 1 reminder" in text, True, text)
+            else:
+                check("you last looked now: nothing" in text, True, text)
+                check(d.json("show", "L-1", "--as", "petra")["changed"], None)
+            d.stop()
+            d.clock = "2026-03-07T10:00:00+01:00"
+            d.start()
+        d.ctl("assign", "L-1", "petra", "--as", "petra")
+        d.kill()  # a look that is written at leisure may be lost with a crash: never another thing
+        d.start()
+        check(d.json("show", "L-1", "--as", "anna")["changed"]["texts"], ["given to petra, was anna's"])
+        check(d.ctl("show", "L-1", "--as", "nobody", check_code=3).returncode, 3)
+        d.drop("web", "many.ndjson", "".join(json.dumps(activity("maria@example.org", "job_viewed", id=f"m{n}")) + "\n" for n in range(300)))
+        d.settle()
+        changed = d.json("show", "L-1", "--as", "anna")["changed"]
+        check((changed["events"], changed["more"]), (200, True), "at most 200 events are gone through")
+
+
+def the_log_reads_like_a_story_and_watch_tells_it_as_it_happens():
+    with daemon() as d:
+        watching = subprocess.Popen([str(BUILD / "leadctl"), f"--socket={d.socket}", "watch"], stdout=subprocess.PIPE, text=True)
+        lines = []
+        threading.Thread(target=lambda: [lines.append(line) for line in watching.stdout], daemon=True).start()
+
+        def is_watched():
+            d.ctl("note", "L-1", "hello", "--as", "petra")
+            return lines
+
+        give(d, "first")
+        wait_for(is_watched, "the first line of watch")
+        give(d, "maria", senior=True, fit=True, attribution={"form_name": "demo"}, interest={"message": "Two lines\nof text"})
+        d.drop("web", "v.json", activity("maria@example.org", "page_viewed", id="v", url="https://www.example.com/pricing"))
+        d.settle()
+        d.ctl("accept", "L-2", "--as", "anna")
+        d.ctl("did", "L-2", "call_made", "--note", "left a message", "--as", "anna")
+        d.ctl("note", "L-2", "call after five", "--as", "petra")
+        d.ctl("contacted", "L-2", "--as", "anna")
+        d.ctl("reject", "L-2", "--reason", "no_budget", "--note", "next year", "--as", "anna")
+        events = d.log_of("L-2")
+        check([(e["actor"], e["story"]) for e in events], [
+            ("web", 'filled in the form "demo": "Two lines\nof text"; inquiry -> mql (raise by rules); offered to anna (ALL)'),
+            ("web", "viewed a page (https://www.example.com/pricing); fit 70.0, engagement 38.0, grade A2"),
+            ("anna", "accept: mql -> sal"),
+            ("anna", 'called: "left a message"; FIRST_CALL is met'),
+            ("petra", 'noted: "call after five"'),
+            ("anna", "contacted: sal -> working"),
+            ("anna", 'reject: working -> nurture, no_budget: "next year"')])
+        check([sorted(e) for e in events][0], sorted(["event", "time", "type", "source", "id", "summary", "rules", "actor", "story"]))
+        text = d.ctl("log", "L-2").stdout
+        check(text.splitlines()[-1].endswith('anna   reject: working -> nurture, no_budget: "next year"'), True, text)
+        check(len(text.splitlines()), 8, "one line an event")
+        seen = wait_for(lambda: (found := [line.rstrip() for line in lines if "  L-2 " in line])[6:] and found, "seven lines of L-2")
+        watching.terminate()
+        watching.wait()
+        check(seen[0].endswith('L-2      web          filled in the form "demo": "Two lines of text"; inquiry -> mql (raise by rules); offered to anna (ALL)'), True, seen[0])
+        check(seen[3].endswith('L-2      leadctl      called: "left a message"; FIRST_CALL is met'), True, seen[3])
+
+
 main(the_inbox_is_by_due_time_and_next_is_the_first_of_the_pecking_order, the_reasons_are_the_three_scores_that_give_most_in_the_words_of_the_rules,
-     who_is_asked_about_is_named_or_is_the_caller)
+     who_is_asked_about_is_named_or_is_the_caller, a_card_says_what_changed_since_this_person_last_looked,
+     the_log_reads_like_a_story_and_watch_tells_it_as_it_happens)

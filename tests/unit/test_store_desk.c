@@ -284,6 +284,66 @@ static void desk__of_random_lives__is_what_the_rows_say__also_after_rollbacks_an
         same_and_sound(f->store);
 }
 
+/* ---- what was looked at ---- */
+
+static void looks__are_told_at_once__and_are_in_the_file_with_the_next_commit(void **state) {
+        Fixture *f = *state;
+        SeenLead seen;
+        (void) commit_step(f, STEP(.said = { .email = "1@example.com" }, .status = "mql", .owner = "anna"));
+        same(store_last_look(f->store, "anna", 1, f->arena, &seen), STORE_E_NONE);
+        same(store_note_look(f->store, "anna", 9, "A1", NOON), STORE_E_NONE);
+        ok(store_note_look(f->store, "anna", 1, "A1", NOON));
+        ok(store_last_look(f->store, "anna", 1, f->arena, &seen));
+        same(seen.event, 1);
+        same_text(seen.grade, "A1");
+        same(store_last_look(f->store, "ben", 1, f->arena, &seen), STORE_E_NONE);
+        same(store_looks(f->store), 1);
+        /* A rollback takes nothing back: looking was no part of it. */
+        ok(store_begin(f->store));
+        ok(store_rollback(f->store));
+        same(store_looks(f->store), 1);
+        (void) commit_step(f, STEP(.said = { .type = "outcome.note" }, .lead = 1));
+        same(store_looks(f->store), 0);
+        fixture_reopen(f);
+        ok(store_last_look(f->store, "anna", 1, f->arena, &seen));
+        same(seen.event, 1);
+        same(seen.at_us, NOON);
+        same_text(seen.grade, "A1");
+        ok(store_note_look(f->store, "anna", 1, "", NOON + 1));
+        ok(store_last_look(f->store, "anna", 1, f->arena, &seen));
+        same(seen.event, 2);
+        same_text(seen.grade, "");
+        same_and_sound(f->store); /* a replay knows nothing of looks */
+}
+
+static void looks__above_their_limits__forget_the_oldest(void **state) {
+        Fixture *f = *state;
+        SeenLead seen;
+        ok(store_begin(f->store));
+        for (int i = 0; i < STORE_SEEN_MAX + 5; i++) {
+                char email[32];
+                (void) snprintf(email, sizeof(email), "%d@example.com", i);
+                (void) step(f, STEP(.said = { .email = email }, .status = "mql", .owner = "anna"));
+        }
+        ok(store_commit(f->store));
+        for (uint64_t lead = 1; lead <= STORE_LOOKS_MAX + 3; lead++)
+                ok(store_note_look(f->store, "ben", lead, "", NOON + (int64_t) lead));
+        same(store_looks(f->store), STORE_LOOKS_MAX);
+        same(store_last_look(f->store, "ben", 3, f->arena, &seen), STORE_E_NONE);
+        ok(store_last_look(f->store, "ben", 4, f->arena, &seen));
+        for (uint64_t lead = 1; lead <= STORE_SEEN_MAX + 5; lead++) {
+                ok(store_note_look(f->store, "anna", lead, "", NOON + (int64_t) lead));
+                if (lead % STORE_LOOKS_MAX == 0 || lead == STORE_SEEN_MAX + 5) {
+                        ok(store_begin(f->store));
+                        ok(store_commit(f->store));
+                }
+        }
+        same(store_last_look(f->store, "anna", 5, f->arena, &seen), STORE_E_NONE);
+        ok(store_last_look(f->store, "anna", 6, f->arena, &seen));
+        same(fixture_number(f->store, "SELECT count(*) FROM seen WHERE person = (SELECT id FROM name WHERE text = 'anna')"),
+                STORE_SEEN_MAX);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         const struct CMUnitTest tests[] = {
@@ -297,6 +357,8 @@ int main(void) {
                 TEST(account_owner__is_who_owns_the_newest_other_open_lead),
                 TEST(account_owner__after_a_rollback__is_who_it_was),
                 TEST(account__of_a_large_company__stays_in_order),
+                TEST(looks__are_told_at_once__and_are_in_the_file_with_the_next_commit),
+                TEST(looks__above_their_limits__forget_the_oldest),
                 TEST(desk__of_random_lives__is_what_the_rows_say__also_after_rollbacks_and_restarts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
