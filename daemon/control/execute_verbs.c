@@ -2,7 +2,7 @@
 /*
  * What people do to leads: moves, activities, notes, assignments, snoozes. Each becomes a record like any other and goes
  * through the one gate; nothing is decided here but who acts. The person is the one whose `user` in the rules is
- * the caller's, or the one an operator names; root is nobody's owner and has to name somebody.
+ * the caller's, or the one an operator names; root is nobody's owner and has to name somebody. A team that is a queue may be named as well.
  */
 #include "internal.h"
 #include <ctype.h>
@@ -36,6 +36,13 @@ static int find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_m
                         control_set_error(call, "org.varlink.service.PermissionDenied", json_object());
                         return 0;
                 }
+                /* A team without members is a queue: nobody in it can be named, and it has moves of its own. */
+                const Team *queue = policy_member(desk->rules, as) ? NULL : policy_team(desk->rules, as);
+                if (queue && queue->n_members == 0) {
+                        (void) snprintf(ret->text, sizeof(ret->text), "team:%s", as);
+                        ret->is_operator = *ret_known = true;
+                        return 0;
+                }
                 if (!policy_member(desk->rules, as)) {
                         const char *names[256], *near;
                         size_t n = 0;
@@ -43,7 +50,8 @@ static int find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_m
                                 names[n++] = desk->rules->members[i].rule.name;
                         near = text_closest(as, names, n);
                         char text[256];
-                        (void) snprintf(text, sizeof(text), "the rules know no member \"%s\"%s%s%s", as, near ? "; did you mean \"" : "",
+                        (void) snprintf(text, sizeof(text), "the rules know no member \"%s\"%s%s%s%s", as,
+                                queue ? ", and that team has members: name one of them" : "", near ? "; did you mean \"" : "",
                                 near ? near : "", near ? "\"?" : "");
                         refuse(call, "unknown_owner", text, 0);
                         return 0;

@@ -341,6 +341,15 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_snooze },
+        { .name = "Feedback",
+                .doc = "Moves with a reason, the newest first: which leads came back, why, and what marketing knew them by then. since: a\n"
+                       "duration, a date or an instant. At most limit (default 100, at most 1000); next is what to give as before for the\n"
+                       "next page.",
+                .inputs = { NAMED("since"), NAMED("reason"), NAMED("source"), NAMED("owner"), INTEGER("limit"), INTEGER("before") },
+                .output = "(items: []Feedback, next: ?int, now: string)",
+                .where = CONTROL_ON_READER,
+                .role = ROLE_GROUP,
+                .execute = execute_feedback },
         { .name = "Answer",
                 .doc = "Answers a mail that a member was sent, as that member: the token says who acts, in which hand-off. tokens: what in "
                        "the\n"
@@ -467,7 +476,12 @@ const Interface interface_leads = {
                  "# Two leads that may be one person, and why.\n"
                  "type Pair (lead: string, other: string, reasons: []string)\n"
                  "\n"
-                 "type NeedMove (move: string, reason: ?string, by: string, from: string, to: string)\n",
+                 "type NeedMove (move: string, reason: ?string, by: string, from: string, to: string)\n"
+                 "\n"
+                 "# A move with a reason. owner had the lead, accepted: and had moved it before; source and campaign are those of then,\n"
+                 "# null also when they were erased.\n"
+                 "type Feedback (event: int, time: string, lead: string, reason: string, move: string, from: string, to: string,\n"
+                 "  owner: ?string, accepted: bool, by: string, source: ?string, campaign: ?string, note: ?string)\n",
         .methods = methods_leads,
         .n_methods = ARRAY_SIZE(methods_leads),
         .errors = "error Failed (text: string)\n"

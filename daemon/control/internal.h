@@ -203,6 +203,7 @@ int execute_merge(const ControlDesk *desk, ControlCall *call);
 int execute_unmerge(const ControlDesk *desk, ControlCall *call);
 int execute_duplicates(const ControlDesk *desk, ControlCall *call);
 int execute_answer(const ControlDesk *desk, ControlCall *call);
+int execute_feedback(const ControlDesk *desk, ControlCall *call);
 /* May it be the name of a move that people make? Notes, assignments and snoozes have methods of their own. */
 bool execute_is_move_word(const char *word);
 

@@ -36,6 +36,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_unmerge,
         &verb_duplicates,
         &verb_outbox,
+        &verb_feedback,
         &verb_clock,
         &verb_version,
         &verb_help,

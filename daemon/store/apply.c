@@ -299,6 +299,8 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = hits_fold(store, entry);
         if (r == 0)
                 r = activation_fold(store, entry);
+        if (r == 0)
+                r = feedback_fold(store, entry, before);
         return r;
 }
 

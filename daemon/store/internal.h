@@ -109,6 +109,9 @@ typedef enum Sql {
         SQL_DUPLICATE_ADD,
         SQL_DUPLICATE_ALL,
         SQL_OUTBOX_CANCEL_OF,
+        SQL_FEEDBACK_ADD,
+        SQL_FEEDBACK_ALL,
+        SQL_FEEDBACK_FORGET,
         SQL_WAKE_ADD,
         SQL_WAKE_DELETE,
         SQL_WAKE_NEXT,
@@ -483,6 +486,10 @@ typedef struct LeadRow {
         int64_t created_us, entered_us, idle_from_us, source_us, wake_us;
         unsigned flags;
 } LeadRow;
+
+/* feedback.c */
+int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before);
+int feedback_forget(Store *store, uint64_t lead);        /* what an erasure takes from the lead's rows */
 int lead_row(Store *store, uint64_t lead, LeadRow *ret); /* STORE_E_NONE */
 /* A set of segments as one text and back. */
 int segments_join(const LeadState *state, Text *out);

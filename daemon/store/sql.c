@@ -142,7 +142,12 @@ static const char schema_6[] =
         " STRICT, WITHOUT ROWID;"
         /* which event of a lead was the last that a person has looked at, and its grade then */
         "CREATE TABLE seen(person INTEGER NOT NULL, lead INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
-        " grade INTEGER NOT NULL, PRIMARY KEY(person, lead)) STRICT, WITHOUT ROWID;";
+        " grade INTEGER NOT NULL, PRIMARY KEY(person, lead)) STRICT, WITHOUT ROWID;"
+        /* moves with a reason, n: which of the event's; owner, accepted: before it; source and campaign go with an erasure */
+        "CREATE TABLE feedback(event INTEGER NOT NULL, n INTEGER NOT NULL, lead INTEGER NOT NULL, at INTEGER NOT NULL,"
+        " move INTEGER NOT NULL, reason INTEGER NOT NULL, was INTEGER NOT NULL, goes INTEGER NOT NULL, owner INTEGER NOT NULL,"
+        " accepted INTEGER NOT NULL, by ANY, source ANY, campaign TEXT, PRIMARY KEY(event, n)) STRICT, WITHOUT ROWID;"
+        "CREATE INDEX feedback_lead ON feedback(lead);";
 
 static const struct {
         int version;
@@ -269,6 +274,10 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_DUPLICATE_ALL] = "SELECT lead, other, reasons FROM duplicate WHERE lead < ?1 ORDER BY lead DESC, other",
         [SQL_OUTBOX_CANCEL_OF] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
                                  " WHERE lead = ?1 AND (next IS NOT NULL OR done IS NULL) AND lease IS NULL",
+        [SQL_FEEDBACK_ADD] = "INSERT INTO feedback VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        [SQL_FEEDBACK_ALL] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign FROM feedback"
+                             " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
+        [SQL_FEEDBACK_FORGET] = "UPDATE feedback SET source = NULL, campaign = NULL WHERE lead = ?1",
         [SQL_WAKE_ADD] = "INSERT INTO wake VALUES(?1, ?2)",
         [SQL_WAKE_DELETE] = "DELETE FROM wake WHERE due = ?1 AND lead = ?2",
         [SQL_WAKE_NEXT] = "SELECT due FROM wake ORDER BY due LIMIT 1",
@@ -385,6 +394,11 @@ static const SqlQuery projections[] = {
         { "merged", "SELECT lead, into_lead, event, name(owner) AS owner, unaccepted FROM merged ORDER BY lead", 1 },
         { "named", "SELECT event, lead FROM named ORDER BY event", 1 },
         { "duplicate", "SELECT lead, other, reasons FROM duplicate ORDER BY lead, other", 2 },
+        { "feedback",
+                "SELECT event, n, lead, at, name(move) AS move, name(reason) AS reason, name(was) AS was, name(goes) AS goes, name(owner) "
+                "AS"
+                " owner, accepted, name(by) AS by, name(source) AS source, campaign FROM feedback ORDER BY event, n",
+                2 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
         { "seat", "SELECT name(member) AS member, turn, away_from, away_until FROM seat ORDER BY 1", 1 },
         { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
@@ -472,6 +486,7 @@ static const SqlQuery invariants[] = {
                 1 },
         { "event", "SELECT id, 'has no lead' FROM event WHERE lead > 0 AND lead NOT IN (SELECT id FROM lead)", 1 },
         { "event", "SELECT id, 'has no rule set' FROM event WHERE rules > 0 AND rules NOT IN (SELECT id FROM ruleset)", 1 },
+        { "feedback", "SELECT event, 'has no event' FROM feedback WHERE event NOT IN (SELECT id FROM event)", 1 },
         { "payload", "SELECT event, 'has no event' FROM payload WHERE event NOT IN (SELECT id FROM event)", 1 },
         { "key", "SELECT event, 'has no event' FROM key WHERE event NOT IN (SELECT id FROM event)", 1 },
         { "key",

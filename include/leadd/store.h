@@ -347,6 +347,27 @@ typedef struct StoreValues {
  * look keeps no snapshot; either mode. */
 int store_values(Store *store, const StoreField *fields, size_t n_fields, Arena *arena, StoreValues *ret);
 
+/* ---- what sales tells marketing ---- */
+
+/* A move with a reason, with what the lead was known by then. Folded since the book is of version 6. */
+typedef struct Feedback {
+        uint64_t event, lead;
+        int64_t at_us;
+        const char *move, *reason, *from, *to;
+        const char *owner;             /* who had it; NULL = nobody */
+        bool accepted;                 /* the owner had moved it before, after it was routed */
+        const char *by;                /* "rep:anna", "sla:ACCEPT" */
+        const char *source, *campaign; /* NULL = none is known, or it was erased */
+        const char *note;              /* NULL */
+} Feedback;
+typedef struct FeedbackFilter {
+        int64_t since_us;                    /* TIME_NONE = from the beginning */
+        const char *reason, *source, *owner; /* NULL = any */
+        uint64_t before;                     /* page: events below this; 0 = from the newest */
+} FeedbackFilter;
+/* The newest first; strings live during the callback; stop by returning != 0. Either mode. */
+int store_feedback(Store *store, const FeedbackFilter *filter, int (*on_row)(const Feedback *row, void *userdata), void *userdata);
+
 /* ---- proof ---- */
 /* Rebuilds one event's Record from the log (for replay). */
 int store_event_record(Store *store, const StoredEvent *event, Record **ret);

@@ -178,7 +178,7 @@ typedef struct Said {
         const char *type;                      /* "lead.submitted" */
         const char *id;                        /* NULL: one of its own */
         const char *email, *phone, *crm, *erp; /* crm, erp: external ids */
-        const char *subject, *domain, *name, *form, *url, *note;
+        const char *subject, *domain, *name, *form, *url, *note, *campaign;
         int64_t time_us; /* 0: NOON */
 } Said;
 
@@ -206,6 +206,7 @@ static inline Record *record_make(Fixture *f, const Said *said) {
         set_fact(record, FIELD_PERSON_NAME, NULL, said->name);
         set_fact(record, FIELD_COMPANY_DOMAIN, NULL, said->domain);
         set_fact(record, FIELD_ATTRIBUTION_FORM_NAME, NULL, said->form);
+        set_fact(record, FIELD_ATTRIBUTION_CAMPAIGN, NULL, said->campaign);
         set_fact(record, FIELD_ACTIVITY_URL, NULL, said->url);
         set_fact(record, FIELD_OUTCOME_NOTE, NULL, said->note);
         const DigestPart parts[] = { { "forms", 5 }, { record->source, strlen(record->source) }, { record->id, strlen(record->id) } };
@@ -229,6 +230,7 @@ typedef struct Step {
         const char *const *segments;
         size_t n_segments;
         const char *route, *summary;
+        const char *reason; /* of the move */
         Receipt *receipts;
         size_t n_receipts;
         Block *blocks;
@@ -282,8 +284,12 @@ static inline Done step(Fixture *f, const Step *step) {
         after.source = now_us >= after.created_us ? record->source : NULL;
         if (step->status && (!after.status || strcmp(step->status, after.status) != 0)) {
                 decision.moves = ARENA_NEW(f->arena, MoveMade);
-                decision.moves[0] =
-                        (MoveMade){ .move = "qualify", .from = after.status, .to = step->status, .by = "rules", .note = step->said.note };
+                decision.moves[0] = (MoveMade){ .move = "qualify",
+                        .from = after.status,
+                        .to = step->status,
+                        .by = "rules",
+                        .reason = step->reason,
+                        .note = step->said.note };
                 decision.n_moves = 1;
                 after.status = step->status;
                 after.entered_us = now_us;
