@@ -673,6 +673,17 @@ static void whynot__and_need__of_a_table__answer_or_say_what_there_is_not(void *
                 { "Need", "{\"lead\":\"2\",\"status\":\"mql\",\"within\":\"soon\"}", "org.leadd.Leads.BadValue", "parameter", "within" },
                 { "Explain", "{\"lead\":\"1\"}", "", "candidates.2.cause", "gets leads only as head" },
                 { "Explain", "{\"lead\":\"1\"}", "", "assignments.0.others.0.owner", "petra" },
+                { "Answer", "{\"line\":\"accept\",\"tokens\":\"0000000000000000000000000000000000000000\"}", "org.leadd.Leads.Refused",
+                        "code", "token_forged" },
+                { "Answer", "{\"line\":\"accept\"}", "org.leadd.Leads.Refused", "code", "token_forged" },
+                { "Answer", "{\"tokens\":\"0\"}", "org.varlink.service.InvalidParameter", "parameter", "line" },
+                { "Move", "{\"move\":\"reject\",\"lead\":\"1\",\"reason\":\"no_response\",\"as\":\"anna\"}", "", "lead", "L-1" },
+                { "Feedback", "{}", "", "items.0.reason", "no_response" },
+                { "Feedback", "{\"limit\":1}", "", "next", "null" },
+                { "Feedback", "{\"since\":\"2026-03-06\"}", "", "items", "[]" },
+                { "Feedback", "{\"since\":\"soon\"}", "org.leadd.Leads.BadValue", "parameter", "since" },
+                { "Feedback", "{\"limit\":0}", "org.leadd.Leads.BadValue", "parameter", "limit" },
+                { "Feedback", "{\"before\":-1}", "org.leadd.Leads.BadValue", "parameter", "before" },
         };
         Fixture f;
         fixture_start(&f);
