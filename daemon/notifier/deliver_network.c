@@ -15,7 +15,7 @@
 
 /* ---- what both have in common ---- */
 
-static CURL *open_handle(void) {
+static CURL *open_handle(const NotifierConfig *config) {
         static bool is_ready;
         CURL *curl;
 
@@ -27,7 +27,9 @@ static CURL *open_handle(void) {
                 return NULL;
         (void) curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
         (void) curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long) NOTIFIER_CONNECT_TIMEOUT_S);
-        (void) curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long) NOTIFIER_TIMEOUT_S);
+        (void) curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long) config->timeout_s);
+        /* For the reply to a mail's last line libcurl waits by a limit of its own, two minutes. */
+        (void) curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long) config->timeout_s);
         (void) curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
         (void) curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* not what the environment says */
         return curl;
@@ -62,7 +64,7 @@ static bool is_server(const char *target) {
         return size > 0 && size <= 255 && target[size] == '\0' && target[0] != '-';
 }
 
-void deliver_smtp(const Job *job, Result *ret) {
+void deliver_smtp(const Job *job, const NotifierConfig *config, Result *ret) {
         _cleanup_(curl_cleanupp) CURL *curl = NULL;
         _cleanup_(slist_freep) struct curl_slist *recipients = NULL;
         _cleanup_(text_free) Text message = { 0 };
@@ -82,7 +84,7 @@ void deliver_smtp(const Job *job, Result *ret) {
         text_printf(&url, "smtp://%s", job->target);
         text_printf(&from, "<%s>", job->from ? job->from : "");
         recipients = curl_slist_append(NULL, job->to ? job->to : "");
-        curl = open_handle();
+        curl = open_handle(config);
         if (r < 0 || url.error < 0 || from.error < 0 || !recipients || !curl) {
                 result_set(ret, OUTCOME_RETRY, "out of memory");
                 return;
@@ -100,6 +102,9 @@ void deliver_smtp(const Job *job, Result *ret) {
         (void) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
         if (result == CURLE_OK)
                 result_set(ret, OUTCOME_DELIVERED, "%s", "");
+        else if (code >= 400 && upload.at == 0 && (result == CURLE_WEIRD_SERVER_REPLY || result == CURLE_REMOTE_ACCESS_DENIED))
+                /* It wants to talk to nobody now: that says nothing of this mail. */
+                result_set(ret, OUTCOME_RETRY, "the mail server does not take part: %ld", code);
         else if (code >= 500 && code < 600)
                 result_set(ret, OUTCOME_FAILED, "the mail server refused it: %ld", code);
         else if (code >= 400)
@@ -241,7 +246,7 @@ static void read_response(CURL *curl, CURLcode result, Result *ret) {
 }
 
 void deliver_webhook(const Job *job, const NotifierConfig *config, Result *ret) {
-        _cleanup_(curl_cleanupp) CURL *curl = open_handle();
+        _cleanup_(curl_cleanupp) CURL *curl = open_handle(config);
         _cleanup_(slist_freep) struct curl_slist *headers = NULL;
         const char *body = job->body ? job->body : "", *problem = NULL;
         size_t received = 0;

@@ -46,8 +46,8 @@ static _Noreturn void run_child(char *const *argv, char *const *environment, int
         _exit(errno == ENOENT || errno == EACCES ? 127 : 126);
 }
 
-/* Waits for the end, at most NOTIFIER_PROGRAM_TIMEOUT_S; then everything it started is killed. -ETIMEDOUT, -errno, or the status. */
-static int wait_for(pid_t pid, int *ret_status) {
+/* Waits for the end, at most so long; then everything it started is killed. -ETIMEDOUT, -errno, or the status. */
+static int wait_for(pid_t pid, int timeout_s, int *ret_status) {
         _cleanup_(base_closep) int fd = pidfd_open(pid, 0);
         bool late = false;
 
@@ -55,7 +55,7 @@ static int wait_for(pid_t pid, int *ret_status) {
                 struct pollfd waiting = { .fd = fd, .events = POLLIN };
                 int r;
                 do
-                        r = poll(&waiting, 1, NOTIFIER_PROGRAM_TIMEOUT_S * 1000);
+                        r = poll(&waiting, 1, timeout_s * 1000);
                 while (r < 0 && errno == EINTR);
                 late = r <= 0;
         }
@@ -69,7 +69,7 @@ static int wait_for(pid_t pid, int *ret_status) {
         return late ? -ETIMEDOUT : fd < 0 ? -EMFILE : 0;
 }
 
-static int run_program(char *const *argv, char *const *environment, const char *data, size_t size, int *ret_status) {
+static int run_program(char *const *argv, char *const *environment, const char *data, size_t size, int timeout_s, int *ret_status) {
         _cleanup_(base_closep) int input_fd = open_input(data, size);
 
         if (input_fd < 0)
@@ -79,12 +79,12 @@ static int run_program(char *const *argv, char *const *environment, const char *
                 return -errno;
         if (pid == 0)
                 run_child(argv, environment, input_fd);
-        return wait_for(pid, ret_status);
+        return wait_for(pid, timeout_s, ret_status);
 }
 
-static void read_status(const char *what, int r, int status, Result *ret) {
+static void read_status(const char *what, int timeout_s, int r, int status, Result *ret) {
         if (r == -ETIMEDOUT)
-                result_set(ret, OUTCOME_RETRY, "%s took longer than %d s", what, NOTIFIER_PROGRAM_TIMEOUT_S);
+                result_set(ret, OUTCOME_RETRY, "%s took longer than %d s", what, timeout_s);
         else if (r < 0)
                 result_set(ret, OUTCOME_RETRY, "%s cannot be run: %s", what, strerror(-r));
         else if (WIFSIGNALED(status))
@@ -113,7 +113,7 @@ static char *const plain_environment[] = { (char *) "PATH=/usr/sbin:/usr/bin:/sb
 
 void deliver_sendmail(const Job *job, const NotifierConfig *config, Result *ret) {
         _cleanup_(text_free) Text message = { 0 };
-        int status = 0, r = mail_compose(job, false, &message);
+        int timeout_s = NOTIFIER_PROGRAM_TIMES * config->timeout_s, status = 0, r = mail_compose(job, false, &message);
 
         if (r == -EINVAL) {
                 result_set(ret, OUTCOME_FAILED, "the sender or the recipient is no plain address");
@@ -126,8 +126,8 @@ void deliver_sendmail(const Job *job, const NotifierConfig *config, Result *ret)
         /* -i: a line with a single dot is text; --: an address is never an option. */
         char *const argv[] = { (char *) config->sendmail, (char *) "-i", (char *) "-f", (char *) job->from, (char *) "--", (char *) job->to,
                 NULL };
-        r = run_program(argv, plain_environment, message.data, message.size, &status);
-        read_status("sendmail", r, status, ret);
+        r = run_program(argv, plain_environment, message.data, message.size, timeout_s, &status);
+        read_status("sendmail", timeout_s, r, status, ret);
 }
 
 /* Rules name the program, so it must be one that only an administrator can have put there. NULL = good. */
@@ -147,13 +147,13 @@ static const char *why_not_run(const char *path) {
         return NULL;
 }
 
-void deliver_exec(const Job *job, Result *ret) {
+void deliver_exec(const Job *job, const NotifierConfig *config, Result *ret) {
         const char *why = why_not_run(job->target ? job->target : "");
         const char *body = job->body ? job->body : "";
         _cleanup_(text_free) Text id = { 0 };
         _cleanup_(text_free) Text lead = { 0 };
         _cleanup_(text_free) Text kind = { 0 };
-        int status = 0;
+        int timeout_s = NOTIFIER_PROGRAM_TIMES * config->timeout_s, status = 0;
 
         if (why) {
                 /* An administrator may mend it: what waits is kept. */
@@ -169,6 +169,6 @@ void deliver_exec(const Job *job, Result *ret) {
         }
         char *const argv[] = { (char *) job->target, NULL };
         char *const environment[] = { plain_environment[0], plain_environment[1], id.data, lead.data, kind.data, NULL };
-        int r = run_program(argv, environment, body, strlen(body), &status);
-        read_status("the program", r, status, ret);
+        int r = run_program(argv, environment, body, strlen(body), timeout_s, &status);
+        read_status("the program", timeout_s, r, status, ret);
 }

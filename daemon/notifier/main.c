@@ -19,13 +19,14 @@
 
 static const char usage[] = "leadd-notify: tells people and programs what leadd has decided\n"
                             "\n"
-                            "  leadd-notify [--sendmail=PROGRAM] [--secrets=DIR] [--listen=PATH]\n"
+                            "  leadd-notify [--sendmail=PROGRAM] [--secrets=DIR] [--timeout=SECONDS] [--listen=PATH]\n"
                             "\n"
                             "  --listen=PATH       bind this Unix socket and serve it (default: serve standard input, as\n"
                             "                      leadd-notify.socket starts it)\n"
                             "  --sendmail=PROGRAM  for channels via sendmail (default /usr/sbin/sendmail)\n"
                             "  --secrets=DIR       files that webhooks are signed with (default: the directory of systemd's\n"
                             "                      credentials, else /etc/leadd/secrets)\n"
+                            "  --timeout=SECONDS   for a server, from 1 to 45 (default 30); a program may take twice as long\n"
                             "  --version, --help\n"
                             "\n"
                             "Exit status: 0 the other side closed, 1 something broke, 2 usage.\n";
@@ -86,18 +87,31 @@ static int serve_socket(const char *path, const NotifierConfig *config) {
         }
 }
 
+static bool read_timeout(const char *text, int *ret) {
+        char *end;
+        long value = strtol(text, &end, 10);
+
+        if (end == text || *end != '\0' || value < 1 || value > NOTIFIER_TIMEOUT_MAX_S)
+                return false;
+        *ret = (int) value;
+        return true;
+}
+
 int main(int argc, char **argv) {
-        enum { OPT_LISTEN = 1000, OPT_SENDMAIL, OPT_SECRETS, OPT_VERSION, OPT_HELP };
+        enum { OPT_LISTEN = 1000, OPT_SENDMAIL, OPT_SECRETS, OPT_TIMEOUT, OPT_VERSION, OPT_HELP };
         static const struct option long_options[] = {
                 { "listen", required_argument, NULL, OPT_LISTEN },
                 { "sendmail", required_argument, NULL, OPT_SENDMAIL },
                 { "secrets", required_argument, NULL, OPT_SECRETS },
+                { "timeout", required_argument, NULL, OPT_TIMEOUT },
                 { "version", no_argument, NULL, OPT_VERSION },
                 { "help", no_argument, NULL, OPT_HELP },
                 { 0 },
         };
         const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *listen_path = NULL;
-        NotifierConfig config = { .sendmail = "/usr/sbin/sendmail", .secrets = credentials ? credentials : "/etc/leadd/secrets" };
+        NotifierConfig config = { .sendmail = "/usr/sbin/sendmail",
+                .secrets = credentials ? credentials : "/etc/leadd/secrets",
+                .timeout_s = NOTIFIER_TIMEOUT_S };
         int option;
 
         (void) setlocale(LC_ALL, "C");
@@ -111,6 +125,13 @@ int main(int argc, char **argv) {
                         break;
                 case OPT_SECRETS:
                         config.secrets = optarg;
+                        break;
+                case OPT_TIMEOUT:
+                        if (!read_timeout(optarg, &config.timeout_s)) {
+                                (void) fprintf(
+                                        stderr, "leadd-notify: --timeout is a number of seconds from 1 to %d\n", NOTIFIER_TIMEOUT_MAX_S);
+                                return 2;
+                        }
                         break;
                 case OPT_VERSION:
                         (void) printf("leadd-notify %s\n", LEADD_VERSION);

@@ -12,8 +12,9 @@
 #define NOTIFIER_DEPTH_MAX 8                   /* nesting of a request */
 #define NOTIFIER_CONNECTIONS_MAX 16            /* processes of --listen at a time */
 #define NOTIFIER_CONNECT_TIMEOUT_S 10          /* to an HTTP or SMTP server */
-#define NOTIFIER_TIMEOUT_S 30                  /* for the whole exchange with it */
-#define NOTIFIER_PROGRAM_TIMEOUT_S 60          /* for sendmail or a program */
+#define NOTIFIER_TIMEOUT_S 30                  /* for the whole exchange with it, unless --timeout says otherwise */
+#define NOTIFIER_TIMEOUT_MAX_S 45              /* the daemon waits for an answer for NOTIFY_ANSWER_US */
+#define NOTIFIER_PROGRAM_TIMES 2               /* sendmail or a program may take so many times as long */
 #define NOTIFIER_RESPONSE_SIZE_MAX (64 * 1024) /* of an answer's body, which is not looked at */
 #define NOTIFIER_ADDRESS_SIZE_MAX 254          /* RFC 5321, 4.5.3.1.3, less the angle brackets */
 #define NOTIFIER_SUBJECT_MAX 500               /* bytes */
@@ -47,6 +48,7 @@ typedef struct Result {
 typedef struct NotifierConfig {
         const char *sendmail; /* the program */
         const char *secrets;  /* directory of the files that webhooks are signed with */
+        int timeout_s;
 } NotifierConfig;
 
 void result_set(Result *result, Outcome outcome, const char *format, ...) _printf_(3, 4);
@@ -61,10 +63,10 @@ int mail_compose(const Job *job, bool crlf, Text *out);
 
 /* deliver_program.c */
 void deliver_sendmail(const Job *job, const NotifierConfig *config, Result *ret);
-void deliver_exec(const Job *job, Result *ret);
+void deliver_exec(const Job *job, const NotifierConfig *config, Result *ret);
 
 /* deliver_network.c */
-void deliver_smtp(const Job *job, Result *ret);
+void deliver_smtp(const Job *job, const NotifierConfig *config, Result *ret);
 void deliver_webhook(const Job *job, const NotifierConfig *config, Result *ret);
 /* The value of the header webhook-signature: "v1," and base64 of HMAC-SHA256 over ID.TIMESTAMP.BODY. Caller frees; NULL on exhaustion. */
 char *webhook_signature(const void *key, size_t key_size, const char *id, const char *timestamp, const char *body);

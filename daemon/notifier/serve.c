@@ -49,11 +49,11 @@ static void deliver(const Job *job, const NotifierConfig *config, Result *ret) {
         else if (base_streq(job->via, "sendmail"))
                 deliver_sendmail(job, config, ret);
         else if (base_streq(job->via, "smtp"))
-                deliver_smtp(job, ret);
+                deliver_smtp(job, config, ret);
         else if (base_streq(job->via, "webhook"))
                 deliver_webhook(job, config, ret);
         else if (base_streq(job->via, "exec"))
-                deliver_exec(job, ret);
+                deliver_exec(job, config, ret);
         else
                 result_set(ret, OUTCOME_FAILED, "leadd-notify does not know how to deliver that way");
 }
