@@ -103,9 +103,32 @@ bool route_is_met(const Deciding *deciding, const Route *route);
 int route_absence(Deciding *deciding);
 /* When the owner's next absence begins that would take the lead away; TIME_NONE = none is known. */
 int64_t route_next_absence(const Deciding *deciding);
-/* The owner's turn is given back: the lead came by one and was not worth it. */
-int route_give_back(Deciding *deciding);
+const Seat *route_seat(const Desk *desk, const char *member);
+/* By the rules or by a recorded absence; *ret_until_us: when the last of those that follow on one another ends. */
+bool route_is_away(const Deciding *deciding, const Member *member, int64_t *ret_until_us);
 void deciding_set_owner(Deciding *deciding, const Member *owner, const char *route, const char *text);
+
+/* turns.c */
+typedef struct Candidate {
+        const Member *member;
+        const Seat *seat;
+        const char *cause; /* NULL = eligible */
+        int64_t free_us;   /* when the cause ends; TIME_NONE = not known */
+        /* by turns_choose: */
+        bool runs;       /* the turn decides between this one and others */
+        bool by_credit;  /* gets the lead in the place of one whose turn was given back */
+        int64_t share;   /* of the lead, in DECIDE_TURN; 0 where a credit decides */
+        int64_t owed;    /* with the share, before anybody has the lead */
+        TurnChange turn; /* afterwards */
+} Candidate;
+/* Whose turn it is; NULL: nobody is eligible. */
+int turns_choose(const Deciding *deciding, const Team *team, Candidate *candidates, size_t n, Candidate **ret);
+/* Did the lead cost anything? Not, where nobody else was in the running. */
+bool turns_is_paid(const Candidate *chosen);
+/* Keeps what that came to. */
+int turns_save(Deciding *deciding, const Candidate *candidates, size_t n, const Candidate *chosen);
+/* The owner's turn is given back: the lead came by one and was not worth it. */
+int turns_give_back(Deciding *deciding);
 
 /* assignment.c */
 /* The name as the text of an assignment has it: in quotation marks where it has a blank, a semicolon or one of those. NULL on exhaustion.

@@ -163,7 +163,7 @@ int moves_carry_out(
                 if (r < 0)
                         return r;
                 if (reason->credit) {
-                        r = route_give_back(deciding);
+                        r = turns_give_back(deciding);
                         if (r < 0)
                                 return r;
                 }

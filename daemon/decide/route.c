@@ -3,15 +3,9 @@
  * route: finds the one person who gets a lead. The first route to the status' team
  * whose condition holds decides; among its eligible members the team's strategy does.
  *
- * Weighted turns are smooth (the scheme nginx made known, vectors.md R8): each
- * eligible member's turn grows by the weight, the highest is served and pays the sum
- * of the weights. Who is not eligible keeps the turn as it is, so that nobody who was
- * away is flooded on return. Ties go by name. Nobody eligible: the lead is held with
- * the cause per candidate and the next moment somebody may be free.
- *
- * A turn is given back by the same sum the other way round, over those who could take a
- * turn now: with the same people at work it is as if the lead had never been. Who is away
- * is not asked, as when turns are taken.
+ * Nobody eligible: the lead is held with the cause per candidate and the next moment
+ * somebody may be free. A calendar says when somebody works, and with that how long they
+ * have to answer; it keeps nobody from getting a lead, which would wait for them in either case.
  *
  * A route whose match nobody in the team meets misses, and the next is asked: waiting would
  * bring nobody. Who has the skill and is away or full is waited for.
@@ -28,14 +22,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-typedef struct Candidate {
-        const Member *member;
-        const Seat *seat;
-        const char *cause; /* NULL = eligible */
-        int64_t free_us;   /* when the cause ends; TIME_NONE = not known */
-        int64_t weight, turn;
-} Candidate;
 
 void deciding_set_owner(Deciding *deciding, const Member *owner, const char *route, const char *text) {
         Assignment *assignment = &deciding->out->assignment;
@@ -55,7 +41,7 @@ void deciding_set_owner(Deciding *deciding, const Member *owner, const char *rou
         deciding->out->after.by_turn = false;
 }
 
-static const Seat *find_seat(const Desk *desk, const char *member) {
+const Seat *route_seat(const Desk *desk, const char *member) {
         static const Seat empty = { .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
 
         for (size_t i = 0; i < desk->n_seats; i++)
@@ -106,11 +92,13 @@ static int64_t next_midnight(const Deciding *deciding, const Member *member) {
         return zone_local_to_utc(zone, (local / US_PER_DAY + 1) * US_PER_DAY);
 }
 
-static int64_t first_opening(const Member *member, int64_t from_us) {
-        const Calendar *calendar = policy_member_calendar(member);
+/* When to look again at what waits for somebody who is free from then on. Before version 6 that was when they went to work: leads that
+ * came meanwhile were given to them first. */
+static int64_t look_from(const Deciding *deciding, const Member *member, int64_t free_us) {
+        const Calendar *calendar = deciding->input->before_6 ? policy_member_calendar(member) : NULL;
         int64_t open_us;
 
-        return calendar && calendar_next_open(calendar, from_us, &open_us) == 0 ? open_us : from_us;
+        return calendar && calendar_next_open(calendar, free_us, &open_us) == 0 ? open_us : free_us;
 }
 
 /* Away by the rules or by a recorded absence; *ret_until_us: when the last of those that follow on one another ends. */
@@ -130,6 +118,10 @@ static bool is_away(const Member *member, const Seat *seat, int64_t now_us, int6
         }
         *ret_until_us = at_us;
         return away;
+}
+
+bool route_is_away(const Deciding *deciding, const Member *member, int64_t *ret_until_us) {
+        return is_away(member, route_seat(deciding->input->desk, member->rule.name), deciding->input->now_us, ret_until_us);
 }
 
 static bool let_expire(const LeadState *state, const Member *member) {
@@ -155,7 +147,7 @@ static void judge_candidate(const Deciding *deciding, const Route *route, Candid
                 candidate->cause = "lacks the skill";
         else if (is_away(member, seat, now_us, &until_us)) {
                 char text[TIME_TEXT_SIZE];
-                candidate->free_us = first_opening(member, until_us);
+                candidate->free_us = look_from(deciding, member, until_us);
                 candidate->cause = arena_printf(deciding->arena, "is away until %s", time_format_rfc3339(until_us, text));
         } else if (member->max_unaccepted && seat->n_unaccepted >= member->max_unaccepted)
                 candidate->cause =
@@ -163,107 +155,10 @@ static void judge_candidate(const Deciding *deciding, const Route *route, Candid
         else if (member->max_open && seat->n_open >= member->max_open)
                 candidate->cause = arena_printf(deciding->arena, "has %u of %u open", seat->n_open, member->max_open);
         else if (member->per_day && seat->n_today >= member->per_day) {
-                candidate->free_us = first_opening(member, next_midnight(deciding, member));
+                candidate->free_us = look_from(deciding, member, next_midnight(deciding, member));
                 candidate->cause = arena_printf(deciding->arena, "got %u of %u today", seat->n_today, member->per_day);
         } else
                 candidate->cause = NULL;
-}
-
-/* ---- turns ---- */
-
-static int64_t turn_of(const Deciding *deciding, const Member *member) {
-        const Decision *out = deciding->out;
-
-        for (size_t i = 0; i < out->n_turns; i++)
-                if (base_streq(out->turns[i].member, member->rule.name))
-                        return out->turns[i].turn; /* of this very event */
-        return find_seat(deciding->input->desk, member->rule.name)->turn;
-}
-
-static int set_turn(Deciding *deciding, const Member *member, int64_t turn) {
-        Decision *out = deciding->out;
-
-        if (!out->turns) {
-                out->turns = ARENA_ARRAY(deciding->arena, TurnChange, deciding->rules->n_members);
-                if (!out->turns)
-                        return -ENOMEM;
-        }
-        for (size_t i = 0; i < out->n_turns; i++)
-                if (base_streq(out->turns[i].member, member->rule.name)) {
-                        out->turns[i].turn = turn;
-                        return 0;
-                }
-        out->turns[out->n_turns++] = (TurnChange){ .member = member->rule.name, .turn = turn };
-        return 0;
-}
-
-static int64_t weight_of(const Team *team, const Member *member) { return team->strategy == STRATEGY_WEIGHTED ? member->weight : 1; }
-
-int route_give_back(Deciding *deciding) {
-        LeadState *after = &deciding->out->after;
-        const Member *owner = deciding->owner;
-        int64_t sum = 0, until_us;
-
-        if (!after->by_turn || !owner)
-                return 0;
-        after->by_turn = false;
-        for (size_t i = 0; i < owner->team->n_members; i++) {
-                const Member *member = owner->team->members[i];
-                const Seat *seat = find_seat(deciding->input->desk, member->rule.name);
-                if (member->left || member->weight == 0 || (member != owner && is_away(member, seat, deciding->input->now_us, &until_us)))
-                        continue;
-                sum += weight_of(owner->team, member);
-                int r = set_turn(deciding, member, turn_of(deciding, member) - weight_of(owner->team, member));
-                if (r < 0)
-                        return r;
-        }
-        int r = set_turn(deciding, owner, turn_of(deciding, owner) + sum);
-        return r < 0 ? r : deciding_summarise(deciding, "the turn of %s is given back", owner->rule.name);
-}
-
-/* Members stand by name, and only a better one takes the place of one before: ties go by name. */
-static Candidate *choose(const Deciding *deciding, const Team *team, Candidate *candidates, size_t n) {
-        Candidate *best = NULL;
-        int64_t sum = 0;
-
-        for (size_t i = 0; i < n; i++) {
-                Candidate *candidate = &candidates[i];
-                if (candidate->cause)
-                        continue;
-                candidate->weight = weight_of(team, candidate->member);
-                candidate->turn = turn_of(deciding, candidate->member) + candidate->weight;
-                sum += candidate->weight;
-                bool better = !best;
-                if (best)
-                        switch (team->strategy) {
-                        case STRATEGY_ROUND_ROBIN:
-                        case STRATEGY_WEIGHTED:
-                                better = candidate->turn > best->turn;
-                                break;
-                        case STRATEGY_LEAST_OPEN:
-                                better = candidate->seat->n_open < best->seat->n_open ||
-                                         (candidate->seat->n_open == best->seat->n_open && candidate->turn > best->turn);
-                                break;
-                        case STRATEGY_TOP_FIRST:
-                                better = candidate->member->rank < best->member->rank ||
-                                         (candidate->member->rank == best->member->rank && candidate->turn > best->turn);
-                                break;
-                        }
-                if (better)
-                        best = candidate;
-        }
-        if (best)
-                best->turn -= sum;
-        return best;
-}
-
-static int save_turns(Deciding *deciding, const Candidate *candidates, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                int r = candidates[i].cause ? 0 : set_turn(deciding, candidates[i].member, candidates[i].turn);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
 }
 
 /* ---- routes ---- */
@@ -307,8 +202,7 @@ static int route_to_account(Deciding *deciding, const Route *route, bool *ret_do
         int64_t until_us;
 
         *ret_done = false;
-        if (!member || member->left || member->team != deciding->status->team ||
-                is_away(member, find_seat(deciding->input->desk, name), deciding->input->now_us, &until_us))
+        if (!member || member->left || member->team != deciding->status->team || route_is_away(deciding, member, &until_us))
                 return 0;
         deciding_set_owner(deciding, member, route->rule.name, "owns the same company's other open leads");
         *ret_done = true;
@@ -333,16 +227,17 @@ static int route_by_team(Deciding *deciding, const Route *route, bool again, boo
                 return -ENOMEM;
         for (size_t i = 0; i < team->n_members; i++) {
                 candidates[i] =
-                        (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
+                        (Candidate){ .member = team->members[i], .seat = route_seat(deciding->input->desk, team->members[i]->rule.name) };
                 judge_candidate(deciding, route, &candidates[i]);
         }
-        Candidate *chosen = choose(deciding, team, candidates, team->n_members);
+        Candidate *chosen;
+        int r = turns_choose(deciding, team, candidates, team->n_members, &chosen);
+        if (r < 0)
+                return r;
         if (!chosen) {
                 const Member *head = team->head;
                 int64_t until_us;
-                bool has_head =
-                        head && !head->left && head != deciding->owner &&
-                        (again || !is_away(head, find_seat(deciding->input->desk, head->rule.name), deciding->input->now_us, &until_us));
+                bool has_head = head && !head->left && head != deciding->owner && (again || !route_is_away(deciding, head, &until_us));
                 if (!has_head || (!again && deciding->out->after.n_expired == 0))
                         /* The lead stays with whoever has it when there is no head to turn to. */
                         return again ? 0 : hold_for_nobody(deciding, route, candidates, team->n_members);
@@ -353,14 +248,15 @@ static int route_by_team(Deciding *deciding, const Route *route, bool again, boo
                 *ret_done = true;
                 return 0;
         }
-        int r = save_turns(deciding, candidates, team->n_members);
+        r = turns_save(deciding, candidates, team->n_members, chosen);
         if (r < 0)
                 return r;
-        text = why_this_one(deciding, "the turn of ", chosen->member->rule.name, candidates, team->n_members);
+        text = why_this_one(deciding, chosen->by_credit ? "for a turn given back, " : "the turn of ", chosen->member->rule.name, candidates,
+                team->n_members);
         if (!text)
                 return -ENOMEM;
         deciding_set_owner(deciding, chosen->member, route->rule.name, text);
-        deciding->out->after.by_turn = true;
+        deciding->out->after.by_turn = turns_is_paid(chosen);
         deciding->reassigned = deciding->reassigned || again;
         *ret_done = true;
         return 0;
@@ -382,8 +278,7 @@ int route_absence(Deciding *deciding) {
         int64_t until_us;
 
         /* Who got it in this very event was found, or sent for, in spite of everything. */
-        if (!may_lose_to_absence(deciding) || deciding->owner_changed ||
-                !is_away(owner, find_seat(deciding->input->desk, owner->rule.name), deciding->input->now_us, &until_us))
+        if (!may_lose_to_absence(deciding) || deciding->owner_changed || !route_is_away(deciding, owner, &until_us))
                 return 0;
         deciding->reassigned = true; /* the timer starts anew, even where one of its steps fired just now */
         deputy = owner->team->on_absence == ABSENCE_DEPUTY ? owner->deputy : NULL;
@@ -391,8 +286,7 @@ int route_absence(Deciding *deciding) {
         const char *away = name ? arena_printf(deciding->arena, "%s is away until %s", name, time_format_rfc3339(until_us, until)) : NULL;
         if (!away)
                 return -ENOMEM;
-        if (deputy && deputy != owner && !deputy->left && deputy->team == owner->team &&
-                !is_away(deputy, find_seat(deciding->input->desk, deputy->rule.name), deciding->input->now_us, &until_us)) {
+        if (deputy && deputy != owner && !deputy->left && deputy->team == owner->team && !route_is_away(deciding, deputy, &until_us)) {
                 const char *text = arena_printf(deciding->arena, "the deputy of %s", away);
                 if (!text)
                         return -ENOMEM;
@@ -411,7 +305,7 @@ int64_t route_next_absence(const Deciding *deciding) {
         if (!may_lose_to_absence(deciding))
                 return TIME_NONE;
         const Member *owner = deciding->owner;
-        const Seat *seat = find_seat(deciding->input->desk, owner->rule.name);
+        const Seat *seat = route_seat(deciding->input->desk, owner->rule.name);
         for (size_t i = 0; i < owner->n_absences; i++)
                 if (owner->absences[i].from_us > now_us && (next_us == TIME_NONE || owner->absences[i].from_us < next_us))
                         next_us = owner->absences[i].from_us;
@@ -516,7 +410,7 @@ int route_explain_account(Deciding *deciding, const Route *route _unused_, bool 
                 *ret_why = arena_printf(deciding->arena, "%s has the account and is not in %s", name, deciding->status->team->rule.name);
         else if (member->left)
                 *ret_why = arena_printf(deciding->arena, "%s has the account and has left", name);
-        else if (is_away(member, find_seat(deciding->input->desk, name), deciding->input->now_us, &until_us))
+        else if (route_is_away(deciding, member, &until_us))
                 *ret_why = arena_printf(deciding->arena, "%s has the account and is away", name);
         else {
                 *ret_takes = true;
@@ -534,15 +428,18 @@ int route_explain_team(Deciding *deciding, const Route *route, Candidacy **ret, 
                 return -ENOMEM;
         for (size_t i = 0; i < team->n_members; i++) {
                 candidates[i] =
-                        (Candidate){ .member = team->members[i], .seat = find_seat(deciding->input->desk, team->members[i]->rule.name) };
+                        (Candidate){ .member = team->members[i], .seat = route_seat(deciding->input->desk, team->members[i]->rule.name) };
                 judge_candidate(deciding, route, &candidates[i]);
         }
-        const Candidate *chosen = choose(deciding, team, candidates, team->n_members);
+        Candidate *chosen;
+        int r = turns_choose(deciding, team, candidates, team->n_members, &chosen);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < team->n_members; i++)
                 found[i] = (Candidacy){ .member = team->members[i]->rule.name,
                         .cause = candidates[i].cause,
                         .free_us = candidates[i].free_us,
-                        .turn = candidates[i].turn,
+                        .turn = candidates[i].owed,
                         .n_open = candidates[i].seat->n_open,
                         .n_unaccepted = candidates[i].seat->n_unaccepted,
                         .chosen = &candidates[i] == chosen };

@@ -305,8 +305,9 @@ static int add_candidate(Asking *asking, const Route *route, const Member *membe
                         [STRATEGY_TOP_FIRST] = "the first by rank comes first",
                 };
                 return HURDLE(asking, "turn", &member->rule, TIME_NONE,
-                        "it would be the turn of %s (%s: %s stands at %" PRId64 " with %u open, %s at %" PRId64 " with %u)", chosen->member,
-                        why[member->team->strategy], chosen->member, chosen->turn, chosen->n_open, mine->member, mine->turn, mine->n_open);
+                        "it would be the turn of %s (%s: %s is owed %.2f leads and has %u open, %s %.2f and %u)", chosen->member,
+                        why[member->team->strategy], chosen->member, (double) chosen->turn / DECIDE_TURN, chosen->n_open, mine->member,
+                        (double) mine->turn / DECIDE_TURN, mine->n_open);
         }
         return 0;
 }

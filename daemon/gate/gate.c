@@ -163,6 +163,7 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                 .actor_is_operator = input->actor_is_operator,
                 .now_us = input->now_us,
                 .desk = &loaded.desk,
+                .before_6 = store_is_before_6(gate->store, store_next_event(gate->store)),
         };
         r = gate_prepare_merge(gate, input->record, lead, &decide);
         if (r == STORE_E_NONE)
@@ -405,6 +406,7 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
                 .actor_is_operator = true,
                 .now_us = now_us,
                 .desk = &loaded.desk,
+                .before_6 = store_is_before_6(gate->store, store_next_event(gate->store)),
         };
         r = decide_event(gate->rules, &input, gate->arena, &decision);
         if (r < 0)
@@ -542,6 +544,7 @@ static int would_free(Gate *gate, int64_t now_us, uint64_t lead, bool *ret) {
                 .actor_is_operator = true,
                 .now_us = now_us,
                 .desk = &loaded.desk,
+                .before_6 = store_is_before_6(gate->store, store_next_event(gate->store)),
         };
         policy_begin_event(gate->rules, false, NULL, 0);
         r = decide_event(gate->rules, &input, gate->arena, &decision);
@@ -612,6 +615,7 @@ typedef struct Replay {
         RuleSet *rules;
         Text *differences;
         uint64_t n_events, n_differences;
+        bool is_6;
         int error;
 } Replay;
 
@@ -656,6 +660,14 @@ static int replay_rederived(Replay *replay, const Record *record, const StoredEv
         return r;
 }
 
+/* The book became one of version 6 before the event that comes next. */
+static int become_6(Replay *replay) {
+        if (replay->is_6 || store_is_before_6(replay->to, store_next_event(replay->to)))
+                return 0;
+        replay->is_6 = true;
+        return store_next_event(replay->to) > 1 ? store_restart_turns(replay->to) : 0;
+}
+
 static int on_event(const StoredEvent *event, void *userdata) {
         Replay *replay = userdata;
         _cleanup_(record_freep) Record *record = NULL;
@@ -677,6 +689,11 @@ static int on_event(const StoredEvent *event, void *userdata) {
         const GateInput input = { .record = record, .actor = event->actor, .actor_is_operator = true, .now_us = event->now_us };
         arena_reset(replay->gate->arena);
         replay->n_events++;
+        r = become_6(replay);
+        if (r != 0) {
+                replay->error = r < 0 ? r : -EIO;
+                return 1;
+        }
         /* The log names the lead; a lead it had not seen before is the next new one. */
         uint64_t lead = event->lead >= store_next_lead(replay->to) ? 0 : event->lead;
         if (record->family == FAMILY_RULES && base_streq(record->event, "rederived"))
@@ -723,6 +740,8 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
         r = store_log(from, 0, 0, on_event, &replay);
         if (r >= 0 && replay.error < 0)
                 r = replay.error;
+        if (r >= 0)
+                r = become_6(&replay);
         if (r >= 0) {
                 r = store_commit(to);
                 if (r == 0) {

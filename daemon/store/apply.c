@@ -83,7 +83,7 @@ static int change_desk(Store *store, const StoreEntry *entry, unsigned flags, ui
         const Decision *decision = entry->decision;
         int r = 0;
         for (size_t i = 0; r == 0 && i < decision->n_turns; i++)
-                r = desk_set_turn(store, decision->turns[i].member, decision->turns[i].turn);
+                r = desk_set_turn(store, &decision->turns[i]);
         for (size_t i = 0; r == 0 && i < decision->n_absences; i++)
                 r = desk_set_absence(
                         store, decision->absences[i].member, decision->absences[i].away_from_us, decision->absences[i].away_until_us);

@@ -199,17 +199,30 @@ int desk_count(Store *store, uint64_t owner, uint64_t status, int64_t n, int64_t
         return 0;
 }
 
-int desk_set_turn(Store *store, const char *member, int64_t turn) {
+int desk_set_turn(Store *store, const TurnChange *turn) {
         uint64_t id;
         size_t at;
-        int r = name_intern(store, member, &id);
+        int r = name_intern(store, turn->member, &id);
         if (r == 0)
                 r = seat_for(store, id, &at);
         if (r != 0)
                 return r;
-        store->members.seats[at].turn = turn;
+        Seat *seat = &store->members.seats[at];
+        seat->turn = turn->turn;
+        seat->took_part = turn->took_part;
+        seat->served = turn->served;
+        seat->credits = turn->credits;
         store->members.inside[at].is_dirty = true;
         return 0;
+}
+
+int store_restart_turns(Store *store) {
+        int r = store_may_write(store);
+        for (size_t i = 1; i < store->members.n && r == 0; i++) {
+                store->members.inside[i].is_dirty |= store->members.seats[i].turn != 0;
+                store->members.seats[i].turn = 0;
+        }
+        return r;
 }
 
 int desk_set_absence(Store *store, const char *member, int64_t from_us, int64_t until_us) {
@@ -256,6 +269,9 @@ int desk_load(Store *store) {
                         members->seats[at].turn = sqlite3_column_int64(row, 1);
                         members->seats[at].away_from_us = column_time(row, 2);
                         members->seats[at].away_until_us = column_time(row, 3);
+                        members->seats[at].took_part = column_u64(row, 4);
+                        members->seats[at].served = column_u64(row, 5);
+                        members->seats[at].credits = (uint32_t) column_u64(row, 6);
                 }
                 if (r != STORE_E_NONE)
                         return r;
@@ -283,7 +299,7 @@ int desk_flush(Store *store) {
                 int r = 0;
                 if (inside->is_dirty)
                         r = sql_run(store, SQL_SEAT_SET, ARG(inside->member), ARG(seat->turn), ARG_TIME(seat->away_from_us),
-                                ARG_TIME(seat->away_until_us));
+                                ARG_TIME(seat->away_until_us), ARG(seat->took_part), ARG(seat->served), ARG(seat->credits));
                 inside->is_dirty = false;
                 for (size_t j = 0; r == 0 && inside->has_dirty_tally && j < inside->n_tallies; j++) {
                         Tally *tally = &inside->tallies[j];

@@ -276,6 +276,8 @@ int64_t store_hits_since(Store *store, RuleKind kind) {
         return sql_row(store, SQL_EVENT_TIME, &row, ARG(from)) == 0 ? sqlite3_column_int64(row, 0) : TIME_NONE;
 }
 
+bool store_is_before_6(const Store *store, uint64_t event) { return event < store->uses_from; }
+
 int store_count_as(Store *store, const Store *other) {
         int r = store_may_write(store);
         if (r == 0)

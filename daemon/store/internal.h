@@ -378,7 +378,7 @@ int desk_load_today(Store *store); /* quarters from the tail of the log */
 int desk_load_statuses(Store *store);
 int companies_load(Store *store);
 int desk_flush(Store *store); /* dirty seats and tallies, before COMMIT */
-int desk_set_turn(Store *store, const char *member, int64_t turn);
+int desk_set_turn(Store *store, const TurnChange *turn);
 int desk_set_absence(Store *store, const char *member, int64_t from_us, int64_t until_us);
 int desk_add_routed(Store *store, uint64_t owner, int64_t now_us);
 int desk_count(Store *store, uint64_t owner, uint64_t status, int64_t n, int64_t n_unaccepted);

@@ -14,7 +14,8 @@
 #define DECIDE_REASON_USES_MAX 64 /* reasons remembered of one lead: the one used longest ago is forgotten first */
 #define DECIDE_EXPIRED_MAX 64     /* members remembered of one hand-off: the one who had it longest ago is forgotten first */
 #define DECIDE_SNOOZE_REASON_MAX 1024
-#define DECIDE_MISSED_US US_PER_MINUTE /* a step that fires so late was missed: it gives way to a later one that is due as well */
+#define DECIDE_TURN INT64_C(5342931457063200) /* one lead in Seat.turn: every sum of weights up to 40 divides it */
+#define DECIDE_MISSED_US US_PER_MINUTE        /* a step that fires so late was missed: it gives way to a later one that is due as well */
 
 /* The running SLA timer of a lead. Due instants are facts fixed when it started. */
 typedef struct SlaState {
@@ -81,7 +82,9 @@ typedef struct LeadState {
 /* What routing needs to know about everybody, as the database has it. */
 typedef struct Seat {
         const char *member;
-        int64_t turn;                           /* smooth weighted round robin: the current weight */
+        int64_t turn;                           /* leads owed, by DECIDE_TURN: those entitled to by turn less those got */
+        uint64_t took_part, served;             /* events of the last turn in which the member was in the running, and got the lead */
+        uint32_t credits;                       /* turns given back and not made good yet */
         uint32_t n_open, n_unaccepted, n_today; /* n_today: routed since midnight in the member's zone */
         int64_t away_from_us, away_until_us;    /* recorded by owner.away; TIME_NONE = not */
 } Seat;
@@ -116,6 +119,7 @@ typedef struct DecideInput {
         const Facts *other_profile; /* ... of the lead that stays: the profile of the one that comes */
         const Refolded *refolded;   /* lead.unmerged */
         bool stays;                 /* no automatic move and no veto: what would hold for the lead where it is */
+        bool before_6;              /* an event of a book before its version 6, which decided some things otherwise: for a replay */
 } DecideInput;
 
 typedef struct MoveMade {
@@ -133,9 +137,12 @@ typedef struct Assignment {
         const char *text; /* why this one: "the turn of anna; ben is away until 2026-03-09T08:00:00Z; petra gets leads only as head" */
 } Assignment;
 
+/* As in Seat. */
 typedef struct TurnChange {
         const char *member;
         int64_t turn;
+        uint64_t took_part, served;
+        uint32_t credits;
 } TurnChange;
 
 typedef enum EffectKind { EFFECT_ASSIGNED = 1, EFFECT_MOVED = 2, EFFECT_REMINDED = 3, EFFECT_HELD = 4 } EffectKind;
@@ -217,7 +224,7 @@ typedef struct Candidacy {
         const char *member;
         const char *cause; /* why not this one; NULL = could have it */
         int64_t free_us;   /* when the cause ends; TIME_NONE = not known, or no cause */
-        int64_t turn;      /* what the turn would stand at; 0 with a cause */
+        int64_t turn;      /* leads owed with the share of this one, by DECIDE_TURN; 0 with a cause */
         uint32_t n_open, n_unaccepted;
         bool chosen; /* the lead would be offered to this one */
 } Candidacy;

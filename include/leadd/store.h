@@ -293,6 +293,10 @@ int64_t store_hits_since(Store *store, RuleKind kind);
 int store_note_refusal(Store *store, const Decision *decision, int64_t now_us);
 /* For a replay of a book: counts from where that one does. */
 int store_count_as(Store *store, const Store *other);
+/* Is it an event of the book before it became one of version 6? These are judged as they were (DecideInput.before_6). */
+bool store_is_before_6(const Store *store, uint64_t event);
+/* What becoming one did to the turns: nobody is owed anything. */
+int store_restart_turns(Store *store);
 
 /* ---- suspended rules, and what a new rule set still has to go through ---- */
 /* Changes with every change of what is suspended, and goes back with a rollback. */

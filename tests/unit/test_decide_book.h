@@ -66,7 +66,9 @@ static inline void open_rules(Book *book, const char *base, const char *team, co
         PolicyReport report = { 0 };
         Text text = { 0 };
 
-        *book = (Book){ .next_event = 1, .directory = "/tmp/leadd-decide.XXXXXX" };
+        memset(book, 0, sizeof *book); /* too large for a temporary */
+        book->next_event = 1;
+        strcpy(book->directory, "/tmp/leadd-decide.XXXXXX");
         assert_int_equal(time_parse_rfc3339("2026-03-05T10:00:00+01:00", 25, &book->now_us), 0);
         assert_non_null(mkdtemp(book->directory));
         (void) snprintf(path, sizeof path, "%s/rules.lua", book->directory);
@@ -100,6 +102,14 @@ static inline Seat *seat_of(Book *book, const char *member) {
                         return &book->seats[i];
         book->seats[book->n_seats] = (Seat){ .member = member, .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
         return &book->seats[book->n_seats++];
+}
+
+static inline void take_turn(Book *book, const TurnChange *turn) {
+        Seat *seat = seat_of(book, turn->member);
+        seat->turn = turn->turn;
+        seat->took_part = turn->took_part;
+        seat->served = turn->served;
+        seat->credits = turn->credits;
 }
 
 static inline Record *make_record(Book *book, const char *type, RecordFamily family) {
@@ -147,7 +157,7 @@ static inline uint64_t judge(Book *book, uint64_t lead, const Record *record, co
         if (decision->refused)
                 return id;
         for (size_t i = 0; i < decision->n_turns; i++)
-                seat_of(book, decision->turns[i].member)->turn = decision->turns[i].turn;
+                take_turn(book, &decision->turns[i]);
         const LeadState *before = input.before, *after = &decision->after;
         if (before->owner && is_open(book, before)) {
                 seat_of(book, before->owner)->n_open--;

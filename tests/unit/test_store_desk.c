@@ -20,6 +20,9 @@ static void same_seat(Fixture *f, const char *member, int64_t now_us, const Seat
         for (int pass = 0; pass < 2; pass++) { /* as lived, and as found again */
                 Seat got = seat_of(f, member, now_us);
                 same(got.turn, want->turn);
+                same(got.took_part, want->took_part);
+                same(got.served, want->served);
+                same(got.credits, want->credits);
                 same(got.n_open, want->n_open);
                 same(got.n_unaccepted, want->n_unaccepted);
                 same(got.n_today, want->n_today);
@@ -34,20 +37,24 @@ static void same_seat(Fixture *f, const char *member, int64_t now_us, const Seat
 
 static void seats__turns_and_counts__follow_the_leads(void **state) {
         Fixture *f = *state;
-        TurnChange turns[] = { { "anna", -3 }, { "ben", INT64_MAX } };
+        TurnChange turns[] = { { .member = "anna", .turn = -3, .took_part = 7, .served = 5, .credits = 2 },
+                { .member = "ben", .turn = INT64_MAX } };
         same(load_desk(f, NULL, 0, NOON).n_seats, 0);
         (void) commit_step(f, STEP(.said = { .email = "1@example.com" }, .status = "mql", .owner = "anna", .unaccepted = true,
                                       .turns = turns, .n_turns = 2));
         (void) commit_step(f, STEP(.said = { .email = "2@example.com" }, .status = "mql", .owner = "anna", .unaccepted = true));
-        same_seat(f, "anna", NOON, SEAT(.turn = -3, .n_open = 2, .n_unaccepted = 2, .n_today = 2));
+        same_seat(
+                f, "anna", NOON, SEAT(.turn = -3, .took_part = 7, .served = 5, .credits = 2, .n_open = 2, .n_unaccepted = 2, .n_today = 2));
         same_seat(f, "ben", NOON, SEAT(.turn = INT64_MAX));
         (void) commit_step(f, STEP(.said = { .type = "outcome.accept" }, .lead = 1, .status = "sal"));
-        same_seat(f, "anna", NOON, SEAT(.turn = -3, .n_open = 2, .n_unaccepted = 1, .n_today = 2));
+        same_seat(
+                f, "anna", NOON, SEAT(.turn = -3, .took_part = 7, .served = 5, .credits = 2, .n_open = 2, .n_unaccepted = 1, .n_today = 2));
         (void) commit_step(f, STEP(.said = { .type = "outcome.win" }, .lead = 1, .status = "customer"));
-        same_seat(f, "anna", NOON, SEAT(.turn = -3, .n_open = 1, .n_unaccepted = 1, .n_today = 2));
+        same_seat(
+                f, "anna", NOON, SEAT(.turn = -3, .took_part = 7, .served = 5, .credits = 2, .n_open = 1, .n_unaccepted = 1, .n_today = 2));
         /* By hand: no turn, no share of the day. */
         (void) commit_step(f, STEP(.said = { .type = "outcome.assign" }, .lead = 2, .owner = "ben", .route = "assign"));
-        same_seat(f, "anna", NOON, SEAT(.turn = -3, .n_today = 2));
+        same_seat(f, "anna", NOON, SEAT(.turn = -3, .took_part = 7, .served = 5, .credits = 2, .n_today = 2));
         same_seat(f, "ben", NOON, SEAT(.turn = INT64_MAX, .n_open = 1));
         same_and_sound(f->store);
 }

@@ -11,7 +11,7 @@ static void tell(Fixture *f) {
                 { .kind = EFFECT_ASSIGNED, .channel = "mail", .recipient = "anna", .address = "anna@example.com", .body = "text" },
                 { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP, .body = "{}" }
         };
-        TurnChange turn = { "anna", 3 };
+        TurnChange turn = { .member = "anna", .turn = 3 };
         f->n_ids = 0;
         ok(store_begin(f->store));
         (void) step(f, STEP(.said = { .email = "a@example.com", .crm = "1", .domain = "firm.example", .subject = "x/1" }, .status = "mql",
