@@ -152,7 +152,9 @@ static const char schema_6[] =
         "CREATE TABLE feedback(event INTEGER NOT NULL, n INTEGER NOT NULL, lead INTEGER NOT NULL, at INTEGER NOT NULL,"
         " move INTEGER NOT NULL, reason INTEGER NOT NULL, was INTEGER NOT NULL, goes INTEGER NOT NULL, owner INTEGER NOT NULL,"
         " accepted INTEGER NOT NULL, by ANY, source ANY, campaign TEXT, PRIMARY KEY(event, n)) STRICT, WITHOUT ROWID;"
-        "CREATE INDEX feedback_lead ON feedback(lead);";
+        "CREATE INDEX feedback_lead ON feedback(lead);"
+        /* what is delivered here must not be looked for among the mails that wait for leadd-notify */
+        "CREATE INDEX outbox_local ON outbox(next) WHERE next IS NOT NULL AND via IN (0, 5);";
 
 static const struct {
         int version;

@@ -256,6 +256,26 @@ static void outbox__rows__are_due_in_order_delivered_once_and_retried(void **sta
                 1);
 }
 
+/* Each batch of leads asks for what is delivered here: whoever mails must not make that slow by not being there. */
+static void outbox__what_is_delivered_here__is_found_without_reading_the_mails_that_wait(void **state) {
+        Fixture *f = *state;
+        Effect effects[40];
+        OutboxRow *rows;
+        size_t n;
+        for (size_t i = 0; i < ARRAY_SIZE(effects); i++)
+                effects[i] = (Effect){ .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SMTP, .body = "s\n\nt" };
+        for (int i = 0; i < 10; i++)
+                (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .effects = effects, .n_effects = ARRAY_SIZE(effects)));
+        sqlite3_stmt *const statements[] = { f->store->statements[SQL_OUTBOX_DUE_LOCAL], f->store->statements[SQL_OUTBOX_NEXT_LOCAL] };
+        for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
+                (void) sqlite3_stmt_status(statements[i], SQLITE_STMTSTATUS_VM_STEP, 1);
+        ok(store_outbox_due(f->store, OUTBOX_LOCAL, NOON, 100, f->arena, &rows, &n));
+        same(n, 0);
+        same(store_outbox_next(f->store, OUTBOX_LOCAL), TIME_NONE);
+        for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
+                assert_in_range(sqlite3_stmt_status(statements[i], SQLITE_STMTSTATUS_VM_STEP, 0), 1, 100);
+}
+
 /* ---- waking ---- */
 
 static void wakes__several_leads__by_instant_then_lead(void **state) {
@@ -324,6 +344,7 @@ int main(void) {
                 TEST(ledger__settled_in_a_transaction_that_is_rolled_back__is_found_again),
                 TEST(rejects__as_lines__hold_what_was_refused_and_why),
                 TEST(outbox__rows__are_due_in_order_delivered_once_and_retried),
+                TEST(outbox__what_is_delivered_here__is_found_without_reading_the_mails_that_wait),
                 TEST(wakes__several_leads__by_instant_then_lead),
                 TEST(wakes__of_held_leads_at_one_instant__are_in_the_order_of_waiting),
         };
