@@ -308,9 +308,9 @@
 ---@field clock? string owner, team, wall, or a calendar's name; default owner
 ---@field start_on? leadd.Condition runs from when this holds
 ---@field stop? leadd.Condition met when this holds
----@field roll_on? leadd.Condition an activity of the prospect that sets a new due instant
+---@field roll_on? leadd.Condition a message of the prospect: owes an answer anew, from then on
 ---@field max_snooze? string how far in all it may be put off
----@field retime? boolean running timers follow a changed rule; else they keep what they started with
+---@field retime? boolean running timers follow a changed rule; else they keep the times, the clock and the steps they started with
 ---@field steps leadd.Step[] what happens on the way; the last step repeats or moves the lead
 
 ---@class leadd.Later

@@ -221,6 +221,7 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
                 put(item, shown_parts[i], part ? json_incref(part) : json_null(), &failed);
         }
         put(item, "snoozed", json_snoozed(&look.state.sla, now_us), &failed);
+        put(item, "response", json_response(&look.state, now_us), &failed);
         put(item, "waiting_for", json_text(waits ? waiting.data : NULL), &failed);
         json_t *changed = json_null();
         if (member && !failed) {

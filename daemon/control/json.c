@@ -93,6 +93,15 @@ json_t *json_snoozed(const SlaState *sla, int64_t now_us) {
         return json_pack("{s:o, s:o}", "until", json_time(sla->snoozed_until_us), "reason", json_text(sla->snooze_reason));
 }
 
+json_t *json_response(const LeadState *state, int64_t now_us) {
+        const char *name = decide_response_name(decide_response(state, now_us));
+        if (!name)
+                return json_null();
+        const char *rule = state->sla.rule ? state->sla.rule : state->response.rule;
+        return json_pack("{s:s, s:o, s:i, s:i}", "status", name, "sla", json_text(rule), "in_time", (int) state->response.n_in_time, "late",
+                (int) state->response.n_late);
+}
+
 json_t *json_state(const LeadState *state, const char *email, const char *team) {
         json_t *json = json_object();
         bool failed = !json;

@@ -298,8 +298,8 @@ static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first
         if (r < 0 || !receipt->matched)
                 return r < 0 ? r : note_misses(explaining, sla->when, receipt);
         r = policy_holds(deciding->rules, sla->start_on, &deciding->subject, deciding->arena, &started, NULL, NULL);
-        if (r >= 0 && sla->stop)
-                r = policy_holds(deciding->rules, sla->stop, &deciding->subject, deciding->arena, &stopped, NULL, NULL);
+        if (r >= 0)
+                r = timers_is_met(deciding, sla, &stopped);
         if (r < 0)
                 return r;
         if (started)

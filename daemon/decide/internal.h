@@ -141,6 +141,10 @@ int timers_update(Deciding *deciding);
 void timers_arm(Deciding *deciding);
 /* Does it apply to the lead, and has it begun (start_on)? Then those below it are not asked. */
 int timers_takes(Deciding *deciding, const Sla *sla, bool *ret);
+/* Does its `stop` hold? Where responses roll: by what came after the prospect's last message. */
+int timers_is_met(Deciding *deciding, const Sla *sla, bool *ret);
+/* The SLA as the running timer has it: as it was when that started. */
+int timers_version(Deciding *deciding, const Sla *sla, const Sla **ret);
 /* The calendar an SLA runs in (NULL = wall time); false = it cannot run yet (the owner's clock, and nobody owns the lead). */
 bool timers_find_calendar(const Deciding *deciding, const Sla *sla, const Calendar **ret);
 /* from + duration, TIME_NONE when the calendar never opens again. Work days without a calendar are days. */

@@ -90,6 +90,9 @@ int moves_snooze(Deciding *deciding) {
                 return r;
         if (!sla || !timers_find_calendar(deciding, sla, &calendar))
                 return deciding_refuse(deciding, "no_timer", "no SLA runs for the lead: there is nothing to snooze");
+        r = timers_version(deciding, sla, &sla);
+        if (r < 0 || !timers_find_calendar(deciding, sla, &calendar))
+                return r < 0 ? r : -EINVAL;
         if (sla->max_snooze.us == 0 && sla->max_snooze.workdays == 0)
                 return deciding_refuse(deciding, "no_snooze", "the SLA %s allows no snooze", sla->rule.name);
         if (!reason || !*reason)

@@ -69,6 +69,10 @@ static const SlaStep *step_of(const Sla *sla, uint32_t number) {
         return last && (last->move || !is_zero(last->every)) ? last : NULL;
 }
 
+int timers_version(Deciding *deciding, const Sla *sla, const Sla **ret) {
+        return policy_sla_of_version(deciding->rules, sla, deciding->out->after.sla.version, deciding->arena, ret);
+}
+
 static int start(Deciding *deciding, const Sla *sla) {
         SlaState *state = &deciding->out->after.sla;
         const Calendar *calendar;
@@ -78,6 +82,7 @@ static int start(Deciding *deciding, const Sla *sla) {
                 return 0;
         *state = (SlaState){
                 .rule = sla->rule.name,
+                .version = sla->version,
                 .start_event = deciding->input->event_id,
                 .start_us = now_us,
                 .due_us = is_zero(sla->within) ? TIME_NONE : timers_add(calendar, now_us, sla->within),
@@ -100,6 +105,41 @@ int timers_takes(Deciding *deciding, const Sla *sla, bool *ret) {
         return r < 0 || !*ret ? r : holds(deciding, sla->start_on, ret);
 }
 
+/* The newest message of the prospect, by its own time; NULL = there is none. */
+static int find_message(Deciding *deciding, const Sla *sla, const Activity **ret) {
+        *ret = NULL;
+        for (size_t i = sla->roll_on ? deciding->n_counting : 0; i-- > 0;) {
+                bool is_one = false;
+                int r = policy_matches_activity(
+                        deciding->rules, sla->roll_on, &deciding->subject, &deciding->history[i], deciding->arena, &is_one);
+                if (r < 0)
+                        return r;
+                if (is_one) {
+                        *ret = &deciding->history[i];
+                        break;
+                }
+        }
+        return 0;
+}
+
+/* Where responses roll, only what came after the prospect's last message answers it. */
+int timers_is_met(Deciding *deciding, const Sla *sla, bool *ret) {
+        const Activity *message;
+
+        *ret = false;
+        if (!sla->stop)
+                return 0;
+        int r = find_message(deciding, sla, &message);
+        if (r < 0 || !message)
+                return r < 0 ? r : holds(deciding, sla->stop, ret);
+        Subject since = deciding->subject;
+        since.history = message + 1;
+        since.n_history = deciding->n_counting - (size_t) (message + 1 - deciding->history);
+        r = policy_holds(deciding->rules, sla->stop, &since, deciding->arena, ret, NULL, NULL);
+        deciding->subject.next_change_us = since.next_change_us;
+        return r < 0 ? r : 0;
+}
+
 /* The first SLA of the present status that takes the lead, unless it is met already. One that waits for its start_on leaves the lead to
  * those below it. */
 static int find_sla(Deciding *deciding, const Sla **ret) {
@@ -116,9 +156,8 @@ static int find_sla(Deciding *deciding, const Sla **ret) {
                         return r;
                 if (!takes)
                         continue;
-                if (rules->slas[i].stop)
-                        r = holds(deciding, rules->slas[i].stop, &stopped);
-                if (!stopped)
+                r = timers_is_met(deciding, &rules->slas[i], &stopped);
+                if (r == 0 && !stopped)
                         *ret = &rules->slas[i];
                 return r;
         }
@@ -143,16 +182,51 @@ static int find_begun(Deciding *deciding, const Sla *running, const Sla **ret) {
         return r;
 }
 
-/* The prospect's message sets a new due; the owner's answer never does (vectors.md H5). */
+/* The prospect's message sets a new due; the owner's answer never does (vectors.md H5). One that was overtaken by a newer one does not. */
 static int rolls(Deciding *deciding, const Sla *sla, bool *ret) {
-        *ret = false;
-        if (!sla->roll_on)
-                return 0;
-        for (size_t i = 0; i < deciding->n_history; i++)
-                if (deciding->history[i].event == deciding->input->event_id)
-                        return policy_matches_activity(
-                                deciding->rules, sla->roll_on, &deciding->subject, &deciding->history[i], deciding->arena, ret);
-        return 0;
+        const Activity *message;
+        int r = find_message(deciding, sla, &message);
+
+        *ret = r == 0 && message && message->event == deciding->input->event_id;
+        return r;
+}
+
+/* An answer counts by its own time, however late it is told. */
+static void note_answer(Deciding *deciding, const Sla *sla) {
+        const Record *record = deciding->input->record;
+        LeadState *after = &deciding->out->after;
+        bool has_time = record->family == FAMILY_ACTIVITY || record->family == FAMILY_LEAD;
+        int64_t at_us = has_time && record->time_us < deciding->input->now_us ? record->time_us : deciding->input->now_us;
+
+        after->response.rule = sla->rule.name;
+        if (after->sla.due_us != TIME_NONE && at_us > after->sla.due_us)
+                after->response.n_late++;
+        else
+                after->response.n_in_time++;
+}
+
+/* A timer that starts anew after its due leaves a broken promise behind. */
+static void note_missed(Deciding *deciding, const SlaState *old) {
+        if (!old->rule || old->due_us == TIME_NONE || old->due_us > deciding->input->now_us)
+                return;
+        deciding->out->after.response.rule = old->rule;
+        deciding->out->after.response.n_late++;
+}
+
+ResponseStatus decide_response(const LeadState *state, int64_t now_us) {
+        bool is_overdue = state->sla.rule && state->sla.due_us != TIME_NONE && state->sla.due_us < now_us;
+
+        if (state->response.n_late > 0 || is_overdue)
+                return RESPONSE_FAILED;
+        if (state->response.n_in_time > 0)
+                return RESPONSE_FULFILLED;
+        return state->sla.rule ? RESPONSE_DUE : RESPONSE_NONE;
+}
+
+const char *decide_response_name(ResponseStatus status) {
+        static const char *const names[] = { NULL, "due", "fulfilled", "failed" };
+
+        return names[status];
 }
 
 /* `retime`: what is still to come of a running timer follows the rules as they are now, from the same start. */
@@ -163,6 +237,7 @@ static void retime(Deciding *deciding, const Sla *sla) {
 
         if (!timers_find_calendar(deciding, sla, &calendar))
                 return;
+        state->version = sla->version;
         if (state->due_us == TIME_NONE || state->due_us > now_us)
                 state->due_us = is_zero(sla->within)
                                         ? TIME_NONE
@@ -180,6 +255,8 @@ int timers_update(Deciding *deciding) {
         bool was_running = after->sla.rule != NULL;
         int r;
 
+        if (deciding->entered)
+                after->response = (ResponseState){ 0 };
         if (deciding->status->kind == STATUS_FINAL || after->test) {
                 after->sla = SLA_STATE_NONE;
                 return 0;
@@ -187,21 +264,24 @@ int timers_update(Deciding *deciding) {
         bool lost = was_running && (!sla || sla->status != deciding->status);
         bool restart = deciding->entered || lost || (deciding->owner_changed && (!deciding->fired_sla || deciding->reassigned));
         if (!restart && sla) {
-                bool stopped = false, rolled = false;
-                if (sla->stop) {
-                        r = holds(deciding, sla->stop, &stopped);
-                        if (r < 0)
-                                return r;
-                }
+                bool stopped, rolled;
+                r = timers_is_met(deciding, sla, &stopped);
+                if (r < 0)
+                        return r;
                 if (stopped) {
+                        uint32_t n_late = after->response.n_late;
+                        note_answer(deciding, sla);
                         after->sla = SLA_STATE_NONE;
-                        return deciding_summarise(deciding, "%s is met", sla->rule.name);
+                        return deciding_summarise(
+                                deciding, "%s is met%s", sla->rule.name, after->response.n_late > n_late ? ", too late" : "");
                 }
                 r = rolls(deciding, sla, &rolled);
                 if (r < 0)
                         return r;
-                if (rolled)
+                if (rolled) {
+                        note_missed(deciding, &after->sla);
                         return start(deciding, sla);
+                }
                 const Sla *begun;
                 r = find_begun(deciding, sla, &begun);
                 if (r < 0)
@@ -213,10 +293,15 @@ int timers_update(Deciding *deciding) {
                 return 0;
         }
         if (!restart) {
-                /* Nothing runs: only an SLA that waits for its start_on may begin now. */
+                /* Nothing runs: only an SLA that waits for its start_on may begin now, or one that was met and is asked again. */
+                bool rolled = false;
                 r = find_sla(deciding, &sla);
-                return r < 0 || !sla || !sla->start_on ? r : start(deciding, sla);
+                if (r >= 0 && sla && !sla->start_on)
+                        r = rolls(deciding, sla, &rolled);
+                return r < 0 || !sla || !(sla->start_on || rolled) ? r : start(deciding, sla);
         }
+        if (!deciding->entered)
+                note_missed(deciding, &deciding->input->before->sla);
         after->sla = SLA_STATE_NONE;
         r = find_sla(deciding, &sla);
         return r < 0 || !sla ? r : start(deciding, sla);
@@ -256,6 +341,9 @@ int timers_fire(Deciding *deciding) {
 
         if (!sla || state->next_due_us == TIME_NONE || state->next_due_us > deciding->input->now_us)
                 return 0; /* a look: whatever changed by itself is judged like any event */
+        r = timers_version(deciding, sla, &sla);
+        if (r < 0)
+                return r;
         deciding->fired_sla = sla->rule.name;
         r = timers_find_calendar(deciding, sla, &calendar) ? 0 : -EINVAL;
         int64_t due_us = state->next_due_us;

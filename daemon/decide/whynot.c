@@ -552,7 +552,10 @@ static int ask_sla(Asking *asking, const Sla *sla) {
         if (r == 0 && sla->start_on)
                 r = hurdles_of_condition(
                         deciding, &asking->out->hurdles, "not_started", &sla->rule, sla->start_on, true, "it has not begun: ");
-        if (r == 0 && sla->stop)
+        bool met = false;
+        if (r == 0)
+                r = timers_is_met(deciding, sla, &met);
+        if (r == 0 && met)
                 r = hurdles_of_condition(deciding, &asking->out->hurdles, "stopped", &sla->rule, sla->stop, false, "it is met: ");
         if (r < 0 || asking->out->hurdles.n_items > 0)
                 return r;

@@ -270,6 +270,17 @@ static void format_show(Text *out, const Output *output, const json_t *item) {
                 add_time_line(out, output, "snoozed", json_object_get(json_object_get(item, "snoozed"), "until"));
                 add_line(out, output, "because", STYLE_PLAIN, text_at(json_object_get(item, "snoozed"), "reason"));
         }
+        const json_t *response = json_object_get(item, "response");
+        if (json_is_object(response)) {
+                json_int_t n_in_time = json_integer_value(json_object_get(response, "in_time"));
+                json_int_t n_late = json_integer_value(json_object_get(response, "late"));
+                bool failed = base_streq(text_at(response, "status"), "failed");
+                text_clear(&text);
+                text_printf(&text, "%s (%s)", text_at(response, "status"), text_at(response, "sla"));
+                if (n_in_time + n_late > 0)
+                        text_printf(&text, ": %lld in time, %lld not", (long long) n_in_time, (long long) n_late);
+                add_line(out, output, "response", failed ? STYLE_WARN : STYLE_PLAIN, text.data);
+        }
         text_clear(&text);
         if (text_at(item, "waiting_for"))
                 text_append_sentence(&text, text_at(item, "waiting_for"));

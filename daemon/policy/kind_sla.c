@@ -222,5 +222,5 @@ int kind_compile_sla(Load *load, int index, void *head) {
         if (sla->status && sla->status->kind != STATUS_SLA)
                 loader_refuse(&load->loader, "the status \"%s\" is not of kind \"sla\"", sla->status->rule.name);
         check_clock(load, sla);
-        return 0;
+        return load->loader.report->n_errors > 0 ? 0 : kind_say_sla_version(sla, load->loader.arena);
 }

@@ -184,6 +184,7 @@ int kind_compile_move(Load *load, int index, void *head);
 int kind_compile_fence(Load *load, int index, void *head);
 int kind_compile_route(Load *load, int index, void *head);
 int kind_compile_sla(Load *load, int index, void *head);
+int kind_say_sla_version(Sla *sla, Arena *arena); /* sla_version.c; 0 or -ENOMEM */
 int kind_compile_principle(Load *load, int index, void *head);
 int kind_compile_channel(Load *load, int index, void *head);
 int kind_compile_message(Load *load, int index, void *head);

@@ -94,17 +94,34 @@ static int change_desk(Store *store, const StoreEntry *entry, unsigned flags, ui
 
 /* ---- the lead ---- */
 
+/* An older book knows no versions and no promises kept: a replay of it must come to the same (schema_6). */
+static bool starts_new(const Store *store, const SlaState *sla) { return sla->start_event >= store->uses_from; }
+
 static int fold_side_tables(Store *store, const LeadRow *before, const LeadRow *row, const LeadState *after) {
         int r = 0;
         if (row->flags & LEAD_HAS_SLA) {
                 uint64_t rule;
+                Ref version;
                 r = name_intern(store, after->sla.rule, &rule);
+                if (r == 0)
+                        r = name_ref(store, starts_new(store, &after->sla) ? after->sla.version : NULL, STORE_NAMES_MAX, &version);
                 if (r == 0)
                         r = sql_run(store, SQL_SLA_SET, ARG(row->id), ARG(rule), ARG(after->sla.start_event), ARG(after->sla.start_us),
                                 ARG_TIME(after->sla.due_us), ARG(after->sla.next_step), ARG_TIME(after->sla.next_due_us),
-                                ARG(after->sla.paused_us), ARG_TIME(after->sla.snoozed_until_us), ARG(after->sla.snooze_reason));
+                                ARG(after->sla.paused_us), ARG_TIME(after->sla.snoozed_until_us), ARG(after->sla.snooze_reason),
+                                ARG(version));
         } else if (before->flags & LEAD_HAS_SLA)
                 r = sql_run(store, SQL_SLA_DELETE, ARG(row->id));
+        if (r != 0)
+                return r;
+        if (row->flags & LEAD_HAS_RESPONSE) {
+                uint64_t rule;
+                r = name_intern(store, after->response.rule, &rule);
+                if (r == 0)
+                        r = sql_run(store, SQL_RESPONSE_SET, ARG(row->id), ARG(rule), ARG(after->response.n_in_time),
+                                ARG(after->response.n_late));
+        } else if (before->flags & LEAD_HAS_RESPONSE)
+                r = sql_run(store, SQL_RESPONSE_DELETE, ARG(row->id));
         if (r != 0)
                 return r;
         if (row->flags & LEAD_HAS_HELD) {
@@ -246,7 +263,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                          (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0) |
                          (after->n_uses > 0 ? LEAD_HAS_USED : 0) | (after->n_expired > 0 ? LEAD_HAS_EXPIRED : 0) |
                          (after->by_turn ? LEAD_BY_TURN : 0) | (after->merged_into > 0 ? LEAD_MERGED : 0) |
-                         (after->joined ? LEAD_JOINED : 0),
+                         (after->joined ? LEAD_JOINED : 0) |
+                         (after->response.rule && entry->event_id >= store->uses_from ? LEAD_HAS_RESPONSE : 0),
         };
         int r = name_intern(store, after->status, &row.status);
         if (r == 0)

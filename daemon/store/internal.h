@@ -85,6 +85,9 @@ typedef enum Sql {
         SQL_SLA_SET,
         SQL_SLA_GET,
         SQL_SLA_DELETE,
+        SQL_RESPONSE_SET,
+        SQL_RESPONSE_GET,
+        SQL_RESPONSE_DELETE,
         SQL_HELD_SET,
         SQL_HELD_GET,
         SQL_HELD_IN_TEAM,
@@ -475,6 +478,7 @@ enum {
         LEAD_HAS_USED = 1 << 6,
         LEAD_HAS_EXPIRED = 1 << 7,
         LEAD_BY_TURN = 1 << 8,
+        LEAD_HAS_RESPONSE = 1 << 9,
         LEAD_MERGED = 1 << 16, /* another lead goes on for it: sql.c writes it as a number */
         LEAD_JOINED = 1 << 17, /* was part of a merge */
 };

@@ -112,10 +112,23 @@ static int load_sla(Store *store, uint64_t lead, Arena *arena, SlaState *ret) {
         ret->next_due_us = column_time(row, 5);
         ret->paused_us = sqlite3_column_int64(row, 6);
         ret->snoozed_until_us = column_time(row, 7);
+        int failed = column_ref(store, row, 9, arena, &ret->version);
+        if (failed != 0)
+                return failed;
         const char *reason = column_text(row, 8);
         ret->snooze_reason = reason ? arena_strdup(arena, reason) : NULL;
         if (reason && !ret->snooze_reason)
                 return -ENOMEM;
+        return name_copy(store, column_u64(row, 0), arena, &ret->rule);
+}
+
+static int load_response(Store *store, uint64_t lead, Arena *arena, ResponseState *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_RESPONSE_GET, &row, ARG(lead));
+        if (r != 0)
+                return r == STORE_E_NONE ? -EBADMSG : r;
+        ret->n_in_time = (uint32_t) sqlite3_column_int64(row, 1);
+        ret->n_late = (uint32_t) sqlite3_column_int64(row, 2);
         return name_copy(store, column_u64(row, 0), arena, &ret->rule);
 }
 
@@ -252,6 +265,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
                 r = segments_split(segments, arena, ret);
         if (r == 0 && ret_row->flags & LEAD_HAS_SLA)
                 r = load_sla(store, lead, arena, &ret->sla);
+        if (r == 0 && ret_row->flags & LEAD_HAS_RESPONSE)
+                r = load_response(store, lead, arena, &ret->response);
         if (r == 0 && ret_row->flags & LEAD_HAS_HELD)
                 r = load_held(store, lead, arena, &ret->held);
         if (r == 0 && ret_row->flags & LEAD_HAS_RECYCLE)

@@ -154,7 +154,10 @@ static const char schema_6[] =
         " accepted INTEGER NOT NULL, by ANY, source ANY, campaign TEXT, PRIMARY KEY(event, n)) STRICT, WITHOUT ROWID;"
         "CREATE INDEX feedback_lead ON feedback(lead);"
         /* what is delivered here must not be looked for among the mails that wait for leadd-notify */
-        "CREATE INDEX outbox_local ON outbox(next) WHERE next IS NOT NULL AND via IN (0, 5);";
+        "CREATE INDEX outbox_local ON outbox(next) WHERE next IS NOT NULL AND via IN (0, 5);"
+        /* what a timer's rule said when it started; how promises were kept in the lead's present status */
+        "ALTER TABLE sla ADD COLUMN version ANY;"
+        "CREATE TABLE response(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, in_time INTEGER NOT NULL, late INTEGER NOT NULL) STRICT;";
 
 static const struct {
         int version;
@@ -243,12 +246,16 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",
         [SQL_PROFILE_SAID] = "SELECT facts FROM payload WHERE event = ?1",
         /* what has not changed dirties no page */
-        [SQL_SLA_SET] = "INSERT INTO sla VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO UPDATE SET rule = ?2,"
+        [SQL_SLA_SET] = "INSERT INTO sla VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO UPDATE SET rule = ?2,"
                         " start_event = ?3, start = ?4, due = ?5, next_step = ?6, next_due = ?7, paused = ?8, snoozed_until = ?9,"
-                        " snooze_reason = ?10 WHERE (rule, start_event, start, due, next_step, next_due, paused, snoozed_until,"
-                        " snooze_reason) IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        [SQL_SLA_GET] = "SELECT rule, start_event, start, due, next_step, next_due, paused, snoozed_until, snooze_reason FROM sla"
+                        " snooze_reason = ?10, version = ?11 WHERE (rule, start_event, start, due, next_step, next_due, paused,"
+                        " snoozed_until, snooze_reason, version) IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        [SQL_SLA_GET] = "SELECT rule, start_event, start, due, next_step, next_due, paused, snoozed_until, snooze_reason, version FROM sla"
                         " WHERE lead = ?1",
+        [SQL_RESPONSE_SET] = "INSERT INTO response VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET rule = ?2, in_time = ?3, late = ?4"
+                             " WHERE (rule, in_time, late) IS NOT (?2, ?3, ?4)",
+        [SQL_RESPONSE_GET] = "SELECT rule, in_time, late FROM response WHERE lead = ?1",
+        [SQL_RESPONSE_DELETE] = "DELETE FROM response WHERE lead = ?1",
         [SQL_SLA_DELETE] = "DELETE FROM sla WHERE lead = ?1",
         [SQL_HELD_SET] = "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET by = ?2, text = ?3, since = ?4,"
                          " next_look = ?5 WHERE (by, text, since, next_look) IS NOT (?2, ?3, ?4, ?5)",
@@ -392,9 +399,10 @@ static const SqlQuery projections[] = {
                 1 },
         { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },
         { "sla",
-                "SELECT lead, name(rule) AS rule, start_event, start, due, next_step, next_due, paused, snoozed_until, snooze_reason"
-                " FROM sla ORDER BY lead",
+                "SELECT lead, name(rule) AS rule, start_event, start, due, next_step, next_due, paused, snoozed_until, snooze_reason,"
+                " name(version) AS version FROM sla ORDER BY lead",
                 1 },
+        { "response", "SELECT lead, name(rule) AS rule, in_time, late FROM response ORDER BY lead", 1 },
         { "held", "SELECT lead, name(by) AS by, text, since, next_look FROM held ORDER BY lead", 1 },
         { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
         { "used", "SELECT lead, name(reason) AS reason, event, at, woken FROM used ORDER BY 1, 2", 2 },
@@ -441,6 +449,10 @@ static const SqlQuery invariants[] = {
                 "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE (l.flags & 4 != 0) != (s.lead IS "
                 "NOT NULL)",
                 1 },
+        { "response",
+                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN response s ON s.lead = l.id WHERE (l.flags & 512 != 0) != (s.lead"
+                " IS NOT NULL)",
+                1 },
         { "held",
                 "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN held s ON s.lead = l.id WHERE (l.flags & 8 != 0) != (s.lead IS "
                 "NOT NULL)",
@@ -480,6 +492,7 @@ static const SqlQuery invariants[] = {
         { "used", "SELECT lead, 'has no lead' FROM used WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "expired", "SELECT lead, 'has no lead' FROM expired WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "sla", "SELECT lead, 'has no lead' FROM sla WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "response", "SELECT lead, 'has no lead' FROM response WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "held", "SELECT lead, 'has no lead' FROM held WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "recycle", "SELECT lead, 'has no lead' FROM recycle WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "lead",

@@ -19,7 +19,8 @@
 
 /* The running SLA timer of a lead. Due instants are facts fixed when it started. */
 typedef struct SlaState {
-        const char *rule; /* NULL = none runs */
+        const char *rule;    /* NULL = none runs */
+        const char *version; /* what the rule said when it started (Sla.version); NULL = as it is, which retime makes of it, too */
         uint64_t start_event;
         int64_t start_us;
         int64_t due_us;           /* `within`; TIME_NONE when there is none */
@@ -30,6 +31,14 @@ typedef struct SlaState {
         const char *snooze_reason;
 } SlaState;
 #define SLA_STATE_NONE ((SlaState){ .due_us = TIME_NONE, .next_due_us = TIME_NONE, .snoozed_until_us = TIME_NONE })
+
+/* How the promise was kept while the lead stands in its status: answers in time, and promises broken by a late answer or by none. */
+typedef struct ResponseState {
+        const char *rule; /* the SLA kept or broken last; NULL = none was */
+        uint32_t n_in_time, n_late;
+} ResponseState;
+/* Failed outranks fulfilled outranks due. */
+typedef enum ResponseStatus { RESPONSE_NONE, RESPONSE_DUE, RESPONSE_FULFILLED, RESPONSE_FAILED } ResponseStatus;
 
 /* The last move of the lead with that reason: what since/hold and wake_on count from. */
 typedef struct ReasonUse {
@@ -71,6 +80,7 @@ typedef struct LeadState {
         const char *const *expired; /* members who let it expire in this hand-off, in that order */
         size_t n_expired;
         SlaState sla;
+        ResponseState response;
         HeldState held;
         bool joined;              /* was part of a merge, be it undone */
         uint64_t merged_into;     /* another lead goes on for it, 0 = none does */
@@ -212,6 +222,11 @@ typedef struct Decision {
 
 /* Everything in *ret lives in the arena (or points into the input and the rule set). A refusal is 0 with ret->refused. */
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret);
+
+/* A timer that is past its due is a broken promise already. */
+ResponseStatus decide_response(const LeadState *state, int64_t now_us);
+/* "due", "fulfilled", "failed"; NULL for none. */
+const char *decide_response_name(ResponseStatus status);
 
 /* The subject as rules would see the lead at input->now_us, judged, and nothing decided: for show. receipts: of segments, scores and
  * what broke, as asked for in it; NULL = not wanted. */

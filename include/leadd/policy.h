@@ -262,6 +262,7 @@ typedef struct Sla {
         bool retime;
         const SlaStep *steps;
         size_t n_steps;
+        const char *version; /* its times, its clock and what its steps do, as a text: what a running timer keeps over a reload */
 } Sla;
 
 typedef enum Via { VIA_JOURNAL, VIA_SENDMAIL, VIA_SMTP, VIA_EXEC, VIA_WEBHOOK, VIA_DROP } Via;
@@ -489,6 +490,9 @@ const Member *policy_member_by_user(const RuleSet *rules, const char *user);
 const Reason *policy_reason(const RuleSet *rules, const char *name);
 const CalendarDecl *policy_calendar(const RuleSet *rules, const char *name);
 const Sla *policy_sla(const RuleSet *rules, const char *name);
+/* The SLA as a version of it said (Sla.version; NULL = as it is): a copy in the arena, with the conditions of today. As it is, when that
+ * names a calendar, a move or a reason that is no more, or a move that no longer starts in its status. */
+int policy_sla_of_version(const RuleSet *rules, const Sla *sla, const char *version, Arena *arena, const Sla **ret);
 /* A move by name or alias that a person may ask for. */
 const Move *policy_move(const RuleSet *rules, const char *name);
 /* The calendar a member works by: own, team's, else NULL (wall clock). */

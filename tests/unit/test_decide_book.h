@@ -214,23 +214,26 @@ static inline void person(Book *book, uint64_t lead, const char *type, const cha
         (void) judge(book, lead, record, actor);
 }
 
+/* States point into the old set's names only through the arena's copies the store would make. */
+static inline void keep_texts(Book *book) {
+        for (size_t id = 1; id <= book->n_leads; id++) {
+                LeadState *lead = &book->leads[id];
+                const char **texts[] = { &lead->status, &lead->owner, &lead->sla.rule, &lead->sla.version, &lead->response.rule,
+                        &lead->held.by, &lead->recycle_reason };
+                for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+                        *texts[i] = *texts[i] ? arena_strdup(book->arena, *texts[i]) : NULL;
+        }
+        for (size_t i = 0; i < book->n_seats; i++)
+                book->seats[i].member = arena_strdup(book->arena, book->seats[i].member);
+}
+
 /* The rules of the book, replaced by a reload: the same base with another team and more. */
 static inline void reload(Book *book, const char *team, const char *more) {
         Book *other = malloc(sizeof *other);
 
         assert_non_null(other);
         open_book(other, team, more);
-        /* States point into the old set's names only through the arena's copies the store would make. */
-        for (size_t id = 1; id <= book->n_leads; id++) {
-                LeadState *lead = &book->leads[id];
-                lead->status = arena_strdup(book->arena, lead->status);
-                lead->owner = lead->owner ? arena_strdup(book->arena, lead->owner) : NULL;
-                lead->sla.rule = lead->sla.rule ? arena_strdup(book->arena, lead->sla.rule) : NULL;
-                lead->held.by = lead->held.by ? arena_strdup(book->arena, lead->held.by) : NULL;
-                lead->recycle_reason = lead->recycle_reason ? arena_strdup(book->arena, lead->recycle_reason) : NULL;
-        }
-        for (size_t i = 0; i < book->n_seats; i++)
-                book->seats[i].member = arena_strdup(book->arena, book->seats[i].member);
+        keep_texts(book);
         policy_free(book->rules);
         book->rules = TAKE(other->rules);
         close_book(other);

@@ -259,12 +259,7 @@ static void reload__shorter_sla__holds_for_running_timers_with_retime_alone(void
                 char text[512];
                 (void) snprintf(text, sizeof text, shorter, with ? "true" : "false");
                 open_rules(other, rules, text, NULL);
-                LeadState *state_now = &book->leads[lead];
-                state_now->status = arena_strdup(book->arena, state_now->status);
-                state_now->owner = arena_strdup(book->arena, state_now->owner);
-                state_now->sla.rule = arena_strdup(book->arena, state_now->sla.rule);
-                for (size_t i = 0; i < book->n_seats; i++)
-                        book->seats[i].member = arena_strdup(book->arena, book->seats[i].member);
+                keep_texts(book);
                 policy_free(book->rules);
                 book->rules = TAKE(other->rules);
                 shut(other);

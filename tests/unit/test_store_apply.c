@@ -61,6 +61,27 @@ static void lead__every_part_of_its_state__is_read_back_before_and_after_a_resta
         }
 }
 
+/* Of what an older version wrote, a replay must make what that version made of it. */
+static void promises_of_an_older_book__are_not_invented(void **state) {
+        Fixture *f = *state;
+        uint64_t now = f->store->uses_from;
+        f->store->uses_from = 3;
+        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .status = "mql", .sla = "ACCEPT"));
+        (void) commit_step(f, STEP(.said = { .type = "activity.x" }, .lead = 1, .snooze = "a fair"));
+        LeadState got = load(f, 1);
+        same_text(got.sla.rule, "ACCEPT");
+        same_text(got.sla.version, NULL);
+        same_text(got.response.rule, NULL);
+        same_and_sound(f->store);
+        /* From then on promises are counted; a timer that was started before knows no version all its life. */
+        (void) commit_step(f, STEP(.said = { .type = "activity.y" }, .lead = 1, .snooze = "another"));
+        got = load(f, 1);
+        same_text(got.sla.version, NULL);
+        same_text(got.response.rule, "ACCEPT");
+        same(got.response.n_late, 1);
+        f->store->uses_from = now;
+}
+
 static void test_lead__stays_one__and_is_not_counted(void **state) {
         Fixture *f = *state;
         Done done = commit_step(f, STEP(.said = { .email = "t@example.com" }, .status = "mql", .test = true));
@@ -583,6 +604,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(lead__every_part_of_its_state__is_read_back_before_and_after_a_restart),
+                TEST(promises_of_an_older_book__are_not_invented),
                 TEST(test_lead__stays_one__and_is_not_counted),
                 TEST(unknown_lead__is_none__and_lead_zero_is_empty),
                 TEST(profile__is_kept_once__in_the_event_that_says_all_of_it_or_in_a_row),

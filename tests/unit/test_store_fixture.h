@@ -320,18 +320,22 @@ static inline Done step(Fixture *f, const Step *step) {
         }
         if (step->sla)
                 after.sla = (SlaState){ .rule = step->sla,
+                        .version = "{\"within\":1,\"steps\":[]}",
                         .start_event = done.event,
                         .start_us = now_us,
                         .due_us = now_us + US_PER_DAY,
                         .next_step = 1,
                         .next_due_us = now_us + US_PER_HOUR,
                         .snoozed_until_us = TIME_NONE };
-        if (step->no_sla)
+        if (step->no_sla) {
                 after.sla = SLA_STATE_NONE;
+                after.response = (ResponseState){ 0 };
+        }
         if (step->snooze) {
                 after.sla.paused_us = US_PER_HOUR;
                 after.sla.snoozed_until_us = now_us + US_PER_HOUR;
                 after.sla.snooze_reason = step->snooze;
+                after.response = (ResponseState){ .rule = after.sla.rule, .n_in_time = 2, .n_late = 1 };
         }
         const ReasonUse use = { .reason = step->used, .event = done.event, .at_us = now_us, .woken = after.n_uses > 0 };
         if (step->used) {
@@ -423,7 +427,11 @@ static inline void same_state(const LeadState *got, const LeadState *want) {
         same(got->test, want->test);
         same(got->recycle_us, want->recycle_us);
         same_text(got->recycle_reason, want->recycle_reason);
+        same_text(got->response.rule, want->response.rule);
+        same(got->response.n_in_time, want->response.n_in_time);
+        same(got->response.n_late, want->response.n_late);
         same_text(got->sla.rule, want->sla.rule);
+        same_text(got->sla.version, want->sla.version);
         if (want->sla.rule) {
                 same(got->sla.start_event, want->sla.start_event);
                 same(got->sla.start_us, want->sla.start_us);

@@ -209,7 +209,8 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
         /* Empty pages at the end would lose nothing when it is cut. */
         Effect effects[] = { { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP, .body = "{}" },
                 { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SMTP, .recipient = "anna", .body = "s\n\nb" },
-                { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SMTP, .recipient = "ben", .body = "s\n\nb" } };
+                { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SMTP, .recipient = "ben", .body = "s\n\nb" },
+                { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP, .body = "{}" } };
         (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .effects = effects, .n_effects = ARRAY_SIZE(effects)));
         ok(store_begin(f->store));
         ok(store_outbox_bury(f->store, 1, "refused"));
@@ -217,7 +218,8 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
         ok(store_note_look(f->store, "anna", 1, "A1", NOON));
         ok(store_commit(f->store));
         fixture_sql(f->store, "INSERT INTO pass VALUES(1, 1, 1, 1, 0, 0, 0, 0, 0, 0); INSERT INTO refusal VALUES(1, 1, 10, 1);"
-                              "INSERT INTO refusal_ever VALUES(1, 10, 1, 1)");
+                              "INSERT INTO refusal_ever VALUES(1, 10, 1, 1); INSERT INTO response VALUES(1, 1, 1, 1);"
+                              "UPDATE lead SET flags = flags | 512 WHERE id = 1");
         (void) commit_step(f, STEP(.said = { .email = "c@example.com" }));
         fixture_sql(f->store, "UPDATE lead SET flags = flags | 65536 WHERE id = 3; DELETE FROM tally WHERE owner = 0;"
                               "INSERT INTO merged VALUES(3, 1, 1, 0, 0); INSERT INTO named VALUES(2, 3);"
