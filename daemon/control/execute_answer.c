@@ -38,8 +38,9 @@ static int refuse(ControlCall *call, const char *code, uint64_t lead, const char
 
 /* Whose it is: it does not say, so that a stranger who reads one learns no name. */
 static int find_member(const ControlDesk *desk, const char *text, Genuine *ret) {
-        if (!notify_token_read(text, &ret->token))
-                return 0;
+        int ours = notify_token_check_ours(store_secret(desk->store), text);
+        if (ours != 0 || !notify_token_read(text, &ret->token))
+                return ours < 0 ? ours : 0;
         for (size_t i = 0; i < desk->rules->n_members && !ret->member; i++) {
                 int r = notify_token_check(store_secret(desk->store), text, desk->rules->members[i].rule.name);
                 if (r < 0)

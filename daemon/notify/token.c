@@ -4,6 +4,9 @@
  * knows it and nobody else can make one. What it is good for (one answer in the hand-off the event belongs to) is judged where it comes
  * back: this only says whether it is ours and for whom.
  *
+ * The signature is two: one of the numbers alone, so that what somebody made up costs one digest however many members there are, and one of
+ * numbers and member.
+ *
  * 25 bytes as 40 characters in the alphabet of Crockford's base 32, which has no two letters that look alike: it survives quoting,
  * either case, and being typed off a sheet of paper.
  */
@@ -13,12 +16,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define MAC_SIZE 13
-#define BYTES_SIZE (3 * sizeof(uint32_t) + MAC_SIZE)
+#define NUMBERS_SIZE (3 * sizeof(uint32_t))
+#define OURS_SIZE 5 /* of the first signature: says that leadd made it */
+#define FOR_SIZE 8  /* of the second: for whom */
+#define BYTES_SIZE (NUMBERS_SIZE + OURS_SIZE + FOR_SIZE)
 #define MINUTE_MAX UINT32_MAX
 
 _Static_assert(BYTES_SIZE * 8 % 5 == 0 && BYTES_SIZE * 8 / 5 == NOTIFY_TOKEN_SIZE - 1, "whole characters, no bits left over");
-_Static_assert(MAC_SIZE <= KEY_SIZE, "a key is all there is");
+_Static_assert(OURS_SIZE <= KEY_SIZE && FOR_SIZE <= KEY_SIZE, "a key is all there is");
 
 static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -29,11 +34,20 @@ static void put_number(uint8_t *at, uint32_t number) {
 
 static uint32_t get_number(const uint8_t *at) { return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3]; }
 
-/* The first part keeps these apart from the keys of records, which the same secret makes. */
+/* The first part keeps these apart from the keys of records, which the same secret makes. member NULL: the signature of the numbers. */
 static int sign(const uint8_t *secret, const uint8_t *numbers, const char *member, Key *ret) {
-        const DigestPart parts[] = { { "leadd answer token", 18 }, { numbers, 3 * sizeof(uint32_t) }, { member, strlen(member) } };
+        const DigestPart parts[] = { { "leadd answer token", 18 }, { numbers, NUMBERS_SIZE }, { member, member ? strlen(member) : 0 } };
 
-        return digest_keyed(secret, parts, ARRAY_SIZE(parts), ret);
+        return digest_keyed(secret, parts, member ? 3 : 2, ret);
+}
+
+/* Of every byte, so that the time it takes says nothing about where they differ. */
+static bool is_same(const uint8_t *a, const uint8_t *b, size_t size) {
+        unsigned different = 0;
+
+        for (size_t i = 0; i < size; i++)
+                different |= a[i] ^ b[i];
+        return different == 0;
 }
 
 int notify_token_make(
@@ -47,10 +61,14 @@ int notify_token_make(
         put_number(bytes, (uint32_t) token->lead);
         put_number(bytes + 4, (uint32_t) token->event);
         put_number(bytes + 8, (uint32_t) minutes);
-        int r = sign(secret, bytes, member, &key);
+        int r = sign(secret, bytes, NULL, &key);
         if (r < 0)
                 return r;
-        memcpy(bytes + 12, key.bytes, MAC_SIZE);
+        memcpy(bytes + NUMBERS_SIZE, key.bytes, OURS_SIZE);
+        r = sign(secret, bytes, member, &key);
+        if (r < 0)
+                return r;
+        memcpy(bytes + NUMBERS_SIZE + OURS_SIZE, key.bytes, FOR_SIZE);
         for (size_t i = 0; i < NOTIFY_TOKEN_SIZE - 1; i++) {
                 size_t bit = 5 * i, at = bit / 8;
                 unsigned pair = (unsigned) bytes[at] << 8 | (at + 1 < BYTES_SIZE ? bytes[at + 1] : 0);
@@ -101,9 +119,8 @@ bool notify_token_read(const char *text, AnswerToken *ret) {
         return true;
 }
 
-int notify_token_check(const uint8_t secret[static DIGEST_SIZE], const char *text, const char *member) {
+static int check(const uint8_t *secret, const char *text, const char *member) {
         uint8_t bytes[BYTES_SIZE];
-        unsigned different = 0;
         Key key;
 
         if (!decode(text, bytes))
@@ -111,10 +128,15 @@ int notify_token_check(const uint8_t secret[static DIGEST_SIZE], const char *tex
         int r = sign(secret, bytes, member, &key);
         if (r < 0)
                 return r;
-        /* Of every byte, so that the time it takes says nothing about where they differ. */
-        for (size_t i = 0; i < MAC_SIZE; i++)
-                different |= key.bytes[i] ^ bytes[12 + i];
-        return different ? NOTIFY_E_FORGED : 0;
+        return is_same(key.bytes, bytes + NUMBERS_SIZE + (member ? OURS_SIZE : 0), member ? FOR_SIZE : OURS_SIZE) ? 0 : NOTIFY_E_FORGED;
+}
+
+int notify_token_check_ours(const uint8_t secret[static DIGEST_SIZE], const char *text) { return check(secret, text, NULL); }
+
+int notify_token_check(const uint8_t secret[static DIGEST_SIZE], const char *text, const char *member) {
+        int r = check(secret, text, NULL);
+
+        return r == 0 ? check(secret, text, member) : r;
 }
 
 int notify_answer_tag(const uint8_t secret[static DIGEST_SIZE], const RuleSet *rules, const Channel *channel, const OutboxRow *row,

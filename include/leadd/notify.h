@@ -80,6 +80,8 @@ int notify_token_make(
         const uint8_t secret[static DIGEST_SIZE], const AnswerToken *token, const char *member, char ret[static NOTIFY_TOKEN_SIZE]);
 /* What it says, before anybody knows whether it is true. false: no text of that form. Case, and O for 0, I or L for 1, do not matter. */
 bool notify_token_read(const char *text, AnswerToken *ret);
+/* Is it ours, whomever it is for? NOTIFY_E_FORGED. Only a filter: whether it is good, the other one says. */
+int notify_token_check_ours(const uint8_t secret[static DIGEST_SIZE], const char *text);
 /* Is it ours, for that member? NOTIFY_E_FORGED. */
 int notify_token_check(const uint8_t secret[static DIGEST_SIZE], const char *text, const char *member);
 /* What a mail through the channel carries, "L-42 TOKEN": "" when nobody may answer it (no reply_to, not a member, not about a lead). */

@@ -54,6 +54,9 @@ static void token__with_any_bit_turned__is_forged(void **state _unused_) {
                         char kept = text[at];
                         text[at] = digits[(size_t) (strchr(digits, kept) - digits) ^ 1u << bit];
                         assert_int_equal(notify_token_check(secret, text, "anna"), NOTIFY_E_FORGED);
+                        /* Only what speaks of the member passes the filter. */
+                        if (at < 27)
+                                assert_int_equal(notify_token_check_ours(secret, text), NOTIFY_E_FORGED);
                         text[at] = kept;
                 }
         assert_int_equal(notify_token_check(secret, text, "anna"), 0);
@@ -63,7 +66,7 @@ static void token__with_any_bit_turned__is_forged(void **state _unused_) {
 static void token__of_any_other_lead_event_moment_member_or_book__is_forged(void **state _unused_) {
         static const char *const members[] = { "ann", "annab", "Anna", "ben", "petra", "" };
         static const uint8_t other_secret[DIGEST_SIZE] = "the secret of some other book..";
-        const size_t mac_at = 20; /* characters: 96 bits of numbers end inside the one before */
+        const size_t mac_at = 20, for_at = 28; /* characters: 96 bits of numbers end inside the one before, 40 more behind the 27th */
         char text[NOTIFY_TOKEN_SIZE], other[NOTIFY_TOKEN_SIZE], mixed[NOTIFY_TOKEN_SIZE];
 
         make(&forty_two, "anna", text);
@@ -82,6 +85,10 @@ static void token__of_any_other_lead_event_moment_member_or_book__is_forged(void
                         make(&others[i], "anna", other);
                         memcpy(mixed, other, mac_at);
                         memcpy(mixed + mac_at, text + mac_at, NOTIFY_TOKEN_SIZE - mac_at);
+                        assert_int_equal(notify_token_check(secret, mixed, "anna"), NOTIFY_E_FORGED);
+                        assert_int_equal(notify_token_check_ours(secret, mixed), NOTIFY_E_FORGED);
+                        /* With the right signature of its numbers, and that of another for the member. */
+                        memcpy(mixed, other, for_at);
                         assert_int_equal(notify_token_check(secret, mixed, "anna"), NOTIFY_E_FORGED);
                 }
         }
