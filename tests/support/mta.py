@@ -4,6 +4,8 @@
     enter()             at the top of a test: skips where it cannot run, else starts the test again in a mount namespace of its own
     with Mta(directory, "anna", "ben") as mta:
         mta.port, mta.sendmail, mta.mails("anna")
+    with Mta(directory, "anna", answers="leadctl submit --format eml -") as mta:
+        what is sent to answers@firm.de is given to that command; in that list, exim's own group is called leadd as well
 
 exim looks up the user Debian-exim before it reads its configuration, so the namespace has a user list with that name in it.
 """
@@ -36,12 +38,23 @@ check_recipient:
   deny !local_parts = lsearch;HERE/users
   accept
 begin routers
+answers:
+  driver = accept
+  domains = +local_domains
+  local_parts = answers
+  transport = leadd
 local:
   driver = accept
   domains = +local_domains
   local_parts = lsearch;HERE/users
   transport = box
 begin transports
+leadd:
+  driver = pipe
+  command = ANSWERS
+  user = USER
+  return_path_add
+  return_fail_output
 box:
   driver = appendfile
   directory = HERE/mail/$local_part_data
@@ -98,6 +111,7 @@ def enter():
         users = f"""
 for f in passwd group; do cp /etc/$f "$1/$f"; done
 echo '{USER}:x:4242:4242::/nonexistent:/usr/sbin/nologin' >>"$1/passwd"; echo '{USER}:x:4242:' >>"$1/group"
+sed -i '/^leadd:/d' "$1/group"; echo 'leadd:x:4242:' >>"$1/group"
 mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group"""
     with tempfile.TemporaryDirectory(prefix="leadd-users.") as directory:
         script = f'{users} && shift && exec "$@"'
@@ -110,7 +124,7 @@ mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group"""
 
 
 class Mta:
-    def __init__(self, directory, *users):
+    def __init__(self, directory, *users, answers=None):
         self.here = pathlib.Path(directory) / "mta"
         user = pwd.getpwnam(USER)
         for name in ("", "spool", "log", "mail"):
@@ -118,11 +132,11 @@ class Mta:
             os.chown(self.here / name, user.pw_uid, user.pw_gid)
         for path in (self.here, *self.here.parents[:1]):
             path.chmod(0o755)
-        (self.here / "users").write_text("".join(f"{name}: {name}\n" for name in users))
+        (self.here / "users").write_text("".join(f"{name}: {name}\n" for name in (*users, *(["answers"] if answers else []))))
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.exim = UNPACKED / "usr/sbin/exim4"
-        text = CONFIGURATION.replace("HERE", str(self.here)).replace("EXIM", str(self.exim)).replace("PORT", str(self.port)).replace("user = USER", f"user = {USER}")
+        text = CONFIGURATION.replace("HERE", str(self.here)).replace("EXIM", str(self.exim)).replace("PORT", str(self.port)).replace("ANSWERS", answers or "/bin/false").replace("user = USER", f"user = {USER}")
         (self.here / "configure").write_text(text)
         self.command = [str(self.exim), "-C", str(self.here / "configure")]
         self.sendmail = self.here / "sendmail"
@@ -145,6 +159,14 @@ class Mta:
                 return connection.recv(100).startswith(b"220")
         except OSError:
             return False
+
+    def send(self, sender, recipient, message):
+        """As a person's mail program does; delivered when it returns, or kept for later."""
+        subprocess.run([str(self.sendmail), "-odi", "-i", "-f", sender, "--", recipient], input=message, capture_output=True, check=True)
+
+    def run_queue(self):
+        """Tries at once what was kept."""
+        subprocess.run([str(self.sendmail), "-qff"], capture_output=True, check=True)
 
     def be_busy(self, busy):
         """Puts every recipient off, as a server that has too much to do."""
