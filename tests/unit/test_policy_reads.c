@@ -43,6 +43,21 @@ static const char *const random_loops[] = {
         "local own = { lead.person } own[1].title = '%s%s%s' n = n + 1",
         "table.insert(lead.activities, 1, { %s = '%s%s' }) n = n + #lead.activities",
         "if lead.%s then return n, 'because of ' .. tostring(lead.%s) .. ' %s' end",
+        "n = n + put({ '%s' }, '%s') + #'%s'",
+        "n = n + put(shared, '%s') + #'%s%s'",
+        "each(lead.activities, function(a) n = n + #tostring(a.%s) end) n = n + #'%s%s'",
+        "each(lead.activities, function(a) put(shared, a.%s) end) n = n + #shared + #'%s%s'",
+        "local own = make({}) own('%s') n = n + own('%s%s')",
+        "local ours = make(shared) ours('%s') n = n + ours('%s%s')",
+        "local t = { 'b', '%s', '%s' } table.sort(t, function(a, b) return a < b end) n = n + #t[1] + #'%s'",
+        "local t = { 'b', '%s', '%s' } table.sort(t, function(a, b) bump() return a < b end) n = n + bump() + #'%s'",
+        "n = n + select(2, pcall(put, shared, '%s')) + #'%s%s'",
+        "n = n + select(2, pcall(put, {}, '%s')) + #'%s%s'",
+        "n = n + #(tostring(lead.%s):gsub('%%a', function(c) return c .. '%s%s' end))",
+        "tostring('%s%s%s'):gsub('e', function() put(shared, 1) end) n = n + #shared",
+        "local t = {} local function w(v) t[#t + 1] = v end w(1) if lead.%s then t = shared end w('%s%s') n = n + #t + #shared",
+        "local t = {} local function w(v) t[#t + 1] = v end w(1) w('%s%s%s') n = n + #t + #shared",
+        "local function set(v) shared = { v, v } end if lead.%s then set('%s%s') end n = n + #shared",
         /* A large text makes steps be counted more finely; the next takes about as long as the budget lasts. */
         "n = n + ('%s%s%s'):rep(700):len() %% 3",
         "for i = 1, 99970 + #'%s%s%s' * 3 do n = n + 1 end",
@@ -87,7 +102,11 @@ static void random_body(Text *text, uint64_t seed, bool calm) {
 static RuleSet *random_rules(uint64_t seed, const uint8_t order[static RANDOM_RULES]) {
         Text text = { 0 };
 
-        text_append(&text, "seen = 0 group 'fit' { min = -1e9, max = 1e9 } segment 'on' { when = { country = 'DE' } }\n");
+        text_append(&text,
+                "seen, shared = 0, {} local function put(t, v) t[#t + 1] = v return #t end\n"
+                "local function each(list, f) for i, v in ipairs(list) do f(v, i) end end\n"
+                "local function make(t) return function(v) return put(t, v) end end function bump() seen = seen + 1 return seen end\n"
+                "group 'fit' { min = -1e9, max = 1e9 } segment 'on' { when = { country = 'DE' } }\n");
         for (size_t i = 0; i < RANDOM_RULES; i++) {
                 text_printf(&text, "score 'S%d' { group = 'fit', points = function(lead, now) local n = 0 ", order[i]);
                 random_body(&text, seed * RANDOM_RULES + order[i], seed % 2 == 0);
@@ -261,12 +280,13 @@ static void sandbox_only_reads__each_way_to_write__is_known(void **state) {
                 { "function(lead, now) return {} end", true },
                 { "function(lead, now) return { 1, 2 } end", true },
                 { "function(lead, now) local t = {} t.x = 1 return t.x end", true },
-                { "function(lead, now) local f = function() up = 2 end end", false },
+                { "function(lead, now) local f = function() up = 2 end end", true },
+                { "function(lead, now) local f = function() up = 2 end f() end", false },
                 { "function(lead, now) local x <close> = nil end", false },
                 { "function(lead, now) return f(lead) end", false },
                 { "function(lead, now) f(lead) end", false },
                 { "function(lead, now) return pcall(f) end", false },
-                { "function(lead, now) return pcall(type, 1) end", false },
+                { "function(lead, now) return pcall(type, 1) end", true },
                 { "function(lead, now) return up.x(1) end", false },
                 { "function(lead, now) return lead.f(1) end", false },
                 { "function(lead, now) return lead:f(1) end", false },
@@ -280,13 +300,13 @@ static void sandbox_only_reads__each_way_to_write__is_known(void **state) {
                 { "function(lead, now) table.sort(lead.activities) end", false },
                 { "function(lead, now) table.sort(lead.activities, function(a, b) return a.time < b.time end) end", false },
                 { "function(lead, now) return lead.person.title:gsub('a', f) end", false },
-                { "function(lead, now) return lead.person.title:gsub('a', up.x) end", false },
+                { "function(lead, now) return lead.person.title:gsub('a', up.x) end", true },
                 { "function(lead, now) return lead.person.title:gsub(up.p(), 'x') end", false },
                 { "function(lead, now) return lead.person.title:gsub(select(1, 'a', f)) end", false },
                 { "function(lead, now) return string.gsub(lead.id, '.', f) end", false },
                 { "function(lead, now) return string.gsub(lead.id, '.', function() up = 1 end) end", false },
                 { "function(lead, now) return up:lower() end", false },
-                { "function(lead, now) return up.x:lower() end", false },
+                { "function(lead, now) return up.x:lower() end", true },
                 { "function(lead, now) return mine:lower() end", false },
                 { "function(lead, now) return (lead.a or mine):lower() end", false },
                 { "function(lead, now) return (lead.a and mine):lower() end", false },
@@ -317,7 +337,7 @@ static void sandbox_only_reads__each_way_to_write__is_known(void **state) {
                 { "function(lead, now) local _ENV = up return type(1) end", false },
                 { "function(lead, now) local _ENV = { type = f } return type(1) end", false },
                 { "function(lead, now) return mine.lower(lead.id) end", false },
-                { "function(lead, now) return own_global(lead) end", false },
+                { "function(lead, now) return own_global(lead) end", true },
                 { "function(lead, now) return string.nothing(lead) end", false },
                 { "function(lead, now) return math(1) end", false },
                 { "function(lead, now) return lead.person.title.rep('x', 3) end", false },
@@ -395,17 +415,192 @@ static void sandbox_only_reads__each_way_to_write__is_known(void **state) {
                 { "function(lead, ...) local s = ... return s:lower() end", false },
                 { "function(lead, ...) return lead.a:lower() end", true },
                 { "function(lead, now, x) return x:lower() end", false },
+                { "function(lead, now) local n = 0 local function add(x) n = n + x end add(2) add(3) return n end", true },
+                { "function(lead, now) local t = {} local function add(x) t[#t + 1] = x end add(lead.a) return #t end", true },
+                { "function(lead, now) local function find(x) return lead.person[x] end return find('title'):lower() end", true },
+                { "function(lead, now) local function g() local function h() return lead.a:lower() end return h() end return g() end",
+                        true },
+                { "function(lead, now) local function g() local function h() up = 1 end h() end g() end", false },
+                { "function(lead, now) local function g() local function h() up.x = 1 end return h end return g()() end", false },
+                { "function(lead, now) local t = {} local function g() local function h() t.x = 1 end return h end return g()() end",
+                        true },
+                { "function(lead, now) local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end return fib(7) "
+                  "end",
+                        true },
+                { "function(lead, now) local function g(n) if n > 0 then return g(n - 1) end up = 1 end return g(7) end", false },
+                { "function(lead, now) local g function g(n) return n == 0 and 1 or g(n - 1) end return g(3) end", false },
+                { "function(lead, now) local t = {} local function g() t.x = 1 end t = up g() end", false },
+                { "function(lead, now) local t = {} local function g() t = up end g() t.x = 1 end", false },
+                { "function(lead, now) local t = {} local function g() t.x = 1 end local function h() t = up end h() g() end", false },
+                { "function(lead, now) local t = {} local function h() t = up end local function g() t.x = 1 end h() g() end", false },
+                { "function(lead, now) local t = {} for i = 1, 2 do local function g() t.x = i end g() t = up end end", false },
+                { "function(lead, now) local t = {} local g if lead.a then g = function() t.x = 1 end end t = up g() end", false },
+                { "function(lead, now) local t = {} local g = type if lead.a then g = function() t.x = 1 end else t = up end g() end",
+                        false },
+                { "function(lead, now) local t if lead.a then t = {} else t = up end local function g() t.x = 1 end g() end", false },
+                { "function(lead, now) for i = 1, 3 do local t = {} local function g() t.x = i end g() if lead.a then break end end local "
+                  "u = up return u.x end",
+                        true },
+                { "function(lead, now) for i = 1, 3 do local t = {} local function g() t.x = i end g() if lead.a then break end end local "
+                  "u = up u.x = 1 end",
+                        false },
+                { "function(lead, now) local g = length g = function() up = 1 end g() end", false },
+                { "function(lead, now) local g = lead.a and length or count return g('x') end", false },
+                { "function(lead, now) local g = length for i = 1, 2 do g('x') g = count end end", false },
+                { "function(lead, now) local t = { count } return t[1]() end", false },
+                { "function(lead, now) local t = { g = function() up = 1 end } return t.g() end", false },
+                { "function(lead, now) local n = lead.a local function g() n = up end g() return n:lower() end", false },
+                { "function(lead, now) local n = lead.a local function g() return n:lower() end return g() end", true },
+                { "function(lead, now) local n = lead.a local function g() return n:lower() end n = up return g() end", false },
+                { "function(lead, now) local n = lead.a local function g() return n:lower() end n = lead.b return g() end", true },
+                { "function(lead, now) local a, b = {}, up local function g() a, b = b, a end g() a.x = 1 end", false },
+                { "function(lead, now) while lead.a do local t = {} local g = function() t.x = 1 end g() t = lead.b end end", false },
+                { "function(lead, now) local t = {} local function g() t.x = 1 end do local t = up g() end end", true },
+                { "function(lead, now) local function g(...) local t = ... t.x = 1 end g({}) end", false },
+                { "function(lead, now) local function g(t) t.x = 1 end g({}) g(up) end", false },
+                { "function(lead, now) local function g(t) t.x = 1 end g(lead) end", false },
+                { "function(lead, now) local function g(t) t.x = 1 end g({}) end", true },
+                { "function(lead, now) local function g(t, u) u.x = 1 end g({}, {}) end", true },
+                { "function(lead, now) local function g(t, u) u.x = 1 end g({}, select(1, up)) end", false },
+                { "function(lead, now) local _ENV = { x = 1 } local function g() x = 2 end g() end", true },
+                { "function(lead, now) local function g() global = 2 end g() end", false },
+                { "function(lead, now) local function g() mine.x = 2 end g() end", false },
+                { "function(lead, now) return deep(lead) end", true },
+                { "function(lead, now) return length(lead.person.title) end", true },
+                { "function(lead, now) return count() end", false },
+                { "function(lead, now) return count_deep() end", false },
+                { "function(lead, now) return has(lead.person.title, 'vp') end", true },
+                { "function(lead, now) return has(up, 'vp') end", false },
+                { "function(lead, now) return has(mine, 'vp') end", false },
+                { "function(lead, now) return has(select(1, lead.a), 'vp') end", false },
+                { "function(lead, now) return title(lead):lower() end", true },
+                { "function(lead, now) return has(title(lead), word) and word:len() end", true },
+                { "function(lead, now) local t = split(lead.person.title) t[1] = 'x' return #t end", true },
+                { "function(lead, now) return split(mine) end", false },
+                { "function(lead, now) return put({}, 1) end", true },
+                { "function(lead, now) return put(up, 1) end", false },
+                { "function(lead, now) return put(lead, 1) end", false },
+                { "function(lead, now) return put(lead.a or {}, 1) end", false },
+                { "function(lead, now) put_or({}, 1) end", false },
+                { "function(lead, now) put_any({}, 1) end", false },
+                { "function(lead, now) put_any(up) end", false },
+                { "function(lead, now) local n = 0 each(lead.activities, function(a) n = n + #a.url end) return n end", true },
+                { "function(lead, now) each(lead.activities, function(a) up.x = a end) end", false },
+                { "function(lead, now) each(lead.activities, count) end", false },
+                { "function(lead, now) each(lead.activities, f) end", false },
+                { "function(lead, now) each(lead.activities, length) end", true },
+                { "function(lead, now) each(up, function(a) a.x = 1 end) end", false },
+                { "function(lead, now) each(lead.activities, up) end", false },
+                { "function(lead, now) each(lead.activities, pick(length, count)) end", false },
+                { "function(lead, now) each(lead.activities, select(1, count)) end", false },
+                { "function(lead, now) make({})(1) end", true },
+                { "function(lead, now) make(up)(1) end", false },
+                { "function(lead, now) local g = make({}) if lead.a then g = make(up) end g(1) end", false },
+                { "function(lead, now) make(lead)(1) end", false },
+                { "function(lead, now) local next = counter() next() return next() + counter()() end", true },
+                { "function(lead, now) return factorial(5) end", true },
+                { "function(lead, now) return even(7), odd(3) end", true },
+                { "function(lead, now) return bad(7) end", false },
+                { "function(lead, now) return find(lead.a, 'x') end", true },
+                { "function(lead, now) return strings.lower(lead.a) end", true },
+                { "function(lead, now) return find(mine, 'x'):lower() end", true },
+                { "function(lead, now) local t = {} list.insert(t, 1) return #t end", true },
+                { "function(lead, now) list.insert(up, 1) end", false },
+                { "function(lead, now) return same(up):lower() end", false },
+                { "function(lead, now) same(up).x = 1 end", false },
+                { "function(lead, now) return mine.good(lead.a) end", false },
+                { "function(lead, now) return mine.lower(lead.a) end", false },
+                { "function(lead, now) return mine.nothing(lead.a) end", false },
+                { "function(lead, now) return tools.good(lead.a) end", true },
+                { "function(lead, now) return tools.bad(lead.a) end", false },
+                { "function(lead, now) return tools.nothing(lead.a) end", false },
+                { "function(lead, now) tools.good = tools.bad end", false },
+                { "function(lead, now) return lead.person.title:gsub('a', tools.bad) end", false },
+                { "function(lead, now) pick({}, {}).x = 1 end", true },
+                { "function(lead, now) pick({}, up).x = 1 end", false },
+                { "function(lead, now) return pick(lead.a, lead.b):lower() end", true },
+                { "function(lead, now) return pick(lead.a, up):lower() end", false },
+                { "function(lead, now) put(pick({}, up), 1) end", false },
+                { "function(lead, now) return word:lower() end", true },
+                { "function(lead, now) own_global = 1 end", false },
+                { "function(lead, now) word = 'x' end", false },
+                { "function(lead, now) find = nil end", false },
+                { "function(lead, now) local ok, n = pcall(function() return #lead.person.title end) return ok and n end", true },
+                { "function(lead, now) pcall(function() up.x = 1 end) end", false },
+                { "function(lead, now) pcall(table.insert, up, 1) end", false },
+                { "function(lead, now) pcall(table.insert, {}, 1) end", true },
+                { "function(lead, now) pcall(pcall, table.insert, up, 1) end", false },
+                { "function(lead, now) pcall(pcall, table.insert, {}, 1) end", true },
+                { "function(lead, now) pcall(pcall, count) end", false },
+                { "function(lead, now) pcall(count_deep) end", false },
+                { "function(lead, now) pcall(deep, lead) end", true },
+                { "function(lead, now) pcall(put, up, 1) end", false },
+                { "function(lead, now) pcall(put, {}, 1) end", true },
+                { "function(lead, now) pcall(error, 'x') end", true },
+                { "function(lead, now) pcall(lead.a) end", false },
+                { "function(lead, now) pcall(select(1, count)) end", false },
+                { "function(lead, now) pcall(mine.lower) end", false },
+                { "function(lead, now) local _, t = pcall(pick, {}, {}) t.x = 1 end", false },
+                { "function(lead, now) local _, t = pcall(same, up) t.x = 1 end", false },
+                { "function(lead, now) pcall() end", true },
+                { "function(lead, now) pcall(same(count)) end", false },
+                { "function(lead, now) local t = { 3, 1 } table.sort(t) return t[1] end", true },
+                { "function(lead, now) local t = { 3, 1 } table.sort(t, function(a, b) return a > b end) return t[1] end", true },
+                { "function(lead, now) local t = { 3, 1 } table.sort(t, function(a, b) up = a return a > b end) end", false },
+                { "function(lead, now) local t = { {}, {} } table.sort(t, function(a, b) a.x = 1 end) end", false },
+                { "function(lead, now) local t = { 3, 1 } table.sort(t, count) end", false },
+                { "function(lead, now) local n, t = 0, { 3, 1 } table.sort(t, function(a, b) n = n + 1 return a > b end) return n end",
+                        true },
+                { "function(lead, now) table.sort(up) end", false },
+                { "function(lead, now) table.sort(up, function(a, b) return a > b end) end", false },
+                { "function(lead, now) table.sort(lead.activities) end", false },
+                { "function(lead, now) local t = { 3, 1 } table.sort(t, select(1, count)) end", false },
+                { "function(lead, now) local t = { 3, 1 } table.sort(t, lead.a) end", false },
+                { "function(lead, now) table.sort(table.unpack({ up })) end", false },
+                { "function(lead, now) return (lead.a:gsub('%a', function(w) return w:upper() end)) end", true },
+                { "function(lead, now) return (lead.a:gsub('%a', function(w) up.x = w end)) end", false },
+                { "function(lead, now) return (lead.a:gsub('%a', count)) end", false },
+                { "function(lead, now) return (lead.a:gsub('%a', length)) end", true },
+                { "function(lead, now) return (lead.a:gsub('%a', mine.lower)) end", false },
+                { "function(lead, now) return (lead.a:gsub('%a', function(w) return count_deep() end)) end", false },
+                { "function(lead, now) return string.gsub(lead.a, '%a', function(w) f() end) end", false },
+                { "function(lead, now) local i = 0 for v in function() i = i + 1 return lead.list[i] end do i = i + #v end return i end",
+                        true },
+                { "function(lead, now) for v in function() up = 1 end do end end", false },
+                { "function(lead, now) for v in count do end end", false },
+                { "function(lead, now) for v in counter() do if v > 3 then break end end end", true },
+                { "function(lead, now) for v in select(1, count) do end end", false },
                 { "('x').rep", false },
-                { "f", true },
+                { "f", false },
                 { "pcall", false },
         };
+        static const char rules[] =
+                "local up = { x = 1 } mine = { lower = function() up = 2 end, good = function(x) return #x end } global = 1\n"
+                "function f() up.x = 2 end function own_global() end\n"
+                "local word, find, strings, list = 'vp', string.find, string, table\n"
+                "local function length(text) return #text end\n"
+                "local function deep(lead) return length(lead.person.title) end\n"
+                "local function has(text, what) return text:lower():find(what, 1, true) ~= nil end\n"
+                "local function title(lead) if lead.person then return lead.person.title end return 'none' end\n"
+                "local function split(text) local t = {} for w in text:gmatch('%a+') do t[#t + 1] = w end return t end\n"
+                "local function put(t, v) t[#t + 1] = v return #t end\n"
+                "local function put_or(t, v) t = t or up t[1] = v end\n"
+                "local function put_any(...) local t = ... t[1] = 1 end\n"
+                "local function each(list, g) for i, v in ipairs(list) do g(v, i) end end\n"
+                "local function count() up = up + 1 return up end\n"
+                "local function count_deep() return count() end\n"
+                "local function make(t) return function(v) t.x = v end end\n"
+                "local function counter() local n = 0 return function() n = n + 1 return n end end\n"
+                "local function factorial(n) return n < 2 and 1 or n * factorial(n - 1) end\n"
+                "local even, odd function even(n) return n == 0 or odd(n - 1) end function odd(n) return n > 0 and even(n - 1) end\n"
+                "local bad, worse function bad(n) return n == 0 or worse(n - 1) end function worse(n) count() return bad(n) end\n"
+                "local function same(...) return ... end\n"
+                "local tools = { good = length, bad = f }\n"
+                "local function pick(a, b) if a then return a end return b end\n";
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                char source[512];
+                char source[4096];
                 Script script;
-                snprintf(source, sizeof(source),
-                        "local up = { x = 1 } mine = { lower = function() up = 2 end } global = 1 function f() end function own_global() "
-                        "end return %s",
-                        cases[i].function);
+                snprintf(source, sizeof(source), "%sreturn %s", rules, cases[i].function);
                 script_open(&script, source);
                 assert_int_equal(sandbox_run(script.sandbox, look_only_reads, &script, script.error, sizeof(script.error)), 0);
                 if (strcmp(script.result, cases[i].only_reads ? "reads" : "may write") != 0)
