@@ -19,3 +19,16 @@ Status ${status}, grade ${grade}, owner ${owner}.
 Please answer by ${due}: go on with it, or send it back with a reason. (${rule})
 ]],
 }
+
+-- To mail them instead, and let the reader answer by replying (leadctl(1), MAIL, says how the mail system hands replies over):
+--
+-- channel "mail" { via = "sendmail", from = "leads@example.com", quiet = "recipient", reply_to = "answers@example.com" }
+-- message "reminder" {
+--   channel = "mail",
+--   subject = "Lead ${lead.id} waits for you",
+--   body = [[
+-- ${lead.person.name}, ${lead.company.name}: ${lead.interest.message}
+-- Please answer by ${due}: reply to this mail, with one of these as its first line.
+-- ${answers}
+-- ]],
+-- }
