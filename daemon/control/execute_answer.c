@@ -30,8 +30,9 @@ static int refuse(ControlCall *call, const char *code, uint64_t lead, const char
         const LogField fields[] = { { "LEAD_ID", lead > 0 ? name : NULL }, { "LEAD_REASON", code } };
 
         (void) snprintf(name, sizeof name, "L-%" PRIu64, lead);
-        log_event(LOG_LEVEL_WARNING, MESSAGE_ANSWER_REFUSED, fields, ARRAY_SIZE(fields), "%s%san answer by mail was refused: %s",
-                lead > 0 ? name : "", lead > 0 ? ": " : "", code);
+        /* A token of nobody's is worth a look; what people get wrong they are told. */
+        log_event(base_streq(code, "token_forged") ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, MESSAGE_ANSWER_REFUSED, fields,
+                ARRAY_SIZE(fields), "%s%san answer by mail was refused: %s", lead > 0 ? name : "", lead > 0 ? ": " : "", code);
         call_fail(call, "Refused", json_pack("{s:s, s:s, s:o}", "code", code, "text", text, "lead", json_lead(lead)));
         return 0;
 }

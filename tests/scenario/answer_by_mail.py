@@ -386,7 +386,7 @@ def replies_of_every_shape_say_the_same():
         "bottom": f"<body><blockquote>accept<p>[L-42 {TOKEN}]</p></blockquote><p>{line}</p></body>",
     }
     n = 0
-    for _ in range(120):
+    for _ in range(80):
         plain, page = dice.choice(list(styles)), dice.choice(list(html))
         shape = dice.choice(["plain", "plain", "html", "alternative", "empty alternative", "mixed"])
         charset, encoding = dice.choice(["utf-8", "utf-8", "windows-1252", "utf-16"]), dice.choice(["base64", "quoted-printable", "8bit"])
@@ -441,7 +441,7 @@ def noise_is_read_or_refused():
     message.attach(encoded("accept\n", "plain", "utf-8", "base64"))
     message.attach(encoded("<p>accept</p>", "html", "utf-8", "quoted-printable"))
     good = message.as_bytes()
-    for _ in range(60):
+    for _ in range(40):
         data = bytearray(good)
         for _ in range(dice.randint(1, 30)):
             at = dice.randrange(len(data))
