@@ -110,10 +110,14 @@ static int read_row(Store *store, sqlite3_stmt *row, Arena *arena, Feedback *ret
         }
         const char *campaign = column_text(row, FEEDBACK_CAMPAIGN);
         ret->campaign = campaign ? arena_strdup(arena, campaign) : NULL;
-        if (campaign && !ret->campaign)
-                return -ENOMEM;
+        return campaign && !ret->campaign ? -ENOMEM : 0;
+}
+
+/* Out of the event: only for rows that are wanted. */
+static int read_note(Store *store, sqlite3_stmt *row, Arena *arena, Feedback *ret) {
         Note note = { .n = column_u64(row, FEEDBACK_N), .arena = arena };
         int r = store_log(store, 0, ret->event, take_note, &note);
+
         ret->note = note.text;
         return r < 0 ? r : 0;
 }
@@ -142,8 +146,11 @@ int store_feedback(Store *store, const FeedbackFilter *filter, int (*on_row)(con
                 Feedback item;
                 arena_reset(arena);
                 r = read_row(store, row, arena, &item);
-                if (r == 0 && is_wanted(&item, filter))
-                        r = on_row(&item, userdata);
+                if (r == 0 && is_wanted(&item, filter)) {
+                        r = read_note(store, row, arena, &item);
+                        if (r == 0)
+                                r = on_row(&item, userdata);
+                }
                 if (r != 0)
                         return r;
         }

@@ -153,7 +153,7 @@ static int random_event(Fixture *f, Model *m) {
                 what.sla = after.sla ? "ACCEPT" : NULL;
                 what.no_sla = !after.sla;
         }
-        TurnChange turns[] = { { "anna", rnd(100) }, { "dana", rnd(100) } };
+        TurnChange turns[] = { { .member = "anna", .turn = rnd(100) }, { .member = "dana", .turn = rnd(100) } };
         if (rnd(3) == 0) {
                 what.turns = turns;
                 what.n_turns = 1 + rnd(2);
