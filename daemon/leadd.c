@@ -52,14 +52,6 @@ int64_t leadd_monotonic_us(void) {
         return ts.tv_sec * US_PER_SECOND + ts.tv_nsec / 1000;
 }
 
-#ifdef LEADD_BREAKABLE
-bool leadd_is_broken(const char *way) {
-        const char *ways = getenv("LEADD_BREAK");
-
-        return ways && base_streq(ways, way);
-}
-#endif
-
 Work *work_new(WorkKind kind) {
         Work *work = calloc(1, sizeof *work);
 

@@ -122,14 +122,6 @@ typedef struct Leadd {
         char *rules_problem; /* why the rules on disk are not the running ones; NULL = they are */
 } Leadd;
 
-#ifdef LEADD_BREAKABLE
-/* Only in the build that tests break on purpose: is it broken in this way? The window is widened so that a kill finds it. */
-bool leadd_is_broken(const char *way);
-#define LEADD_BROKEN(way) leadd_is_broken(way)
-#else
-#define LEADD_BROKEN(way) false
-#endif
-
 int64_t leadd_monotonic_us(void);
 Work *work_new(WorkKind kind);
 Order *order_new(OrderKind kind);

@@ -87,7 +87,8 @@ static void make_id(const OutboxMail *mail, char id[static ID_SIZE]) {
         char hex[2 * ID_DIGEST_BYTES + 1];
 
         if (mail->n_all == 1) {
-                (void) snprintf(id, ID_SIZE, "%" PRIu64, mail->rows[0].id);
+                uint64_t number = mail->rows[0].id + (LEADD_BROKEN("new_id") ? 1000000 * (uint64_t) mail->rows[0].attempts : 0);
+                (void) snprintf(id, ID_SIZE, "%" PRIu64, number);
                 return;
         }
         digest_hex(mail->digest, ID_DIGEST_BYTES, hex);

@@ -268,7 +268,9 @@ static int take_row(Notify *notify, Store *store, const RuleSet *rules, const Ou
         if (until_us > 0)
                 return store_outbox_postpone(store, flight.id, until_us);
         if (is_mailed_reminder(row, channel)) {
-                r = row->mail ? 0 : store_outbox_gather(store, row->id, now_us + channel->gather_us, NOTIFY_GATHER_MAX);
+                r = row->mail && !LEADD_BROKEN("gather_again")
+                            ? 0
+                            : store_outbox_gather(store, flight.id, now_us + channel->gather_us, NOTIFY_GATHER_MAX);
                 if (r == 0)
                         r = store_outbox_mail(store, flight.id, NOTIFY_DIGEST_SECTIONS_MAX, arena, &mail);
                 if (r != 0)
@@ -279,7 +281,8 @@ static int take_row(Notify *notify, Store *store, const RuleSet *rules, const Ou
         r = message_make(store_secret(store), rules, channel, &mail, &ret->request);
         if (r < 0)
                 return r;
-        r = store_outbox_lease(store, flight.id, now_us, now_us + NOTIFY_LEASE_US);
+        r = LEADD_BROKEN("mark_first") ? store_outbox_done(store, flight.id, now_us)
+                                       : store_outbox_lease(store, flight.id, now_us, now_us + NOTIFY_LEASE_US);
         if (r != 0) {
                 base_freep(&ret->request);
                 return r;

@@ -232,3 +232,13 @@ void log_event(LogLevel level, const char *message_id, const LogField *fields, s
 #define log_notice(...) log_plain(LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_info(...) log_plain(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_plain(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* ---- builds that tests break on purpose --------------------------------- */
+
+#ifdef LEADD_BREAKABLE
+/* Is it broken in this way (LEADD_BREAK in the environment)? */
+bool base_is_broken(const char *way);
+#define LEADD_BROKEN(way) base_is_broken(way)
+#else
+#define LEADD_BROKEN(way) false
+#endif

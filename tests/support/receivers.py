@@ -24,6 +24,13 @@ class Notifier:
         self.path.unlink(missing_ok=True)
 
 
+def pause(server):
+    if server.pause:
+        server.n_busy += 1
+        server.pause()
+        server.n_busy -= 1
+
+
 class MailServer(threading.Thread):
     """As much of SMTP as a sender needs; keeps what it was given. answer: what it says to the end of a message; "stall": nothing, ever."""
 
@@ -32,11 +39,18 @@ class MailServer(threading.Thread):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port, self.mails, self.answer = self.listener.getsockname()[1], [], "250 ok"
         self.attempts = []  # every message that came, accepted or not
+        self.pause, self.n_busy = None, 0  # called between taking a mail and saying so
 
     def run(self):
         while True:
             connection, _ = self.listener.accept()
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+            threading.Thread(target=self.guarded, args=(connection,), daemon=True).start()
+
+    def guarded(self, connection):
+        try:
+            self.serve(connection)
+        except OSError:
+            pass  # whoever sent it was killed
 
     def serve(self, connection):
         sender, recipients = None, []
@@ -67,6 +81,7 @@ class MailServer(threading.Thread):
                         time.sleep(3600)
                     if self.answer.startswith("250"):
                         self.mails.append((sender, recipients, text))
+                    pause(self)
                     say(self.answer)
                 elif verb == b"QUIT":
                     say("221 bye")
@@ -81,12 +96,14 @@ class WebServer(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.requests, self.answers = [], []  # answers: status, headers; the last one stays
+        self.pause, self.n_busy = None, 0  # called between taking a request and answering it
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.requests.append((self.path, dict(self.headers.items()), body))
+                pause(outer)
                 status, headers = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
                 if status == "stall":
                     time.sleep(3600)
