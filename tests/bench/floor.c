@@ -172,7 +172,8 @@ static int write_step(Store *store, uint64_t lead, int64_t due_us) {
                         ARG(before.source_us - before.created_us));
         if (r == 0)
                 r = sql_run(store, SQL_SLA_SET, ARG(lead), ARG(before.status), ARG(before.last_event), ARG(before.entered_us), ARG(due_us),
-                        ARG(1u), ARG(due_us + repeat_us), ARG((int64_t) 0), ARG_TIME(TIME_NONE), ARG((const char *) NULL));
+                        ARG(1u), ARG(due_us + repeat_us), ARG((int64_t) 0), ARG_TIME(TIME_NONE), ARG((const char *) NULL),
+                        ARG((Ref){ .id = before.status }));
         if (r == 0)
                 r = sql_run(store, SQL_WAKE_DELETE, ARG(due_us), ARG(lead));
         if (r == 0)
