@@ -283,6 +283,19 @@ static int explain_routes(Explaining *explaining) {
 
 /* ---- SLAs ---- */
 
+/* "; response failed: 2 in time, 1 not" */
+static const char *say_response(Explaining *explaining, const Sla *sla, bool runs) {
+        const LeadState *lead = &explaining->decision.after;
+        const char *name = decide_response_name(decide_response(lead, explaining->deciding.input->now_us));
+
+        if (!name || !(runs || (lead->response.rule && base_streq(lead->response.rule, sla->rule.name))))
+                return "";
+        if (lead->response.n_in_time + lead->response.n_late == 0)
+                return arena_printf(explaining->deciding.arena, "; response %s", name);
+        return arena_printf(
+                explaining->deciding.arena, "; response %s: %u in time, %u not", name, lead->response.n_in_time, lead->response.n_late);
+}
+
 static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first, Receipt *receipt, Text *trace) {
         const SlaState *state = &explaining->decision.after.sla;
         Deciding *deciding = &explaining->deciding;
@@ -305,15 +318,18 @@ static int explain_sla(Explaining *explaining, const Sla *sla, const Sla **first
         if (started)
                 *first = sla;
         bool snoozed = state->snoozed_until_us > deciding->input->now_us;
+        const char *response = say_response(explaining, sla, runs);
+        if (!response)
+                return -ENOMEM;
         if (runs)
-                receipt->note = arena_printf(deciding->arena, "runs since %s%s%s%s%s%s%s", time_format_rfc3339(state->start_us, a),
+                receipt->note = arena_printf(deciding->arena, "runs since %s%s%s%s%s%s%s%s", time_format_rfc3339(state->start_us, a),
                         state->due_us != TIME_NONE ? ", due " : "", state->due_us != TIME_NONE ? time_format_rfc3339(state->due_us, b) : "",
                         snoozed ? ", snoozed until " : "", snoozed ? time_format_rfc3339(state->snoozed_until_us, c) : "",
-                        snoozed ? ": " : "", snoozed && state->snooze_reason ? state->snooze_reason : "");
+                        snoozed ? ": " : "", snoozed && state->snooze_reason ? state->snooze_reason : "", response);
         else if (!started)
                 receipt->note = "waits for its start_on";
         else if (stopped)
-                receipt->note = "met";
+                receipt->note = arena_printf(deciding->arena, "met%s", response);
         else
                 receipt->note = "applies, and does not run";
         return receipt->note ? 0 : -ENOMEM;

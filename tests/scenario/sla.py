@@ -53,6 +53,8 @@ def an_answer_is_owed_to_each_message_and_one_too_late_is_seen_for_good():
         s.crashes("Fri 2026-03-06 14:10")
         s.start()
         check(response(s, "maria"), (("failed", 2, 1), None), "known after a crash as before")
+        explained = " ".join(s.ctl("explain", "L-1").stdout.split())
+        check("met; response failed: 2 in time, 1 not" in explained, True, explained)
         check("failed (REPLY): 2 in time, 1 not" in s.ctl("show", "L-1").stdout, True)
         s.answers("anna", "finish", "maria")
         check(response(s, "maria"), (None, None))
