@@ -93,9 +93,9 @@ static int64_t goes_us(const Member *member, const Desk *desk, int64_t now_us) {
                 return now_us;
         for (size_t i = 0; i < desk->n_seats; i++) {
                 const Seat *seat = &desk->seats[i];
-                if (base_streq(seat->member, member->rule.name) && seat->away_from_us != TIME_NONE &&
-                        seat->away_until_us > seat->away_from_us && seat->away_until_us > now_us)
-                        return seat->away_from_us;
+                for (size_t k = 0; k < seat->n_absences && base_streq(seat->member, member->rule.name); k++)
+                        if (seat->absences[k].to_us > now_us)
+                                return seat->absences[k].from_us;
         }
         return TIME_NONE;
 }

@@ -12,17 +12,11 @@
 
 #define SOURCE "leadctl"
 
-static void refuse(ControlCall *call, const char *code, const char *text, uint64_t lead) {
+void execute_refuse(ControlCall *call, const char *code, const char *text, uint64_t lead) {
         call_fail(call, "Refused", json_pack("{s:s, s:o, s:o}", "code", code, "text", json_text(text), "lead", json_lead(lead)));
 }
 
-typedef struct Actor {
-        char text[CONTROL_NAME_MAX + 16]; /* "rep:anna", "system:root" */
-        bool is_operator;
-} Actor;
-
-/* Who acts. false in *ret_known: the error is set. */
-static int find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_member, Actor *ret, bool *ret_known) {
+int execute_find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_member, Actor *ret, bool *ret_known) {
         const char *as = call_text(call, "as");
         _cleanup_(base_freep) char *user = NULL;
         int r = peer_user_name(call->peer.uid, &user);
@@ -53,7 +47,7 @@ static int find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_m
                         (void) snprintf(text, sizeof(text), "the rules know no member \"%s\"%s%s%s%s", as,
                                 queue ? ", and that team has members: name one of them" : "", near ? "; did you mean \"" : "",
                                 near ? near : "", near ? "\"?" : "");
-                        refuse(call, "unknown_owner", text, 0);
+                        execute_refuse(call, "unknown_owner", text, 0);
                         return 0;
                 }
                 (void) snprintf(ret->text, sizeof(ret->text), "rep:%s", as);
@@ -68,7 +62,7 @@ static int find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_m
                 char text[256];
                 (void) snprintf(
                         text, sizeof(text), "%s is no member of any team: say for whom you act (--as PERSON)", user ? user : "this user");
-                refuse(call, "actor_required", text, 0);
+                execute_refuse(call, "actor_required", text, 0);
                 return 0;
         } else {
                 (void) snprintf(ret->text, sizeof(ret->text), "system:%.*s", CONTROL_NAME_MAX, user ? user : "leadctl");
@@ -96,20 +90,21 @@ static int random_id(Arena *arena, const char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* The record of a verb, named so that the same request sent again, even after a restart, is the same event. */
-static int make_record(const ControlDesk *desk, ControlCall *call, RecordFamily family, const char *event, uint64_t lead, Record **ret) {
+int execute_make_record(const ControlDesk *desk, ControlCall *call, RecordFamily family, const char *event, uint64_t lead, Record **ret) {
         _cleanup_(record_freep) Record *record = record_new();
         if (!record)
                 return -ENOMEM;
         const char *prefix = family == FAMILY_ACTIVITY ? "activity"
                              : family == FAMILY_LEAD   ? "lead"
+                             : family == FAMILY_OWNER  ? "owner"
                                                        : "outcome",
                    *request_id = call_text(call, "request_id");
         record->source = SOURCE;
         record->family = family;
         record->type = arena_printf(record->arena, "%s.%s", prefix, event);
-        record->subject = arena_printf(record->arena, "lead:L-%llu", (unsigned long long) lead);
-        if (!record->type || !record->subject)
+        if (lead > 0)
+                record->subject = arena_printf(record->arena, "lead:L-%llu", (unsigned long long) lead);
+        if (!record->type || (lead > 0 && !record->subject))
                 return -ENOMEM;
         record->event = strchr(record->type, '.') + 1;
         record->time_us = clock_now_us(desk->clock);
@@ -144,7 +139,7 @@ static int judge(const ControlDesk *desk, ControlCall *call, Record *record, uin
                 if (base_streq(judged.code, "unknown_lead"))
                         call_fail(call, "NoSuchLead", json_pack("{s:s}", "lead", call_text(call, "lead")));
                 else
-                        refuse(call, judged.code, judged.text, lead);
+                        execute_refuse(call, judged.code, judged.text, lead);
                 return 0;
         }
         json_t *reply = json_object();
@@ -165,11 +160,11 @@ static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, 
                 return r;
         Actor actor;
         bool known;
-        r = find_actor(desk, call, must_be_member, &actor, &known);
+        r = execute_find_actor(desk, call, must_be_member, &actor, &known);
         if (r < 0 || !known)
                 return r;
         _cleanup_(record_freep) Record *record = NULL;
-        r = make_record(desk, call, family, event, lead, &record);
+        r = execute_make_record(desk, call, family, event, lead, &record);
         if (r >= 0)
                 r = set_fact(record, FIELD_OUTCOME_ACTOR, actor.text);
         if (r >= 0)
@@ -194,7 +189,7 @@ int execute_move(const ControlDesk *desk, ControlCall *call) {
         if (!execute_is_move_word(move)) {
                 char text[256];
                 (void) snprintf(text, sizeof(text), "no move can be called \"%s\"", move);
-                refuse(call, "unknown_move", text, 0);
+                execute_refuse(call, "unknown_move", text, 0);
                 return 0;
         }
         return act(desk, call, FAMILY_OUTCOME, move, true, call_text(call, "note"), call_text(call, "reason"), NULL, NULL);
@@ -238,10 +233,10 @@ static int join_or_part(const ControlDesk *desk, ControlCall *call, const char *
         _cleanup_(record_freep) Record *record = NULL;
         Actor actor;
         bool known;
-        int r = find_actor(desk, call, false, &actor, &known);
+        int r = execute_find_actor(desk, call, false, &actor, &known);
         if (r < 0 || !known)
                 return r;
-        r = make_record(desk, call, FAMILY_LEAD, event, lead, &record);
+        r = execute_make_record(desk, call, FAMILY_LEAD, event, lead, &record);
         if (r == 0)
                 r = facts_set(&record->facts, record->arena, FIELD_CARE_INTO, NULL, value_integer((int64_t) into), record->time_us);
         return r < 0 ? r : judge(desk, call, TAKE(record), lead, &actor);
@@ -272,7 +267,7 @@ int execute_unmerge(const ControlDesk *desk, ControlCall *call) {
         if (state.merged_into == 0) {
                 char text[96];
                 (void) snprintf(text, sizeof(text), "L-%llu was not merged into another lead", (unsigned long long) lead);
-                refuse(call, "not_merged", text, lead);
+                execute_refuse(call, "not_merged", text, lead);
                 return 0;
         }
         return join_or_part(desk, call, "unmerged", lead, state.merged_into);

@@ -341,6 +341,25 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_snooze },
+        { .name = "Away",
+                .doc = "Records when a member (default: the caller) is away, or with back that somebody is there again. when: a day, two "
+                       "days\n"
+                       "or two instants (RFC 3339) with .. between them, days with all of both in the member's zone; without the first it\n"
+                       "begins now. It takes the place of recorded absences that it overlaps. back without when ends what has begun,\n"
+                       "with when it takes recorded absences back that overlap it. For others than oneself by an operator.",
+                .inputs = { NAMED("owner"), NAMED("when"), FLAG("back"), REQUEST_ID },
+                .output = "(owner: string, event: int, duplicate: bool, summary: string, absences: []Absence)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_away },
+        { .name = "Absences",
+                .doc = "Who is or will be away, by the rules or as recorded, by member and beginning.",
+                .inputs = { NAMED("owner") },
+                .output = "(items: []Absence, now: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_absences },
         { .name = "Feedback",
                 .doc = "Moves with a reason, the newest first: which leads came back, why, and what marketing knew them by then. since: a\n"
                        "duration, a date or an instant. At most limit (default 100, at most 1000); next is what to give as before for the\n"
@@ -400,6 +419,9 @@ const Interface interface_leads = {
                "Times are RFC 3339 in UTC, points decimal numbers. A repeated request_id gets the first answer and changes nothing again.",
         .types = "# Why nobody has the lead, or which rule broke on it.\n"
                  "type Held (by: string, text: ?string, since: ?string, next_look: ?string)\n"
+                 "\n"
+                 "# source is rules or recorded; away: it has begun.\n"
+                 "type Absence (owner: string, team: string, from: string, until: string, source: string, away: bool)\n"
                  "\n"
                  "# The lead's SLA rests until then.\n"
                  "type Snoozed (until: string, reason: ?string)\n"

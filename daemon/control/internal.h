@@ -177,6 +177,18 @@ int control_look(const ControlDesk *desk, uint64_t lead, int64_t now_us, Arena *
 /* The state with points, grade and segments as of the look. */
 int control_look_refresh(const RuleSet *rules, Arena *arena, const Subject *subject, LeadState *state);
 
+/* ---- who acts ---- */
+
+typedef struct Actor {
+        char text[CONTROL_NAME_MAX + 16]; /* "rep:anna", "system:root" */
+        bool is_operator;
+} Actor;
+/* Who acts. false in *ret_known: the error is set. */
+int execute_find_actor(const ControlDesk *desk, ControlCall *call, bool must_be_member, Actor *ret, bool *ret_known);
+/* The record of a verb, named so that the same request sent again, even after a restart, is the same event. lead 0: it is of none. */
+int execute_make_record(const ControlDesk *desk, ControlCall *call, RecordFamily family, const char *event, uint64_t lead, Record **ret);
+void execute_refuse(ControlCall *call, const char *code, const char *text, uint64_t lead);
+
 /* ---- methods (in the table) ---- */
 
 #define EXECUTE_LATER 1 /* the desk has taken the call */
@@ -200,6 +212,8 @@ int execute_did(const ControlDesk *desk, ControlCall *call);
 int execute_note(const ControlDesk *desk, ControlCall *call);
 int execute_assign(const ControlDesk *desk, ControlCall *call);
 int execute_snooze(const ControlDesk *desk, ControlCall *call);
+int execute_away(const ControlDesk *desk, ControlCall *call);
+int execute_absences(const ControlDesk *desk, ControlCall *call);
 int execute_merge(const ControlDesk *desk, ControlCall *call);
 int execute_unmerge(const ControlDesk *desk, ControlCall *call);
 int execute_duplicates(const ControlDesk *desk, ControlCall *call);

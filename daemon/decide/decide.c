@@ -384,39 +384,7 @@ static int decide_without_lead(Deciding *deciding) {
         if (record->family == FAMILY_RULES)
                 return deciding_summarise(deciding, "rules activated");
 
-        const char *name = facts_text(&record->facts, FIELD_OWNER_NAME);
-        const Member *member = name ? policy_member(deciding->rules, name) : NULL;
-        if (!member)
-                return deciding_refuse(deciding, "unknown_owner", "no member \"%s\" in the rules", name ? name : "");
-        bool away = base_streq(record->event, "away");
-        if (!away && !base_streq(record->event, "back"))
-                return deciding_refuse(deciding, "bad_record", "owner records are owner.away and owner.back");
-        const Value *from = facts_get(&record->facts, FIELD_OWNER_FROM, NULL);
-        const Value *to = facts_get(&record->facts, FIELD_OWNER_TO, NULL);
-        if (away && !to)
-                return deciding_refuse(deciding, "bad_record", "owner.away needs data.owner.to");
-        Seat *seat = ARENA_NEW(deciding->arena, Seat);
-        if (!seat)
-                return -ENOMEM;
-        *seat = (Seat){
-                .member = member->rule.name,
-                .away_from_us = !away  ? TIME_NONE
-                                : from ? from->integer
-                                       : record->time_us,
-                .away_until_us = away ? to->integer : TIME_NONE,
-        };
-        if (away && seat->away_until_us <= seat->away_from_us)
-                return deciding_refuse(deciding, "bad_record", "owner.away ends before it begins");
-        deciding->out->absences = seat;
-        deciding->out->n_absences = 1;
-        if (!away) {
-                deciding->out->freed_team = member->team->rule.name;
-                return deciding_summarise(deciding, "%s is back", member->rule.name);
-        }
-        if (member->team->on_absence != ABSENCE_KEEP)
-                deciding->out->absent = member->rule.name;
-        char until[TIME_TEXT_SIZE];
-        return deciding_summarise(deciding, "%s is away until %s", member->rule.name, time_format_rfc3339(seat->away_until_us, until));
+        return absence_record(deciding);
 }
 
 static bool has_no_lead(const Record *record) { return record->family == FAMILY_RULES || record->family == FAMILY_OWNER; }

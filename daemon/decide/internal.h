@@ -130,6 +130,10 @@ int turns_save(Deciding *deciding, const Candidate *candidates, size_t n, const 
 /* The owner's turn is given back: the lead came by one and was not worth it. */
 int turns_give_back(Deciding *deciding);
 
+/* absence.c */
+/* owner.away, owner.back */
+int absence_record(Deciding *deciding);
+
 /* assignment.c */
 /* The name as the text of an assignment has it: in quotation marks where it has a blank, a semicolon or one of those. NULL on exhaustion.
  */

@@ -42,7 +42,7 @@ void deciding_set_owner(Deciding *deciding, const Member *owner, const char *rou
 }
 
 const Seat *route_seat(const Desk *desk, const char *member) {
-        static const Seat empty = { .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
+        static const Seat empty;
 
         for (size_t i = 0; i < desk->n_seats; i++)
                 if (base_streq(desk->seats[i].member, member))
@@ -101,19 +101,26 @@ static int64_t look_from(const Deciding *deciding, const Member *member, int64_t
         return calendar && calendar_next_open(calendar, free_us, &open_us) == 0 ? open_us : free_us;
 }
 
+/* The end of a recorded absence at that instant. */
+static bool is_recorded_away(const Seat *seat, int64_t at_us, int64_t *ret_until_us) {
+        for (size_t i = 0; i < seat->n_absences; i++)
+                if (seat->absences[i].from_us <= at_us && at_us < seat->absences[i].to_us) {
+                        *ret_until_us = seat->absences[i].to_us;
+                        return true;
+                }
+        return false;
+}
+
 /* Away by the rules or by a recorded absence; *ret_until_us: when the last of those that follow on one another ends. */
 static bool is_away(const Member *member, const Seat *seat, int64_t now_us, int64_t *ret_until_us) {
         int64_t at_us = now_us, until_us;
         bool away = false;
 
-        /* Each round ends one absence of the rules or the one that is recorded. */
-        for (size_t i = 0; i <= member->n_absences + 1; i++) {
-                if (policy_member_is_away(member, at_us, &until_us) && until_us > at_us)
-                        at_us = until_us;
-                else if (seat->away_from_us != TIME_NONE && seat->away_from_us <= at_us && at_us < seat->away_until_us)
-                        at_us = seat->away_until_us;
-                else
+        /* Each round ends one absence. */
+        for (size_t i = 0; i < member->n_absences + seat->n_absences; i++) {
+                if ((!policy_member_is_away(member, at_us, &until_us) || until_us <= at_us) && !is_recorded_away(seat, at_us, &until_us))
                         break;
+                at_us = until_us;
                 away = true;
         }
         *ret_until_us = at_us;
@@ -309,9 +316,9 @@ int64_t route_next_absence(const Deciding *deciding) {
         for (size_t i = 0; i < owner->n_absences; i++)
                 if (owner->absences[i].from_us > now_us && (next_us == TIME_NONE || owner->absences[i].from_us < next_us))
                         next_us = owner->absences[i].from_us;
-        if (seat->away_from_us != TIME_NONE && seat->away_from_us > now_us && seat->away_until_us > seat->away_from_us &&
-                (next_us == TIME_NONE || seat->away_from_us < next_us))
-                next_us = seat->away_from_us;
+        for (size_t i = 0; i < seat->n_absences; i++)
+                if (seat->absences[i].from_us > now_us && (next_us == TIME_NONE || seat->absences[i].from_us < next_us))
+                        next_us = seat->absences[i].from_us;
         return next_us;
 }
 

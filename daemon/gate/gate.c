@@ -147,6 +147,8 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                 r = load(gate, input->record, lead, input->now_us, &loaded);
         if (r == STORE_E_NONE)
                 return refuse_unknown(gate, ret);
+        if (r == 0 && input->record->family == FAMILY_OWNER)
+                r = store_load_desk(gate->store, NULL, 0, gate->rules, input->now_us, gate->arena, &loaded.desk);
         if (r != 0)
                 return r;
         DecideInput decide = {

@@ -21,6 +21,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_move,
         &verb_did,
         &verb_assign,
+        &verb_away,
         &verb_note,
         &verb_snooze,
         &verb_submit,

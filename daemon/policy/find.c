@@ -3,6 +3,8 @@
  * find: things of a loaded rule set by name, and when a member works. Read-only; nothing here can fail.
  */
 #include "internal.h"
+#include <errno.h>
+#include <stdio.h>
 
 static const void *find(const RuleSet *rules, RuleKind kind, const char *name) { return policy_find(rules, kind, name); }
 
@@ -45,6 +47,34 @@ const Move *policy_move(const RuleSet *rules, const char *name) {
 const Calendar *policy_member_calendar(const Member *member) {
         const CalendarDecl *declared = member->calendar ? member->calendar : member->team->calendar;
         return declared ? declared->calendar : NULL;
+}
+
+#define DAY_SIZE 10 /* "2026-03-09" */
+
+int policy_parse_day(const Zone *zone, const char *text, size_t size, bool is_end, int64_t *ret_us) {
+        char local[DAY_SIZE + sizeof("T00:00:00")];
+        int64_t local_us;
+        if (size != DAY_SIZE)
+                return time_parse_rfc3339(text, size, ret_us) == 0 ? 0 : -EINVAL;
+        (void) snprintf(local, sizeof(local), "%.10sT00:00:00", text);
+        if (time_parse_local(local, strlen(local), &local_us) != 0)
+                return -EINVAL;
+        *ret_us = zone_local_to_utc(zone, local_us + (is_end ? US_PER_DAY : 0));
+        return 0;
+}
+
+int policy_parse_days(const Zone *zone, const char *text, Absence *ret) {
+        const char *last = strstr(text, "..");
+        size_t size = last ? (size_t) (last - text) : strlen(text);
+        if (size != DAY_SIZE || (last && strlen(last + 2) != DAY_SIZE))
+                return -EINVAL;
+        int r = policy_parse_day(zone, text, size, false, &ret->from_us);
+        return r == 0 ? policy_parse_day(zone, last ? last + 2 : text, DAY_SIZE, true, &ret->to_us) : r;
+}
+
+const Zone *policy_member_zone(const RuleSet *rules, const Member *member) {
+        const Calendar *calendar = policy_member_calendar(member);
+        return calendar ? calendar_zone(calendar) : rules->settings->zone;
 }
 
 bool policy_member_is_away(const Member *member, int64_t now_us, int64_t *ret_until_us) {

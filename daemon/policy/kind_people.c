@@ -309,17 +309,6 @@ static const Zone *member_zone(const Load *load, const Member *member) {
         return load->loader.rules->settings->zone;
 }
 
-/* "2026-03-09" at `day` to the midnight `days` later. */
-static bool read_day(const Zone *zone, const char *day, int64_t days, int64_t *ret_us) {
-        char text[24];
-        int64_t local_us;
-        snprintf(text, sizeof(text), "%.10sT00:00:00", day);
-        if (strlen(day) < 10 || time_parse_local(text, strlen(text), &local_us) != 0)
-                return false;
-        *ret_us = zone_local_to_utc(zone, local_us + days * US_PER_DAY);
-        return true;
-}
-
 static int absence_compare(const void *a, const void *b) {
         const Absence *x = a, *y = b;
         return (x->from_us > y->from_us) - (x->from_us < y->from_us);
@@ -342,12 +331,8 @@ static int compile_away(Load *load, int index, const char *where, void *target) 
         if (!absences_kept)
                 return load_exhausted(load);
         for (size_t i = 0; i < n; i++) {
-                const char *last = strstr(texts[i], "..");
                 Absence absence;
-                bool good = last ? last == texts[i] + 10 && strlen(last) == 12 : strlen(texts[i]) == 10;
-                good = good && read_day(zone, texts[i], 0, &absence.from_us) &&
-                       read_day(zone, last ? last + 2 : texts[i], 1, &absence.to_us);
-                if (!good)
+                if (policy_parse_days(zone, texts[i], &absence) != 0)
                         loader_error(&load->loader,
                                 "\"%s[%zu]\" must be a day or a range of days such as \"2026-03-09..2026-03-13\", not \"%.60s\"", where,
                                 i + 1, texts[i]);

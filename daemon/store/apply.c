@@ -84,9 +84,8 @@ static int change_desk(Store *store, const StoreEntry *entry, unsigned flags, ui
         int r = 0;
         for (size_t i = 0; r == 0 && i < decision->n_turns; i++)
                 r = desk_set_turn(store, &decision->turns[i]);
-        for (size_t i = 0; r == 0 && i < decision->n_absences; i++)
-                r = desk_set_absence(
-                        store, decision->absences[i].member, decision->absences[i].away_from_us, decision->absences[i].away_until_us);
+        if (r == 0 && decision->absences_of)
+                r = desk_set_absences(store, decision->absences_of, decision->absences, decision->n_absences);
         if (r == 0 && flags & EVENT_IS_ROUTED && owner > 0)
                 r = desk_add_routed(store, owner, entry->now_us);
         return r;

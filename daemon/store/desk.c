@@ -111,6 +111,7 @@ void desk_free(Members *members) {
         for (size_t i = 0; i < members->n; i++) {
                 free(members->inside[i].tallies);
                 free(members->inside[i].quarters);
+                free(members->inside[i].absences);
         }
         free(members->seats);
         free(members->inside);
@@ -144,7 +145,7 @@ static int seat_for(Store *store, uint64_t member, size_t *ret) {
                 members->capacity = capacity;
         }
         size_t at = members->n++;
-        members->seats[at] = (Seat){ .member = name_text(store, member), .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
+        members->seats[at] = (Seat){ .member = name_text(store, member) };
         members->inside[at] = (SeatInside){ .member = member };
         if (member > 0)
                 store->names.items[member].seat = (uint32_t) at;
@@ -225,18 +226,66 @@ int store_restart_turns(Store *store) {
         return r;
 }
 
-int desk_set_absence(Store *store, const char *member, int64_t from_us, int64_t until_us) {
+static int set_absences(Members *members, size_t at, const Absence *absences, size_t n) {
+        SeatInside *inside = &members->inside[at];
+        if (n > inside->absences_capacity) {
+                Absence *grown = reallocarray(inside->absences, n, sizeof(Absence));
+                if (!grown)
+                        return -ENOMEM;
+                inside->absences = grown;
+                inside->absences_capacity = n;
+        }
+        if (n > 0)
+                memmove(inside->absences, absences, n * sizeof(Absence));
+        members->seats[at].absences = inside->absences;
+        members->seats[at].n_absences = n;
+        return 0;
+}
+
+int desk_set_absences(Store *store, const char *member, const Absence *absences, size_t n) {
         uint64_t id;
         size_t at;
         int r = name_intern(store, member, &id);
         if (r == 0)
                 r = seat_for(store, id, &at);
-        if (r != 0)
-                return r;
-        store->members.seats[at].away_from_us = from_us;
-        store->members.seats[at].away_until_us = until_us;
-        store->members.inside[at].is_dirty = true;
-        return 0;
+        if (r == 0)
+                r = set_absences(&store->members, at, absences, n);
+        if (r == 0)
+                store->members.inside[at].has_dirty_absence = true;
+        return r;
+}
+
+static int load_absences(Store *store) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        Members *members = &store->members;
+        int r;
+        for (r = sql_row_plain(store, SQL_ABSENCE_ALL, &row); r == 0; r = sql_next(store, row)) {
+                Absence all[DECIDE_ABSENCES_MAX];
+                size_t at, n;
+                r = seat_for(store, column_u64(row, 0), &at);
+                if (r != 0)
+                        return r;
+                n = members->seats[at].n_absences;
+                if (n == ARRAY_SIZE(all))
+                        return -EBADMSG;
+                if (n > 0)
+                        memcpy(all, members->seats[at].absences, n * sizeof(Absence));
+                all[n++] = (Absence){ sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2) };
+                r = set_absences(members, at, all, n);
+                if (r != 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+static int flush_absences(Store *store, size_t at) {
+        const Seat *seat = &store->members.seats[at];
+        SeatInside *inside = &store->members.inside[at];
+        int r = sql_run(store, SQL_ABSENCE_CLEAR, ARG(inside->member));
+        for (size_t i = 0; i < seat->n_absences && r == 0; i++)
+                r = sql_run(store, SQL_ABSENCE_ADD, ARG(inside->member), ARG(seat->absences[i].from_us), ARG(seat->absences[i].to_us));
+        inside->has_dirty_absence = false;
+        return r;
 }
 
 int desk_load(Store *store) {
@@ -249,11 +298,12 @@ int desk_load(Store *store) {
                         store->names.items[inside->member].seat = 0;
                 free(inside->tallies);
                 free(inside->quarters);
+                free(inside->absences);
         }
         for (size_t i = 0; i < members->n; i++) {
-                members->seats[i] = (Seat){ .member = members->seats[i].member, .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
+                members->seats[i] = (Seat){ .member = members->seats[i].member };
                 members->inside[i].n_tallies = 0;
-                members->inside[i].is_dirty = members->inside[i].has_dirty_tally = false;
+                members->inside[i].is_dirty = members->inside[i].has_dirty_tally = members->inside[i].has_dirty_absence = false;
         }
         members->today_is_known = false;
 
@@ -267,15 +317,16 @@ int desk_load(Store *store) {
                         if (r != 0)
                                 return r;
                         members->seats[at].turn = sqlite3_column_int64(row, 1);
-                        members->seats[at].away_from_us = column_time(row, 2);
-                        members->seats[at].away_until_us = column_time(row, 3);
-                        members->seats[at].took_part = column_u64(row, 4);
-                        members->seats[at].served = column_u64(row, 5);
-                        members->seats[at].credits = (uint32_t) column_u64(row, 6);
+                        members->seats[at].took_part = column_u64(row, 2);
+                        members->seats[at].served = column_u64(row, 3);
+                        members->seats[at].credits = (uint32_t) column_u64(row, 4);
                 }
                 if (r != STORE_E_NONE)
                         return r;
         }
+        r = load_absences(store);
+        if (r != 0)
+                return r;
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         for (r = sql_row_plain(store, SQL_TALLY_ALL, &row); r == 0; r = sql_next(store, row)) {
                 Tally *tally;
@@ -298,9 +349,11 @@ int desk_flush(Store *store) {
                 SeatInside *inside = &members->inside[i];
                 int r = 0;
                 if (inside->is_dirty)
-                        r = sql_run(store, SQL_SEAT_SET, ARG(inside->member), ARG(seat->turn), ARG_TIME(seat->away_from_us),
-                                ARG_TIME(seat->away_until_us), ARG(seat->took_part), ARG(seat->served), ARG(seat->credits));
+                        r = sql_run(store, SQL_SEAT_SET, ARG(inside->member), ARG(seat->turn), ARG(seat->took_part), ARG(seat->served),
+                                ARG(seat->credits));
                 inside->is_dirty = false;
+                if (r == 0 && inside->has_dirty_absence)
+                        r = flush_absences(store, i);
                 for (size_t j = 0; r == 0 && inside->has_dirty_tally && j < inside->n_tallies; j++) {
                         Tally *tally = &inside->tallies[j];
                         if (tally->is_dirty && tally->n == 0 && tally->n_unaccepted == 0)

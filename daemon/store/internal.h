@@ -121,6 +121,9 @@ typedef enum Sql {
         SQL_WAKE_DUE,
         SQL_SEAT_SET,
         SQL_SEAT_ALL,
+        SQL_ABSENCE_ADD,
+        SQL_ABSENCE_ALL,
+        SQL_ABSENCE_CLEAR,
         SQL_TALLY_SET,
         SQL_TALLY_DELETE,
         SQL_TALLY_ALL,
@@ -334,11 +337,13 @@ typedef struct Quarter {
 } Quarter;
 typedef struct SeatInside {
         uint64_t member; /* name; 0 for seat 0: nobody */
-        bool is_dirty;   /* turn or absence */
-        bool has_dirty_tally;
+        bool is_dirty;   /* turn */
+        bool has_dirty_tally, has_dirty_absence;
         Tally *tallies;
         size_t n_tallies;
         Quarter *quarters; /* NULL until the first routed lead */
+        Absence *absences; /* of the seat */
+        size_t absences_capacity;
 } SeatInside;
 /* The leads of one company, or of one person, that are open and owned, ids ascending. */
 typedef struct Account {
@@ -382,7 +387,7 @@ int desk_load_statuses(Store *store);
 int companies_load(Store *store);
 int desk_flush(Store *store); /* dirty seats and tallies, before COMMIT */
 int desk_set_turn(Store *store, const TurnChange *turn);
-int desk_set_absence(Store *store, const char *member, int64_t from_us, int64_t until_us);
+int desk_set_absences(Store *store, const char *member, const Absence *absences, size_t n);
 int desk_add_routed(Store *store, uint64_t owner, int64_t now_us);
 int desk_count(Store *store, uint64_t owner, uint64_t status, int64_t n, int64_t n_unaccepted);
 int company_intern(Store *store, const char *domain, uint64_t *ret); /* NULL is 0 */

@@ -128,6 +128,12 @@ static const char schema_6[] =
         "ALTER TABLE seat ADD COLUMN served INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE seat ADD COLUMN credits INTEGER NOT NULL DEFAULT 0;"
         "UPDATE seat SET turn = 0;"
+        /* any number of absences a member */
+        "CREATE TABLE absence(member INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(member, since))"
+        " STRICT, WITHOUT ROWID;"
+        "INSERT INTO absence SELECT member, away_from, away_until FROM seat WHERE away_from IS NOT NULL AND away_until IS NOT NULL;"
+        "ALTER TABLE seat DROP COLUMN away_from;"
+        "ALTER TABLE seat DROP COLUMN away_until;"
         /* fences and criteria that refused what a person asked for: no event says so, and no replay can */
         "CREATE TABLE refusal(hour INTEGER NOT NULL, rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL,"
         " PRIMARY KEY(hour, rule, kind)) STRICT, WITHOUT ROWID;"
@@ -297,9 +303,12 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_WAKE_NEXT] = "SELECT due FROM wake ORDER BY due LIMIT 1",
         [SQL_WAKE_DUE] = "SELECT w.due, w.lead, h.next_look IS w.due FROM wake w LEFT JOIN held h ON h.lead = w.lead WHERE w.due <= ?1"
                          " ORDER BY w.due, w.lead LIMIT ?2",
-        [SQL_SEAT_SET] = "INSERT INTO seat VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET turn = ?2, away_from = ?3,"
-                         " away_until = ?4, took_part = ?5, served = ?6, credits = ?7",
-        [SQL_SEAT_ALL] = "SELECT member, turn, away_from, away_until, took_part, served, credits FROM seat ORDER BY member",
+        [SQL_SEAT_SET] = "INSERT INTO seat VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET turn = ?2, took_part = ?3, served = ?4,"
+                         " credits = ?5",
+        [SQL_SEAT_ALL] = "SELECT member, turn, took_part, served, credits FROM seat ORDER BY member",
+        [SQL_ABSENCE_ADD] = "INSERT INTO absence VALUES(?1, ?2, ?3)",
+        [SQL_ABSENCE_ALL] = "SELECT member, since, until FROM absence ORDER BY member, since",
+        [SQL_ABSENCE_CLEAR] = "DELETE FROM absence WHERE member = ?1",
         [SQL_TALLY_SET] = "INSERT INTO tally VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = ?3, unaccepted = ?4",
         [SQL_TALLY_DELETE] = "DELETE FROM tally WHERE owner = ?1 AND status = ?2",
         [SQL_TALLY_ALL] = "SELECT owner, status, n, unaccepted FROM tally ORDER BY owner, status",
@@ -416,7 +425,8 @@ static const SqlQuery projections[] = {
                 " owner, accepted, name(by) AS by, name(source) AS source, campaign FROM feedback ORDER BY event, n",
                 2 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
-        { "seat", "SELECT name(member) AS member, turn, away_from, away_until, took_part, served, credits FROM seat ORDER BY 1", 1 },
+        { "seat", "SELECT name(member) AS member, turn, took_part, served, credits FROM seat ORDER BY 1", 1 },
+        { "absence", "SELECT name(member) AS member, since, until FROM absence ORDER BY 1, 2", 2 },
         { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
         { "outbox",
                 "SELECT id, event, lead, kind, via, name(channel) AS channel, name(recipient) AS recipient, name(role) AS role,"

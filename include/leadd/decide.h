@@ -14,6 +14,7 @@
 #define DECIDE_REASON_USES_MAX 64 /* reasons remembered of one lead: the one used longest ago is forgotten first */
 #define DECIDE_EXPIRED_MAX 64     /* members remembered of one hand-off: the one who had it longest ago is forgotten first */
 #define DECIDE_SNOOZE_REASON_MAX 1024
+#define DECIDE_ABSENCES_MAX 64                /* recorded absences of one member that are not over */
 #define DECIDE_TURN INT64_C(5342931457063200) /* one lead in Seat.turn: every sum of weights up to 40 divides it */
 #define DECIDE_MISSED_US US_PER_MINUTE        /* a step that fires so late was missed: it gives way to a later one that is due as well */
 
@@ -96,7 +97,8 @@ typedef struct Seat {
         uint64_t took_part, served;             /* events of the last turn in which the member was in the running, and got the lead */
         uint32_t credits;                       /* turns given back and not made good yet */
         uint32_t n_open, n_unaccepted, n_today; /* n_today: routed since midnight in the member's zone */
-        int64_t away_from_us, away_until_us;    /* recorded by owner.away; TIME_NONE = not */
+        const Absence *absences;                /* recorded by owner.away, by their beginning; none overlap */
+        size_t n_absences;
 } Seat;
 typedef struct Desk {
         const Seat *seats; /* a member without a seat counts as all zero */
@@ -209,7 +211,8 @@ typedef struct Decision {
         Effect *effects;
         size_t n_effects;
         const char *reminded_roles; /* "owner, head" when an SLA step reminded, else NULL */
-        Seat *absences;             /* owner.away|back: the seat with its new absence */
+        const char *absences_of;    /* owner.away|back: a member whose recorded absences are now these; NULL */
+        const Absence *absences;
         size_t n_absences;
         const char *absent; /* a member who is or will be away and whose unaccepted leads others should have: they may be looked at; NULL */
         const char *freed_team;    /* a member of it can take another lead than before: its held leads may be offered; NULL */

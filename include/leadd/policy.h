@@ -497,6 +497,12 @@ int policy_sla_of_version(const RuleSet *rules, const Sla *sla, const char *vers
 const Move *policy_move(const RuleSet *rules, const char *name);
 /* The calendar a member works by: own, team's, else NULL (wall clock). */
 const Calendar *policy_member_calendar(const Member *member);
+/* The zone whose days are the member's days. */
+const Zone *policy_member_zone(const RuleSet *rules, const Member *member);
+/* One end of an absence: a day ("2026-03-09", as an end with all of it) or an instant in RFC 3339. -EINVAL. */
+int policy_parse_day(const Zone *zone, const char *text, size_t size, bool is_end, int64_t *ret_us);
+/* "2026-03-09" or "2026-03-09..2026-03-13", both days included. -EINVAL. */
+int policy_parse_days(const Zone *zone, const char *text, Absence *ret);
 bool policy_member_is_away(const Member *member, int64_t now_us, int64_t *ret_until_us);
 
 /* ---- evaluating ---- */

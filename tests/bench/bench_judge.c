@@ -392,8 +392,7 @@ static int judge_and_ask_all(RuleSet *rules, const Lead *lead, int turn, Arena *
 }
 
 static int decide(RuleSet *rules, const Lead *lead, const Record *record, int turn, Arena *arena, const char *want_status) {
-        static const Seat seats[] = { { .member = "anna", .turn = 1, .away_from_us = TIME_NONE, .away_until_us = TIME_NONE },
-                { .member = "ben", .turn = -1, .away_from_us = TIME_NONE, .away_until_us = TIME_NONE } };
+        static const Seat seats[] = { { .member = "anna", .turn = 1 }, { .member = "ben", .turn = -1 } };
         const Desk desk = { .seats = seats, .n_seats = ARRAY_SIZE(seats) };
         Facts profile = lead->profile;
 

@@ -129,7 +129,7 @@ def an_absence_told_just_before_a_kill_arms_every_lead_after_it():
         d.settle()
         begins = 1772784000  # 2026-03-06T08:00:00Z
         book = sqlite3.connect(f"file:{d.state / 'leadd.db'}?mode=ro", uri=True)
-        seat = "SELECT count(*) FROM seat WHERE away_from IS NOT NULL"
+        seat = "SELECT count(*) FROM absence"
         late = f"SELECT count(*) FROM lead WHERE flags & 1 AND created + wake > {begins}000000"
         check((book.execute(seat).fetchone()[0], book.execute(late).fetchone()[0]), (0, leads))
         d.drop("crm", "away.json", {"specversion": "1.0", "id": "away", "type": "owner.away", "data": {"owner": {

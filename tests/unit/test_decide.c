@@ -249,8 +249,7 @@ static void assignment__of_people_with_odd_names__names_each_with_the_cause(void
         assert_string_equal(others[0].member, "Anna Berg");
         assert_string_equal(others[1].member, "z; q is away");
         assert_string_equal(others[1].cause, "gets leads only as head");
-        seat_of(book, "a; b is here")->away_from_us = book->now_us;
-        seat_of(book, "a; b is here")->away_until_us = book->now_us + US_PER_DAY;
+        set_away(book, "a; b is here", book->now_us, book->now_us + US_PER_DAY);
         look(book, lead);
         assert_string_equal(book->leads[lead].owner, "z; q is away");
         assert_string_equal(book->decision.assignment.text, "the deputy of \"a; b is here\" is away until 2026-03-06T09:00:00Z");
@@ -279,8 +278,7 @@ static void accept__by_the_head__leaves_nothing_unaccepted(void **state) {
         assert_false(book->leads[lead].unaccepted);
         assert_int_equal(seat_of(book, "a")->n_unaccepted, 0);
         assert_string_equal(book->decision.freed_team, "desk");
-        seat_of(book, "a")->away_from_us = book->now_us;
-        seat_of(book, "a")->away_until_us = book->now_us + US_PER_DAY;
+        set_away(book, "a", book->now_us, book->now_us + US_PER_DAY);
         look(book, lead);
         assert_string_equal(book->leads[lead].owner, "a");
         close_book(book);

@@ -100,8 +100,15 @@ static inline Seat *seat_of(Book *book, const char *member) {
         for (size_t i = 0; i < book->n_seats; i++)
                 if (base_streq(book->seats[i].member, member))
                         return &book->seats[i];
-        book->seats[book->n_seats] = (Seat){ .member = member, .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
+        book->seats[book->n_seats] = (Seat){ .member = member };
         return &book->seats[book->n_seats++];
+}
+
+_unused_ static inline void set_away(Book *book, const char *member, int64_t from_us, int64_t until_us) {
+        Absence *absence = arena_alloc(book->arena, sizeof *absence);
+        *absence = (Absence){ from_us, until_us };
+        seat_of(book, member)->absences = absence;
+        seat_of(book, member)->n_absences = 1;
 }
 
 static inline void take_turn(Book *book, const TurnChange *turn) {
@@ -169,9 +176,9 @@ static inline uint64_t judge(Book *book, uint64_t lead, const Record *record, co
                 if (decision->assignment.changed)
                         seat_of(book, after->owner)->n_today++;
         }
-        for (size_t i = 0; i < decision->n_absences; i++) {
-                seat_of(book, decision->absences[i].member)->away_from_us = decision->absences[i].away_from_us;
-                seat_of(book, decision->absences[i].member)->away_until_us = decision->absences[i].away_until_us;
+        if (decision->absences_of) {
+                seat_of(book, decision->absences_of)->absences = decision->absences;
+                seat_of(book, decision->absences_of)->n_absences = decision->n_absences;
         }
         if (record->family != FAMILY_OWNER) {
                 book->leads[id] = *after;

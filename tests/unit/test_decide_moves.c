@@ -636,8 +636,7 @@ static void hold__of_a_move_that_fails__outlives_routing_in_the_same_event(void 
         for (int away = 0; away <= 1; away++) {
                 Book *book = open_fenced("move \"break\" { from = \"mql\", to = \"nurture\", by = \"rules\", when = " FAILS " }\n");
                 if (away) {
-                        seat_of(book, "a")->away_from_us = book->now_us;
-                        seat_of(book, "a")->away_until_us = at("2026-03-09T10:00:00+01:00");
+                        set_away(book, "a", book->now_us, at("2026-03-09T10:00:00+01:00"));
                 }
                 uint64_t lead = large(book);
                 const LeadState *after = &book->leads[lead];

@@ -163,10 +163,8 @@ static size_t judge_leads(RuleSet *rules, IntakeBatch *const batches[], size_t n
                 Arena *arena = arena_new(0);
                 Activity history[16];
                 Facts visits[16] = { 0 }, profile = { 0 };
-                Seat seats[] = {
-                        { .member = "a", .turn = (int64_t) random_below(5) - 2, .away_from_us = TIME_NONE, .away_until_us = TIME_NONE },
-                        { .member = "anna", .n_open = (uint32_t) random_below(30), .away_from_us = TIME_NONE, .away_until_us = TIME_NONE }
-                };
+                Seat seats[] = { { .member = "a", .turn = (int64_t) random_below(5) - 2 },
+                        { .member = "anna", .n_open = (uint32_t) random_below(30) } };
                 const Desk desk = { .seats = seats, .n_seats = ARRAY_SIZE(seats) };
                 size_t n_history = random_below(ARRAY_SIZE(history));
                 for (size_t i = 0; i < n_history; i++) {

@@ -13,7 +13,7 @@ static Seat seat_of(Fixture *f, const char *member, int64_t now_us) {
         for (size_t i = 0; i < desk.n_seats; i++)
                 if (base_streq(desk.seats[i].member, member))
                         return desk.seats[i];
-        return (Seat){ .away_from_us = TIME_NONE, .away_until_us = TIME_NONE };
+        return (Seat){ 0 };
 }
 
 static void same_seat(Fixture *f, const char *member, int64_t now_us, const Seat *want) {
@@ -26,14 +26,17 @@ static void same_seat(Fixture *f, const char *member, int64_t now_us, const Seat
                 same(got.n_open, want->n_open);
                 same(got.n_unaccepted, want->n_unaccepted);
                 same(got.n_today, want->n_today);
-                same(got.away_from_us, want->away_from_us != 0 ? want->away_from_us : TIME_NONE);
-                same(got.away_until_us, want->away_until_us != 0 ? want->away_until_us : TIME_NONE);
+                same(got.n_absences, want->n_absences);
+                for (size_t i = 0; i < got.n_absences; i++) {
+                        same(got.absences[i].from_us, want->absences[i].from_us);
+                        same(got.absences[i].to_us, want->absences[i].to_us);
+                }
                 if (f->store->is_in_transaction)
                         return;
                 fixture_reopen(f);
         }
 }
-#define SEAT(...) (&(const Seat){ __VA_ARGS__ }) /* away at 0: not away */
+#define SEAT(...) (&(const Seat){ __VA_ARGS__ })
 
 static void seats__turns_and_counts__follow_the_leads(void **state) {
         Fixture *f = *state;
@@ -91,13 +94,18 @@ static void statuses__that_a_new_rule_set_opens_or_closes__change_who_has_how_ma
         policy_free(four);
 }
 
-static void absence__is_kept_until_another_is_said(void **state) {
+static void absences__are_kept_until_others_are_said(void **state) {
         Fixture *f = *state;
-        Seat away = { .member = "ben", .away_from_us = NOON, .away_until_us = NOON + US_PER_DAY };
-        (void) commit_step(f, STEP(.said = { .type = "owner.away" }, .absences = &away, .n_absences = 1));
-        same_seat(f, "ben", NOON, SEAT(.away_from_us = NOON, .away_until_us = NOON + US_PER_DAY));
-        away.away_from_us = away.away_until_us = TIME_NONE;
-        (void) commit_step(f, STEP(.said = { .type = "owner.back" }, .absences = &away, .n_absences = 1));
+        const Absence away[] = { { NOON, NOON + US_PER_DAY }, { NOON + 3 * US_PER_DAY, NOON + 9 * US_PER_DAY } };
+        (void) commit_step(f, STEP(.said = { .type = "owner.away" }, .absences_of = "ben", .absences = away, .n_absences = 2));
+        same_seat(f, "ben", NOON, SEAT(.absences = away, .n_absences = 2));
+        /* Rolled back, they are what they were. */
+        ok(store_begin(f->store));
+        (void) step(f, STEP(.said = { .type = "owner.away" }, .absences_of = "ben", .absences = away + 1, .n_absences = 1));
+        same_seat(f, "ben", NOON, SEAT(.absences = away + 1, .n_absences = 1));
+        ok(store_rollback(f->store));
+        same_seat(f, "ben", NOON, SEAT(.absences = away, .n_absences = 2));
+        (void) commit_step(f, STEP(.said = { .type = "owner.back" }, .absences_of = "ben"));
         same_seat(f, "ben", NOON, SEAT(0));
         same_and_sound(f->store);
 }
@@ -356,7 +364,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(seats__turns_and_counts__follow_the_leads),
                 TEST(statuses__that_a_new_rule_set_opens_or_closes__change_who_has_how_many),
-                TEST(absence__is_kept_until_another_is_said),
+                TEST(absences__are_kept_until_others_are_said),
                 TEST(today__ends_at_midnight__on_each_members_own_clock),
                 TEST(today__with_no_seats_at_first__still_ends_at_midnight),
                 TEST(today__a_clock_set_back__counts_the_same_before_and_after_a_restart),

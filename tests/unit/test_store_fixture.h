@@ -240,7 +240,8 @@ typedef struct Step {
         size_t n_effects;
         TurnChange *turns;
         size_t n_turns;
-        Seat *absences;
+        const char *absences_of;
+        const Absence *absences;
         size_t n_absences;
         int expect; /* of store_apply */
 } Step;
@@ -375,6 +376,7 @@ static inline Done step(Fixture *f, const Step *step) {
         decision.n_effects = step->n_effects;
         decision.turns = step->turns;
         decision.n_turns = step->n_turns;
+        decision.absences_of = step->absences_of;
         decision.absences = step->absences;
         decision.n_absences = step->n_absences;
         const StoreEntry entry = {

@@ -482,6 +482,7 @@ static void make_older(Fixture *f, int version) {
         same(sqlite3_exec(f->store->db, "SELECT s.name, c.name FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.type = 'table'",
                      drop_newer, &since, NULL),
                 SQLITE_OK);
+        text_append(&drop, "ALTER TABLE seat ADD COLUMN away_from INTEGER; ALTER TABLE seat ADD COLUMN away_until INTEGER;");
         text_append(&drop, "DELETE FROM meta WHERE key NOT IN ('secret', 'rules', 'hits');");
         fixture_sql(f->store, drop.data);
         if (version < 5)

@@ -277,8 +277,7 @@ static void match__that_nobody_meets__goes_on_to_the_next_route(void **state) {
         assert_non_null(book->leads[lead].owner);
         assert_null(book->leads[lead].held.by);
         assert_string_equal(book->decision.assignment.route, "REST");
-        seat_of(book, "a")->away_from_us = book->now_us;
-        seat_of(book, "a")->away_until_us = book->now_us + US_PER_DAY;
+        set_away(book, "a", book->now_us, book->now_us + US_PER_DAY);
         lead = speaks(book, "de-CH");
         assert_null(book->leads[lead].owner);
         assert_string_equal(book->leads[lead].held.by, "SPEAKS");
@@ -509,6 +508,69 @@ static void absence__what_is_not_accepted__goes_to_others_and_the_rest_stays(voi
         }
 }
 
+/* What is recorded of a at ten on Thursday the 5th, step by step, and when a is free again then. */
+static void absences__are_any_number_and_the_newest_word_counts(void **state) {
+        (void) state;
+        static const struct {
+                const char *type, *from, *to;
+                size_t n;
+                const char *free; /* NULL: there now */
+                const char *said;
+        } steps[] = {
+                { "owner.away", "2026-03-09T00:00:00+01:00", "2026-03-14T00:00:00+01:00", 1, NULL,
+                        "a is away from 2026-03-08T23:00:00Z until" },
+                { "owner.away", "2026-08-03T00:00:00+02:00", "2026-08-22T00:00:00+02:00", 2, NULL, "a is away from" },
+                { "owner.away", NULL, "2026-03-07T00:00:00+01:00", 3, "2026-03-07T00:00:00+01:00", "a is away until 2026-03-06T23:00:00Z" },
+                /* the week is two days longer: in its place */
+                { "owner.away", "2026-03-10T00:00:00+01:00", "2026-03-16T00:00:00+01:00", 3, "2026-03-07T00:00:00+01:00",
+                        "a is away from" },
+                { "owner.back", NULL, NULL, 2, NULL, "a is back" },
+                { "owner.back", NULL, NULL, 2, NULL, "no absence of a is recorded now" },
+                { "owner.back", "2026-08-01T00:00:00+02:00", "2026-09-01T00:00:00+02:00", 1, NULL, "1 absence of a taken back" },
+                { "owner.back", "2026-08-01T00:00:00+02:00", "2026-09-01T00:00:00+02:00", 1, NULL, "no absence of a is recorded then" },
+                { "owner.away", NULL, "2026-03-10T00:00:00+01:00", 2, "2026-03-16T00:00:00+01:00",
+                        "a is away until" }, /* one behind the other */
+                { "owner.away", "2026-03-01T00:00:00+01:00", "2026-03-05T00:00:00+01:00", 2, "2026-03-16T00:00:00+01:00",
+                        "a is away until" },
+                { "owner.away", "2026-03-05T00:00:00+01:00", "2026-04-01T00:00:00+02:00", 1, "2026-04-01T00:00:00+02:00",
+                        "a is away until" },
+        };
+        Book *book = open_team("team \"desk\" { calendar = \"berlin\", head = \"a\", members = { a = {} } }\n", NULL);
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+                Record *record = make_record(book, steps[i].type, FAMILY_OWNER);
+                set(book, record, FIELD_OWNER_NAME, "a");
+                if (steps[i].from)
+                        assert_int_equal(
+                                facts_set(&record->facts, book->arena, FIELD_OWNER_FROM, NULL, value_integer(at(steps[i].from)), 0), 0);
+                if (steps[i].to)
+                        assert_int_equal(
+                                facts_set(&record->facts, book->arena, FIELD_OWNER_TO, NULL, value_integer(at(steps[i].to)), 0), 0);
+                (void) judge(book, 0, record, "integration:hr");
+                assert_false(book->decision.refused);
+                if (!strstr(book->decision.summary, steps[i].said))
+                        fail_msg("step %zu: said \"%s\"", i, book->decision.summary);
+                assert_int_equal(seat_of(book, "a")->n_absences, steps[i].n);
+                for (size_t k = 1; k < steps[i].n; k++)
+                        assert_true(seat_of(book, "a")->absences[k - 1].to_us <= seat_of(book, "a")->absences[k].from_us);
+                uint64_t lead = hand_raise(book);
+                if ((book->leads[lead].owner != NULL) != (steps[i].free == NULL))
+                        fail_msg("step %zu: a is %s", i, steps[i].free ? "there" : "away");
+                if (steps[i].free)
+                        assert_int_equal(book->leads[lead].held.next_look_us, at(steps[i].free));
+        }
+        for (int i = 0; i < DECIDE_ABSENCES_MAX + 1; i++) {
+                Record *record = make_record(book, "owner.away", FAMILY_OWNER);
+                int64_t from_us = at("2027-01-01T00:00:00Z") + i * 2 * US_PER_DAY;
+                set(book, record, FIELD_OWNER_NAME, "a");
+                assert_int_equal(facts_set(&record->facts, book->arena, FIELD_OWNER_FROM, NULL, value_integer(from_us), 0), 0);
+                assert_int_equal(facts_set(&record->facts, book->arena, FIELD_OWNER_TO, NULL, value_integer(from_us + US_PER_DAY), 0), 0);
+                (void) judge(book, 0, record, "integration:hr");
+                assert_true(book->decision.refused == (i >= DECIDE_ABSENCES_MAX - 1));
+        }
+        assert_string_equal(book->decision.refusal_code, "too_many");
+        shut(book);
+}
+
 static void absence__who_acts_while_away__is_there_after_all(void **state) {
         (void) state;
         Book *book = open_team("team \"desk\" { calendar = \"berlin\", head = \"a\", on_absence = \"reassign_unaccepted\", members = { a = "
@@ -657,6 +719,7 @@ int main(void) {
                 cmocka_unit_test(credit__by_hand_or_without_it__gives_nothing_back),
                 cmocka_unit_test(reassign__never_to_who_let_it_expire__and_to_the_head_when_all_have),
                 cmocka_unit_test(absence__what_is_not_accepted__goes_to_others_and_the_rest_stays),
+                cmocka_unit_test(absences__are_any_number_and_the_newest_word_counts),
                 cmocka_unit_test(absence__who_acts_while_away__is_there_after_all),
                 cmocka_unit_test(absence__nobody_else_there__is_held_until_somebody_is),
                 cmocka_unit_test(any_team__weights_are_respected_at_every_moment),
