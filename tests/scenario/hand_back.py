@@ -101,9 +101,6 @@ def a_reason_decides_where_to_until_when_and_what_wakes():
 def a_hand_back_is_one_event_with_all_that_follows():
     with desk() as d:
         shown = offer(d, campaign="spring")
-        turns = {}
-        for who in range(3):
-            turns[who] = offer(d, f"t{who}", company=f"C{who}")["owner"]
         n_before = len(d.log_of("L-1"))
         d.ctl("reject", "L-1", "--as", shown["owner"], "--reason", "bad_data", "--note", "no such number")
         new = d.log_of("L-1")[n_before:]
@@ -120,12 +117,21 @@ def a_hand_back_is_one_event_with_all_that_follows():
         check(one("SELECT count(*) FROM sla WHERE lead = 1 AND ? > 0"), (0,))
         check(one("SELECT count(*) FROM wake WHERE lead = 1 AND ? > 0"), (0,))
         check(one("SELECT count(*) FROM outbox WHERE event = ?")[0] > 0, True, "and the feeds are told by it")
-        seats = dict(book.execute("SELECT (SELECT text FROM name WHERE id = member), turn FROM seat").fetchall())
         book.close()
         d.start()
-        # The credit: the next one is hers whose lead it was, as if she had not had this one.
-        check(seats[shown["owner"]] > 0, True, str(seats))
-        check(offer(d, "next", company="Cnext")["owner"], shown["owner"])
+
+
+def a_turn_is_given_back_for_a_reason_with_credit_and_for_no_other():
+    def owners(d, n, name):
+        return [offer(d, f"{name}{i}", company=f"{name}{i}")["owner"] for i in range(n)]
+
+    with desk() as d:
+        fresh = owners(d, 5, "f")
+    check(fresh[:4] != fresh[1:], True, f"who is next shows what was counted: {fresh}")
+    for reason, want in (("bad_data", fresh[:4]), ("not_now", fresh[1:])):
+        with desk() as d:
+            d.ctl("reject", "L-1", "--as", offer(d)["owner"], "--reason", reason)
+            check(owners(d, 4, "n"), want, f"after one that was handed back for {reason}")
 
 
 def killed_in_the_middle_every_hand_back_is_whole_and_happens_once():
@@ -211,5 +217,5 @@ def feedback_is_listed_by_reason_source_and_time():
 
 
 main(a_person_acts_by_their_own_account_and_root_says_for_whom, a_crm_says_what_its_people_did, a_reason_decides_where_to_until_when_and_what_wakes,
-     a_hand_back_is_one_event_with_all_that_follows, killed_in_the_middle_every_hand_back_is_whole_and_happens_once, of_two_at_the_desk_one_wins_and_the_other_is_told,
+     a_hand_back_is_one_event_with_all_that_follows, a_turn_is_given_back_for_a_reason_with_credit_and_for_no_other, killed_in_the_middle_every_hand_back_is_whole_and_happens_once, of_two_at_the_desk_one_wins_and_the_other_is_told,
      reopening_is_a_move_like_any_other, feedback_is_listed_by_reason_source_and_time)
