@@ -191,7 +191,11 @@ static const struct {
         " tried, mail, (SELECT r.hash FROM event e CROSS JOIN ruleset r ON r.id = e.rules WHERE e.id = outbox.event) FROM outbox"
 #define OUTBOX_IS_LOCAL "via IN (0, 5)" /* VIA_JOURNAL, VIA_DROP: no other process is needed */
 #define OUTBOX_IS_MAIL "via IN (1, 2)"  /* VIA_SENDMAIL, VIA_SMTP */
-#define OUTBOX_THAT "next IS NOT NULL AND (mail = ?1 OR (id = ?1 AND mail IS NULL))"
+/* a row, or the rows of a mail; both found by their ids, whatever the planner thinks of the index of all that is pending */
+#define OUTBOX_THAT \
+        "id IN (SELECT id FROM outbox WHERE id = ?1 AND mail IS NULL UNION ALL SELECT id FROM outbox WHERE mail = ?1 AND next IS NOT " \
+        "NULL)" \
+        " AND +next IS NOT NULL"
 #define LEAD_IS_GONE "65536" /* LEAD_MERGED */
 #define LEAD_FILTER \
         "l.flags & " LEAD_IS_GONE \
