@@ -5,6 +5,7 @@ import base64, email, email.policy, hashlib, hmac, json, os, pathlib, random, re
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import BUILD, Daemon, check, lead, main, wait_for  # noqa: E402
+from hostile import clean, value  # noqa: E402
 from receivers import MailServer, Notifier, WebServer  # noqa: E402
 
 CLOCK = "2026-03-05T10:00:00+01:00"
@@ -202,6 +203,93 @@ def quiet_hours_wait_for_the_readers_working_time():
     with_daemon(f'via = "smtp", target = "127.0.0.1:{server.port}", from = "leads@firm.de", quiet = "recipient"', body)
 
 
+EVENING = ('sla "ACCEPT" { status = "mql", within = "1m", clock = "wall", steps = { { at = "1m", remind = { "owner" } }, { at = "30d", every = "30d", remind = { "owner" } } } }\n'
+           'sla "FIRST_CALL" { status = "sal", within = "1wd", steps = { { at = "1wd", every = "1wd", remind = { "owner" } } } }\n')
+
+
+def a_quiet_reminder_of_the_last_minutes_waits_for_the_closing_not_for_the_morning():
+    server = MailServer()
+    server.start()
+
+    def body(d):
+        (d.rules / "60-slas.lua").write_text(EVENING)
+        d.ctl("reload")
+        d.advance("2026-03-05T17:57:30+01:00")
+        offered(d)
+        d.advance("1m")
+        check([(r["state"], r["next"]) for r in rows(d)], [("waiting", "2026-03-05T17:00:00Z")], "decided at 17:58:30, closed at 18:00")
+        d.advance("90s")
+        wait_for(lambda: len(server.mails) == 1, "the mail at the closing")
+
+    with_daemon(f'via = "smtp", target = "127.0.0.1:{server.port}", from = "leads@firm.de", quiet = "recipient"', body)
+
+
+def what_could_not_be_delivered_by_the_evening_is_tried_again_in_the_morning():
+    server = MailServer()
+    server.answer = "451 later"
+    server.start()
+
+    def body(d):
+        (d.rules / "60-slas.lua").write_text(EVENING)
+        d.ctl("reload")
+        d.advance("2026-03-05T17:50:00+01:00")
+        offered(d)
+        d.advance("4m")
+        for _ in range(40):
+            wait_for(lambda: rows(d)[0]["state"] == "failing", "the failure")
+            if rows(d)[0]["next"] > "2026-03-05T22":
+                break
+            d.advance("1m")
+        check(rows(d)[0]["next"], "2026-03-06T08:00:00Z", "when the reader works again")
+        n = len(server.attempts)
+        check(n >= 3, True, n)
+        server.answer = "250 ok"
+        d.advance("2026-03-06T08:59:00+01:00")
+        check(len(server.attempts), n, "nothing at night")
+        d.advance("1m")
+        wait_for(lambda: len(server.mails) == 1, "the mail in the morning")
+
+    with_daemon(f'via = "smtp", target = "127.0.0.1:{server.port}", from = "leads@firm.de", quiet = "recipient"', body)
+
+
+def whatever_leads_say_programs_get_it_as_json():
+    seed = int(os.environ.get("LEADD_SEED", time.time_ns() % 1_000_000))
+    dice = random.Random(seed)
+    print(f"  seed {seed}")
+    server = WebServer()
+    server.answers = [(200, {})]
+    server.start()
+
+    def body(d):
+        messages = (d.rules / "70-messages.lua").read_text().split("\nmessage")[0]
+        said = "subject = \"About ${lead.company.name}, ${lead.person.name}\", body = \"${lead.interest.message}\\n\\tBy ${owner}. \\\"$\" }\n"
+        (d.rules / "70-messages.lua").write_text(f'{messages}\nchannel "files" {{ via = "drop" }}\nchannel "hook" {{ via = "webhook", target = "http://127.0.0.1:{server.port}/" }}\n'
+                                                 + "".join(f'message "{name}" {{ channel = "{channel}", {said}' for name, channel in (("reminder", "desk"), ("second", "files"), ("third", "hook"))))
+        (d.rules / "60-slas.lua").write_text('sla "ACCEPT" { status = "mql", within = "1h", clock = "wall", steps = { { at = "1h", remind = { "owner" } }, { at = "2h", remind = { "owner" }, message = "second" },'
+                                             ' { at = "3h", every = "30d", remind = { "owner" }, message = "third" } } }\n'
+                                             'sla "FIRST_CALL" { status = "sal", within = "1wd", steps = { { at = "1wd", every = "1wd", remind = { "owner" } } } }\n')
+        d.ctl("reload")
+        n = 25
+        d.drop("web", "a.json", [lead(f"p{i}@example.com", id=f"r{i}", person={"name": value(dice, 300)}, company={"name": value(dice, 300)}, interest={"message": value(dice)}, attribution={"form_name": "demo"}) for i in range(n)])
+        d.settle()
+        check(d.json("status")["leads"], n, "none is refused")
+        d.advance("4h")
+        wait_for(lambda: d.json("status")["outbox"] == 0, "all to be told")
+        shown = {f"L-{i + 1}": d.show(f"L-{i + 1}") for i in range(n)}
+        by_program = [json.loads(line) for line in (d.directory / "noted").read_text().splitlines()]
+        by_file, by_web = d.outgoing("files"), [json.loads(text) for _, _, text in server.requests]
+        for told in (by_program, by_file, by_web):
+            check(sorted(event["data"]["lead"] for event in told), sorted(shown))
+            for event in told:
+                facts = shown[event["data"]["lead"]]
+                company, person = clean(facts["company"].get("name") or ""), clean(facts["person"].get("name") or "")
+                check(event["data"]["subject"], f"About {company}, {person}")
+                text, _, rest = event["data"]["text"].rpartition("\n")
+                check((rest, "\n" in text), (f'\tBy {facts["owner"]}. "$', False), "the message's own text is kept, and values end no line")
+
+    with_daemon('via = "exec", target = "PROGRAM"', body, "#!/bin/sh\n{ cat; echo; } >DIRECTORY/one.$$ && cat DIRECTORY/one.$$ >>DIRECTORY/noted\n")
+
+
 HOSTILE = ["\r\nBcc: evil@x.de", "\nSubject: other", "a\r\n\r\nbody", "=?utf-8?q?=0d=0aBcc:_evil@x.de?=", "=?utf-8?b?DQpCY2M6IGV2aWxAeC5kZQ==?=", "\u202egnitset", "\u2028next", "\x85Bcc: e@x.de", "\0nul", "\x1b[31m", "'; rm -rf /", "-oQ/tmp -be", "<script>", "ü" * 400, "\ud7ff\uffff", "a" * 2000, ",", "\"", "\\", "undisclosed:;", ".\r\n.\r\n"]
 
 
@@ -269,4 +357,5 @@ def without_room_for_a_connection_it_waits_instead_of_spinning():
 
 main(nothing_a_lead_says_becomes_a_header_or_an_argument, a_reminder_is_mailed_to_the_owner_through_a_mail_server, a_mail_server_that_puts_it_off_gets_it_again_one_that_refuses_does_not,
      a_webhook_is_signed_and_its_failures_are_waited_out, a_server_that_stalls_delays_nobody, killed_between_attempt_and_mark_repeats_what_was_under_way_with_the_same_id,
-     a_program_gets_the_event_and_no_shell, quiet_hours_wait_for_the_readers_working_time, without_room_for_a_connection_it_waits_instead_of_spinning)
+     a_program_gets_the_event_and_no_shell, quiet_hours_wait_for_the_readers_working_time,
+     a_quiet_reminder_of_the_last_minutes_waits_for_the_closing_not_for_the_morning, what_could_not_be_delivered_by_the_evening_is_tried_again_in_the_morning, whatever_leads_say_programs_get_it_as_json, without_room_for_a_connection_it_waits_instead_of_spinning)

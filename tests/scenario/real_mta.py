@@ -6,6 +6,7 @@ import email, email.policy, json, os, pathlib, random, re, shutil, subprocess, s
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import BUILD, Daemon, check, lead, main, wait_for  # noqa: E402
+from hostile import clean, header, value  # noqa: E402
 from mta import Mta, enter, skip  # noqa: E402
 from receivers import Notifier  # noqa: E402
 
@@ -29,30 +30,6 @@ message "reminder" { channel = "mail", subject = "Lead of ${lead.company.name}",
 """
 HEADERS = {"date", "from", "subject", "to", "message-id", "auto-submitted", "x-leadd-lead", "x-leadd-kind", "mime-version", "content-type", "content-transfer-encoding"}
 BY_SERVER = {"return-path", "envelope-to", "delivery-date", "received"}
-
-PIECES = ["\r\nBcc: evil@firm.de", "\nSubject: other\n", "\r\n\r\nbody", "=?utf-8?q?=0d=0aBcc:_evil@firm.de?=", "=?utf-8?b?DQpCY2M6IGV2aWxAZmlybS5kZQ==?=", "=?", "?=", "\u202egnitset\u202c", "\u2066x\u2069", "\u200f",
-          "\u2028next\u2029", "\x85Bcc: e@x.de", "\x1b[31m", "\x7f", "\t", "'; rm -rf /", "-oQ/tmp -be", "<script>", "ü", "ö" * 300, "\U0001f469\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "e\u0301", "漢字かな交じり文", "שלום עולם",
-          "مرحبا", "a" * 200, "x" * 1500, ",", "\"", "\\", "(", ")", ";", ":", "undisclosed:;", "\r\n.\r\n", "\n.\n", "..", "From me", "\nFrom me\n", "=", "=20", "=\r\n", " ", "  ", "${lead.id}", "$(id)", "%0d%0a", "\ufeff", "\u00a0", "\u00ad"]
-
-
-def value(dice, size=1000):
-    return "".join(dice.choice(PIECES) for _ in range(dice.randint(1, 6)))[:size]
-
-
-def is_harmful(c):
-    n = ord(c)
-    return n < 0x20 or 0x7f <= n < 0xa0 or n == 0x61c or n in (0x200e, 0x200f) or 0x2028 <= n <= 0x202e or 0x2066 <= n <= 0x2069
-
-
-def clean(text):
-    """A value in a message: what could end a line or turn the reading direction is a blank."""
-    return "".join(" " if is_harmful(c) else c for c in text)
-
-
-def header(text):
-    """The same in a header, where no encoded word may begin; at most 500 bytes."""
-    return clean(text.encode()[:500].decode(errors="ignore")).replace("=?", " ?")
-
 
 def parse(raw, number):
     message = email.message_from_bytes(raw, policy=email.policy.default)
