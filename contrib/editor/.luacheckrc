@@ -8,6 +8,7 @@ read_globals = {
   "calendar",
   "channel",
   "criterion",
+  "digest",
   "feed",
   "fence",
   "grade",

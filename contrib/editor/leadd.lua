@@ -162,6 +162,14 @@
 ---@field set? any
 ---@field rest? any
 
+---@class leadd.Digest
+---@field doc? string what it is about
+---@field team string whose desk it shows
+---@field at any (time of day, "08:30") when it is sent, in the zone of its calendar
+---@field calendar? string sent on days on which this is open; default the team's; without either every day, in the site's zone
+---@field channel string how it is sent; not the journal
+---@field to any (text or list of texts) its readers: head, members (of the team), ops, or a member
+
 ---@class leadd.Status
 ---@field doc? string what it is about
 ---@field meaning? string what it says about a lead, for the glossary
@@ -436,6 +444,10 @@ function sla(name) end
 ---@param name string
 ---@return fun(body: leadd.Feed)
 function feed(name) end
+
+---@param name string
+---@return fun(body: leadd.Digest)
+function digest(name) end
 
 ---@param name string
 ---@return fun(body: leadd.Adapter)

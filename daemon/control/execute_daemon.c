@@ -106,7 +106,7 @@ static int on_rule_hits(const RuleHits *hits, void *userdata) {
 /* The kinds of which hits are counted. */
 static json_t *counted_json(Store *store) {
         json_t *list = json_array();
-        for (int kind = RULE_PRINCIPLE; kind <= RULE_TEST && list; kind++) {
+        for (int kind = RULE_PRINCIPLE; kind <= RULE_KIND_LAST && list; kind++) {
                 const char *meaning = store_hit_meaning((RuleKind) kind);
                 if (!meaning)
                         continue;

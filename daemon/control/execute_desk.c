@@ -5,10 +5,12 @@
  * those of the rules that run. Reads only, where the rule set is.
  */
 #include "internal.h"
+#include "leadd/gate.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#define NAMES_MAX 256
 #define REASONS_MAX 3 /* reasons that matter */
 
 /* ---- whose desk ---- */
@@ -273,6 +275,34 @@ int execute_next(const ControlDesk *desk, ControlCall *call) {
         put(reply, "item", item ? item : json_null(), &failed);
         put(reply, "waiting", json_integer((json_int_t) n_waiting), &failed);
         put(reply, "open", json_integer((json_int_t) n), &failed);
+        put(reply, "now", json_time(now_us), &failed);
+        control_set_reply(call, reply);
+        return failed ? -ENOMEM : 0;
+}
+
+/* ---- Digest ---- */
+
+int execute_digest(const ControlDesk *desk, ControlCall *call) {
+        const char *name = call_text(call, "team");
+        const Team *team = policy_team(desk->rules, name);
+        int64_t now_us = clock_now_us(desk->clock), since_us = now_us - US_PER_DAY;
+        _cleanup_(text_free) Text text = { 0 };
+        if (!team) {
+                const char *names[NAMES_MAX];
+                size_t n = 0;
+                for (size_t i = 0; i < desk->rules->n_teams && n < ARRAY_SIZE(names); i++)
+                        names[n++] = desk->rules->teams[i].rule.name;
+                execute_unknown(call, "team", name, names, n);
+                return 0;
+        }
+        int r = gate_compose_digest(desk->store, desk->rules, team, since_us, now_us, &text);
+        if (r != 0)
+                return r < 0 ? r : -EIO;
+        json_t *reply = json_object();
+        bool failed = !reply;
+        put(reply, "team", json_text(team->rule.name), &failed);
+        put(reply, "text", json_text(text.data ? text.data : ""), &failed);
+        put(reply, "since", json_time(since_us), &failed);
         put(reply, "now", json_time(now_us), &failed);
         control_set_reply(call, reply);
         return failed ? -ENOMEM : 0;

@@ -257,6 +257,16 @@ static const Method methods_leads[] = {
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_next },
+        { .name = "Digest",
+                .doc = "The desk of a team on one screen of plain text, as a digest of the rules would send it now: what is new since "
+                       "this\n"
+                       "time yesterday, what waits, is held, was handed back and is stalled, what is due on the next working day, who has "
+                       "what.",
+                .inputs = { NAMED_REQUIRED("team") },
+                .output = "(team: string, text: string, since: string, now: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .execute = execute_digest },
         { .name = "Log",
                 .doc = "A lead's events, oldest first, from the one after `after`; more says that limit cut the list.",
                 .inputs = { LEAD, INTEGER("after"), INTEGER("limit") },

@@ -247,4 +247,5 @@ int execute_find_looker(const ControlDesk *desk, ControlCall *call, const Member
  * now. */
 int execute_changes(const ControlDesk *desk, const Member *member, uint64_t lead, const char *grade, int64_t now_us, json_t **ret);
 int execute_inbox(const ControlDesk *desk, ControlCall *call);
+int execute_digest(const ControlDesk *desk, ControlCall *call);
 int execute_next(const ControlDesk *desk, ControlCall *call);

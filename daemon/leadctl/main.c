@@ -15,6 +15,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_show,
         &verb_log,
         &verb_watch,
+        &verb_digest,
         &verb_explain,
         &verb_whynot,
         &verb_need,

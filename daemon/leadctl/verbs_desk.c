@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verbs for somebody's working day: inbox (what waits for an answer) and next (what comes first). The daemon says what
- * is on the desk and in which order; here it is only put into words.
+ * Verbs for somebody's working day: inbox (what waits for an answer), next (what comes first), digest (the desk of a team). The daemon says
+ * what is on the desk and in which order; here it is only put into words.
  */
 #include "leadctl.h"
 #include <inttypes.h>
@@ -245,4 +245,40 @@ const Verb verb_next = {
                    "status, the lower number. What was snoozed is never next.",
         .n_max = 1,
         .run = run_next,
+};
+
+/* ---- digest ---- */
+
+static int run_digest(const Arguments *arguments) {
+        json_auto_t *reply = NULL;
+        int r = client_ask(
+                arguments, "org.leadd.Leads.Digest", PARAMETERS({ "team", arguments->positional[0] }), LEADCTL_TIMEOUT_MS, &reply);
+        if (r != 0)
+                return r;
+        if (arguments->json) {
+                print_json(reply);
+                return EXIT_DONE;
+        }
+        Text text = { 0 };
+        for (const char *line = text_at(reply, "text"); line && *line;) {
+                size_t size = strcspn(line, "\n");
+                _cleanup_(base_freep) char *copy = strndup(line, size);
+                text_append_safe(&text, copy ? copy : "");
+                text_append_char(&text, '\n');
+                line += size + (line[size] == '\n');
+        }
+        print_text(&text);
+        text_free(&text);
+        return EXIT_DONE;
+}
+
+const Verb verb_digest = {
+        .name = "digest",
+        .section = "daily",
+        .usage = "TEAM",
+        .summary = "the desk of a team on one screen: new, waiting, held, handed back, stalled, due next, who has what",
+        .details = "As a `digest` of the rules sends it every morning. It names leads by number and members, nobody else.",
+        .n_min = 1,
+        .n_max = 1,
+        .run = run_digest,
 };

@@ -52,6 +52,7 @@ const KindInfo load_kinds[] = {
         { KIND(RULE_MESSAGE, "message", Message, messages), .compile = kind_compile_message },
         { KIND(RULE_SLA, "sla", Sla, slas), .compile = kind_compile_sla },
         { KIND(RULE_FEED, "feed", Feed, feeds), .compile = kind_compile_feed },
+        { KIND(RULE_DIGEST, "digest", DigestDecl, digests), .compile = kind_compile_digest },
         { KIND(RULE_ADAPTER, "adapter", AdapterDecl, adapters), .compile = kind_compile_adapter },
         { .kind = RULE_CAMPAIGN, .name = "campaign", .later = true },
         { .kind = RULE_TRACK, .name = "track", .later = true },

@@ -189,6 +189,7 @@ int kind_compile_principle(Load *load, int index, void *head);
 int kind_compile_channel(Load *load, int index, void *head);
 int kind_compile_message(Load *load, int index, void *head);
 int kind_compile_feed(Load *load, int index, void *head);
+int kind_compile_digest(Load *load, int index, void *head);
 int kind_compile_adapter(Load *load, int index, void *head);
 int kind_compile_list(Load *load, int index, void *head);
 int kind_compile_criterion(Load *load, int index, void *head);

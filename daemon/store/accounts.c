@@ -161,7 +161,17 @@ int accounts_load(Store *store) {
 /* ---- one desk ---- */
 
 /* Columns of SQL_LEAD_ON_DESK. */
-enum { ON_DESK_STATUS, ON_DESK_GRADE, ON_DESK_ENGAGEMENT, ON_DESK_ENTERED, ON_DESK_FLAGS, ON_DESK_SLA, ON_DESK_DUE, ON_DESK_SNOOZED };
+enum {
+        ON_DESK_STATUS,
+        ON_DESK_GRADE,
+        ON_DESK_ENGAGEMENT,
+        ON_DESK_ENTERED,
+        ON_DESK_FLAGS,
+        ON_DESK_SLA,
+        ON_DESK_DUE,
+        ON_DESK_SNOOZED,
+        ON_DESK_OWNER
+};
 
 static int read_desk_lead(Store *store, uint64_t lead, DeskLead *ret) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
@@ -171,6 +181,7 @@ static int read_desk_lead(Store *store, uint64_t lead, DeskLead *ret) {
         const char *grade = name_text(store, column_u64(row, ON_DESK_GRADE));
         *ret = (DeskLead){
                 .lead = lead,
+                .owner = name_text(store, column_u64(row, ON_DESK_OWNER)),
                 .status = name_text(store, column_u64(row, ON_DESK_STATUS)),
                 .grade = grade ? grade : "",
                 .engagement_mp = sqlite3_column_int64(row, ON_DESK_ENGAGEMENT),

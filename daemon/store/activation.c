@@ -45,7 +45,7 @@ static int fold_suspended(Store *store, const StoreEntry *entry) {
         const char *kind = facts_text(&entry->record->facts, FIELD_RULES_KIND);
         uint64_t id;
         int number = 0;
-        for (int i = RULE_PRINCIPLE; i <= RULE_TEST && kind; i++)
+        for (int i = RULE_PRINCIPLE; i <= RULE_KIND_LAST && kind; i++)
                 if (base_streq(rule_kind_name((RuleKind) i), kind))
                         number = i;
         if (number == 0 || !name)

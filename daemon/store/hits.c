@@ -36,6 +36,7 @@ static const struct {
         [RULE_CHANNEL] = { "something told through it", false },
         [RULE_MESSAGE] = { "something told in its words", false },
         [RULE_FEED] = { "a record put into it", false },
+        [RULE_DIGEST] = { "a day on which it was sent", false },
         [RULE_ADAPTER] = { "a record it made, and that was taken", false },
 };
 

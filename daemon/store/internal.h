@@ -63,6 +63,7 @@ typedef enum Sql {
         SQL_EVENT_ADD,
         SQL_EVENT_GET,
         SQL_EVENT_NEXT,
+        SQL_EVENT_BEFORE,
         SQL_EVENT_PREV,
         SQL_EVENT_ACTIVITY,
         SQL_EVENT_ROUTED,

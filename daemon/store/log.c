@@ -38,6 +38,7 @@ static int read_event(Store *store, sqlite3_stmt *row, Arena *arena, StoredEvent
         *ret = (StoredEvent){
                 .id = column_u64(row, EVENT_ID),
                 .lead = column_u64(row, EVENT_LEAD),
+                .is_first = column_u64(row, EVENT_LEAD) > 0 && column_u64(row, EVENT_PREV) == 0,
                 .named = column_u64(row, EVENT_NAMED),
                 .now_us = sqlite3_column_int64(row, EVENT_NOW),
                 .time_us = sqlite3_column_int64(row, EVENT_NOW) - sqlite3_column_int64(row, EVENT_AGE),
@@ -169,6 +170,35 @@ int store_log_newest(Store *store, uint64_t lead, uint64_t from, size_t n_max, i
                 return r;
         _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
         return log_lead(store, lead, from, n_max, on_event, userdata, ret_more);
+}
+
+int store_log_since(Store *store, int64_t since_us, size_t n_max, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata,
+        bool *ret_more) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        uint64_t before = INT64_MAX;
+        *ret_more = false;
+        if (!arena)
+                return -ENOMEM;
+        int r = snapshot_enter(store);
+        if (r != 0)
+                return r;
+        _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
+        for (size_t n = 0;; n++) {
+                StoredEvent event;
+                arena_reset(arena);
+                r = get_event(store, SQL_EVENT_BEFORE, before, arena, &event);
+                if (r == STORE_E_NONE || (r == 0 && event.now_us < since_us))
+                        return 0;
+                if (r == 0 && n == n_max) {
+                        *ret_more = true;
+                        return 0;
+                }
+                if (r == 0)
+                        r = on_event(&event, userdata);
+                if (r != 0)
+                        return r;
+                before = event.id;
+        }
 }
 
 /* ---- back to a record ---- */

@@ -229,6 +229,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_EVENT_ADD] = "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         [SQL_EVENT_GET] = "SELECT " EVENT_COLUMNS " WHERE e.id = ?1",
         [SQL_EVENT_NEXT] = "SELECT " EVENT_COLUMNS " WHERE e.id >= ?1 ORDER BY e.id LIMIT 1",
+        [SQL_EVENT_BEFORE] = "SELECT " EVENT_COLUMNS " WHERE e.id < ?1 ORDER BY e.id DESC LIMIT 1",
         [SQL_EVENT_PREV] = "SELECT prev FROM event WHERE id = ?1",
         [SQL_EVENT_ACTIVITY] = "SELECT prev, flags, CASE WHEN flags & 256 THEN type END, now - age,"
                                " CASE WHEN flags & 256 THEN (SELECT facts FROM payload WHERE event = id) END FROM event WHERE id = ?1",
@@ -249,8 +250,9 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
                                " ORDER BY h.lead DESC",
         [SQL_LEAD_OWNED] = "SELECT id, status, company, owner, flags FROM lead WHERE owner > 0",
-        [SQL_LEAD_ON_DESK] = "SELECT l.status, l.grade, l.engagement, l.created + l.entered, l.flags, s.rule, s.due, s.snoozed_until"
-                             " FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE l.id = ?1",
+        [SQL_LEAD_ON_DESK] =
+                "SELECT l.status, l.grade, l.engagement, l.created + l.entered, l.flags, s.rule, s.due, s.snoozed_until, l.owner"
+                " FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE l.id = ?1",
         [SQL_LEAD_UNACCEPTED] = "SELECT id, owner FROM lead WHERE id >= ?1 AND id < ?2 AND flags & 1 ORDER BY id",
         [SQL_PROFILE_SET] = "INSERT INTO profile VALUES(?1, ?2) ON CONFLICT DO UPDATE SET facts = excluded.facts",
         [SQL_PROFILE_GET] = "SELECT facts FROM profile WHERE lead = ?1",

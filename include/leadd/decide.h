@@ -318,6 +318,7 @@ typedef enum PeckRank {
 /* An open lead of somebody, as far as its place on the desk depends on it. */
 typedef struct DeskLead {
         uint64_t lead;
+        const char *owner;
         const char *status, *grade; /* grade "" = none; of the lead's last event */
         int64_t engagement_mp;      /* likewise */
         int64_t since_us;           /* entry into the status */

@@ -61,6 +61,8 @@ typedef enum RuleKind {
         RULE_FEED,
         RULE_ADAPTER,
         RULE_TEST,
+        RULE_DIGEST, /* the numbers stand in books: what is new is added at the end */
+        RULE_KIND_LAST = RULE_DIGEST,
 } RuleKind;
 const char *rule_kind_name(RuleKind kind);
 
@@ -288,6 +290,16 @@ typedef struct Feed {
         const char *const *types;
         size_t n_types;
 } Feed;
+/* The desk of a team on one screen, sent once a day. */
+typedef struct DigestDecl {
+        Rule rule;
+        const Team *team;
+        int64_t at_us;                /* since midnight */
+        const CalendarDecl *calendar; /* NULL = the team's; without either every day counts, in the site's zone */
+        const Channel *channel;
+        const char *const *to; /* "head", "members", "ops", or a member's name */
+        size_t n_to;
+} DigestDecl;
 typedef struct AdapterDecl {
         Rule rule;
         Adapter adapter;
@@ -429,6 +441,8 @@ struct RuleSet {
         size_t n_messages;
         const Feed *feeds;
         size_t n_feeds;
+        const DigestDecl *digests;
+        size_t n_digests;
         const AdapterDecl *adapters;
         size_t n_adapters;
         const Test *tests;
@@ -725,6 +739,15 @@ int policy_test_did(RuleSet *rules, const TestExpect *expect, const Activity *ac
 void policy_test_describe_did(const RuleSet *rules, const TestExpect *expect, Text *out);
 /* Exchanges the lists a test replaces: called again it puts the rules' own back. */
 void policy_test_lists(const Test *test);
+
+/* ---- digests ---- */
+
+const DigestDecl *policy_digest(const RuleSet *rules, const char *name);
+const Calendar *policy_digest_calendar(const DigestDecl *digest); /* NULL = every day */
+const Zone *policy_digest_zone(const RuleSet *rules, const DigestDecl *digest);
+/* Its first moment after an instant, on a day after that of the one sent last (TIME_NONE = none was): at most one a day. TIME_NONE: none
+ * within WORKTIME_HORIZON_DAYS. */
+int64_t policy_digest_after(const RuleSet *rules, const DigestDecl *digest, int64_t after_us, int64_t sent_us);
 
 /* ---- coverage ---- */
 

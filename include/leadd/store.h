@@ -244,6 +244,7 @@ typedef struct StoredBlock {
 } StoredBlock;
 typedef struct StoredEvent {
         uint64_t id, lead, named; /* named: the lead by which it came to this one, 0 = itself */
+        bool is_first;            /* of its lead */
         const char *type, *source, *record_id, *actor, *rules_hash, *summary, *subject, *reminded_roles;
         int64_t time_us, now_us;
         unsigned flags;
@@ -263,7 +264,10 @@ typedef struct StoredEvent {
 /* A lead's events with those of the leads merged into it, oldest first; lead 0: the whole log in commit order from event `from`. Strings
  * live during the callback. */
 int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata);
-/* The same of at most the n_max newest of them; *ret_more: there are older ones from `from` on. */
+/* The whole log backwards, from its newest event to the first that was made before since_us; *ret_more: there were more than n_max. */
+int store_log_since(Store *store, int64_t since_us, size_t n_max, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata,
+        bool *ret_more);
+/* As store_log, of at most the n_max newest of them; *ret_more: there are older ones from `from` on. */
 int store_log_newest(Store *store, uint64_t lead, uint64_t from, size_t n_max, int (*on_event)(const StoredEvent *event, void *userdata),
         void *userdata, bool *ret_more);
 

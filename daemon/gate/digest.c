@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The desk of a team as one screen of plain text, composed from the same rows and events as `list` and `log`. Leads are
+ * named by number, so that what was mailed holds nobody's data. Reads only; what it looks at is bounded, and where a bound was met the
+ * text says so.
+ */
+#include "leadd/gate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WAITING_SHOWN_MAX 5
+#define HELD_SHOWN_MAX 2
+#define HELD_COUNTED_MAX 1000
+#define NAMED_SHOWN_MAX 4 /* leads named in one line */
+#define REASONS_MAX 32
+#define LABEL_COLUMNS 13
+
+typedef struct Count {
+        const char *name;
+        size_t n, n_waiting, n_overdue, n_next;
+} Count;
+
+typedef struct Board {
+        Store *store;
+        RuleSet *rules;
+        const Team *team;
+        const Calendar *calendar;
+        const Zone *zone;
+        int64_t since_us, now_us, next_from_us, next_until_us; /* the next working day */
+        Arena *arena;
+        DeskLead *leads; /* of all members, in the pecking order */
+        size_t n_leads, n_left_out;
+        Count *members;
+        /* from the log */
+        uint64_t new_leads[NAMED_SHOWN_MAX];
+        size_t n_new, n_back, n_reasons;
+        Count reasons[REASONS_MAX];
+        bool events_cut;
+        Text line;
+        Text *out;
+        size_t n_lines;
+} Board;
+
+/* ---- lines ---- */
+
+/* The line that was put together, cut to the width of the screen. */
+static void end_line(Board *board) {
+        const char *s = board->line.data ? board->line.data : "";
+        size_t columns = 0, size = 0;
+
+        while (s[size] && columns < GATE_DIGEST_COLUMNS_MAX) {
+                size++;
+                while (((unsigned char) s[size] & 0xc0) == 0x80)
+                        size++;
+                columns++;
+        }
+        while (size > 0 && s[size - 1] == ' ')
+                size--;
+        if (board->n_lines < GATE_DIGEST_LINES_MAX) {
+                text_append_size(board->out, s, size);
+                text_append_char(board->out, '\n');
+                board->n_lines++;
+        }
+        if (board->line.error < 0)
+                board->out->error = board->line.error;
+        text_clear(&board->line);
+}
+
+static void begin_count(Board *board, const char *label, size_t n) { text_printf(&board->line, "%-*s %4zu   ", LABEL_COLUMNS, label, n); }
+
+static void add_time(Board *board, int64_t time_us) {
+        char buffer[TIME_TEXT_SIZE];
+
+        /* 2026-03-05T08:30:00+01:00 -> 2026-03-05 08:30 */
+        if (board->zone)
+                (void) zone_format(board->zone, time_us, buffer);
+        else
+                (void) time_format_rfc3339(time_us, buffer);
+        text_printf(&board->line, "%.10s %.5s", buffer, buffer + 11);
+}
+
+static void add_duration(Text *out, int64_t us) {
+        if (us < 2 * US_PER_HOUR)
+                text_printf(out, "%" PRId64 " min", us / US_PER_MINUTE);
+        else if (us < 2 * US_PER_DAY)
+                text_printf(out, "%" PRId64 " h", us / US_PER_HOUR);
+        else
+                text_printf(out, "%" PRId64 " d", us / US_PER_DAY);
+}
+
+static int compare_counts(const void *a_, const void *b_) {
+        const Count *a = a_, *b = b_;
+        return a->n != b->n ? (a->n > b->n ? -1 : 1) : strcmp(a->name, b->name);
+}
+
+/* ---- what there is ---- */
+
+static void find_next_day(Board *board) {
+        int64_t local_us = board->now_us + (board->zone ? zone_offset_seconds(board->zone, board->now_us) * US_PER_SECOND : 0);
+        int64_t day_us = (local_us / US_PER_DAY - (local_us % US_PER_DAY < 0)) * US_PER_DAY + US_PER_DAY, open_us;
+
+        board->next_from_us = board->zone ? zone_local_to_utc(board->zone, day_us) : day_us;
+        if (board->calendar && calendar_next_open(board->calendar, board->next_from_us, &open_us) == 0) {
+                local_us = open_us + (board->zone ? zone_offset_seconds(board->zone, open_us) * US_PER_SECOND : 0);
+                day_us = (local_us / US_PER_DAY - (local_us % US_PER_DAY < 0)) * US_PER_DAY;
+        }
+        board->next_from_us = board->zone ? zone_local_to_utc(board->zone, day_us) : day_us;
+        board->next_until_us = board->zone ? zone_local_to_utc(board->zone, day_us + US_PER_DAY) : day_us + US_PER_DAY;
+}
+
+static bool is_waiting(const DeskLead *lead) { return lead->rank <= PECK_WAITS; }
+
+static int load_desks(Board *board) {
+        const Team *team = board->team;
+        size_t capacity = 0;
+
+        board->members = ARENA_ARRAY(board->arena, Count, team->n_members + 1);
+        if (!board->members)
+                return -ENOMEM;
+        for (size_t i = 0; i < team->n_members; i++) {
+                DeskLead *leads;
+                size_t n, n_all;
+                int r = store_on_desk(board->store, team->members[i]->rule.name, board->arena, &leads, &n, &n_all);
+                if (r != 0)
+                        return r;
+                board->members[i] = (Count){ .name = team->members[i]->rule.name, .n = n_all };
+                board->n_left_out += n_all - n;
+                if (n > GATE_DIGEST_LEADS_MAX - board->n_leads) {
+                        board->n_left_out += n - (GATE_DIGEST_LEADS_MAX - board->n_leads);
+                        n = GATE_DIGEST_LEADS_MAX - board->n_leads;
+                }
+                if (board->n_leads + n > capacity) {
+                        capacity = 2 * (board->n_leads + n);
+                        DeskLead *grown = ARENA_ARRAY(board->arena, DeskLead, capacity);
+                        if (!grown)
+                                return -ENOMEM;
+                        if (board->n_leads > 0)
+                                memcpy(grown, board->leads, board->n_leads * sizeof(DeskLead));
+                        board->leads = grown;
+                }
+                if (n > 0)
+                        memcpy(board->leads + board->n_leads, leads, n * sizeof(DeskLead));
+                board->n_leads += n;
+        }
+        decide_peck(board->rules, board->now_us, board->leads, board->n_leads);
+        for (size_t i = 0; i < board->n_leads; i++) {
+                const DeskLead *lead = &board->leads[i];
+                for (size_t m = 0; m < team->n_members; m++) {
+                        Count *member = &board->members[m];
+                        if (!lead->owner || !base_streq(member->name, lead->owner))
+                                continue;
+                        member->n_waiting += is_waiting(lead);
+                        member->n_overdue += lead->rank == PECK_OVERDUE;
+                        member->n_next += is_waiting(lead) && lead->due_us != TIME_NONE && lead->due_us >= board->next_from_us &&
+                                          lead->due_us < board->next_until_us;
+                }
+        }
+        return 0;
+}
+
+static bool is_of_team(const Board *board, const char *status) {
+        const Status *found = status ? policy_status(board->rules, status) : NULL;
+        return found && found->team == board->team;
+}
+
+static int is_test(Board *board, uint64_t lead, bool *ret) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        LeadState state;
+
+        if (!arena)
+                return -ENOMEM;
+        int r = store_load_lead(board->store, lead, arena, &state, NULL, NULL, NULL);
+        *ret = r == 0 ? state.test : true;
+        return r < 0 ? r : 0;
+}
+
+static void count_reason(Board *board, const char *reason) {
+        size_t i = 0;
+
+        while (i < board->n_reasons && !base_streq(board->reasons[i].name, reason))
+                i++;
+        if (i == REASONS_MAX)
+                return;
+        if (i == board->n_reasons) {
+                /* The event's texts live during the callback only. */
+                const char *name = arena_strdup(board->arena, reason);
+                if (!name)
+                        return;
+                board->reasons[board->n_reasons++] = (Count){ .name = name };
+        }
+        board->reasons[i].n++;
+}
+
+static int on_event(const StoredEvent *event, void *userdata) {
+        Board *board = userdata;
+        const char *born = event->n_moves > 0 ? event->moves[0].from : board->rules->initial ? board->rules->initial->rule.name : NULL;
+        const char *last = event->n_moves > 0 ? event->moves[event->n_moves - 1].to : born, *reason = NULL;
+        bool entered = false, left = false, test;
+
+        if (event->lead == 0 || (event->n_moves == 0 && !event->is_first))
+                return 0;
+        entered = is_of_team(board, last) && (event->is_first || !is_of_team(board, born));
+        for (size_t i = 0; i < event->n_moves && !reason; i++)
+                if (event->moves[i].reason && is_of_team(board, event->moves[i].from) && !is_of_team(board, event->moves[i].to))
+                        reason = event->moves[i].reason;
+        left = reason && !is_of_team(board, last);
+        if (!entered && !left)
+                return 0;
+        int r = is_test(board, event->lead, &test);
+        if (r < 0 || test)
+                return r;
+        if (entered && board->n_new++ < NAMED_SHOWN_MAX)
+                board->new_leads[board->n_new - 1] = event->lead;
+        if (left) {
+                board->n_back++;
+                count_reason(board, reason);
+        }
+        return 0;
+}
+
+/* ---- the sections ---- */
+
+static void write_new(Board *board) {
+        begin_count(board, "New", board->n_new);
+        for (size_t i = 0; i < board->n_new && i < NAMED_SHOWN_MAX; i++)
+                text_printf(&board->line, "%sL-%" PRIu64, i > 0 ? ", " : "", board->new_leads[i]);
+        if (board->n_new > NAMED_SHOWN_MAX)
+                text_append(&board->line, ", ...");
+        if (board->events_cut)
+                text_append(&board->line, " (at least)");
+        end_line(board);
+        begin_count(board, "Handed back", board->n_back);
+        if (board->n_reasons > 1)
+                qsort(board->reasons, board->n_reasons, sizeof(Count), compare_counts);
+        for (size_t i = 0; i < board->n_reasons; i++)
+                text_printf(&board->line, "%s%s %zu", i > 0 ? ", " : "", board->reasons[i].name, board->reasons[i].n);
+        if (board->events_cut)
+                text_append(&board->line, " (at least)");
+        end_line(board);
+}
+
+static void write_waiting(Board *board) {
+        size_t n = 0, n_overdue = 0, n_soon = 0;
+
+        for (; n < board->n_leads && is_waiting(&board->leads[n]); n++) {
+                n_overdue += board->leads[n].rank == PECK_OVERDUE;
+                n_soon += board->leads[n].rank == PECK_SOON;
+        }
+        begin_count(board, "Waiting", n);
+        if (n > 0)
+                text_printf(&board->line, "%zu overdue, %zu due within two hours", n_overdue, n_soon);
+        end_line(board);
+        for (size_t i = 0; i < n && i < WAITING_SHOWN_MAX; i++) {
+                const DeskLead *lead = &board->leads[i];
+                Text due = { 0 };
+                if (lead->due_us == TIME_NONE)
+                        text_append(&due, "no limit");
+                else if (lead->due_us <= board->now_us) {
+                        text_append(&due, "overdue ");
+                        add_duration(&due, board->now_us - lead->due_us);
+                } else {
+                        text_append(&due, "in ");
+                        add_duration(&due, lead->due_us - board->now_us);
+                }
+                text_printf(&board->line, "  L-%-8" PRIu64 " %-3s %-14s %-16s %s%s%s%s", lead->lead, *lead->grade ? lead->grade : "-",
+                        lead->owner ? lead->owner : "-", due.data ? due.data : "", lead->status, lead->sla ? " (" : "",
+                        lead->sla ? lead->sla : "", lead->sla ? ")" : "");
+                text_free(&due);
+                end_line(board);
+        }
+        if (n > WAITING_SHOWN_MAX) {
+                text_printf(&board->line, "  and %zu more", n - WAITING_SHOWN_MAX);
+                end_line(board);
+        }
+}
+
+/* Why, where it is the routes' word: what a broken rule said may hold anything. */
+static bool is_routes_word(const char *text) {
+        return text && (strncmp(text, "nobody in ", 10) == 0 || strncmp(text, "no route ", 9) == 0);
+}
+
+static int write_held(Board *board) {
+        _cleanup_(base_freep) HeldLead *leads = reallocarray(NULL, HELD_COUNTED_MAX, sizeof(HeldLead));
+        size_t n = 0;
+
+        if (!leads)
+                return -ENOMEM;
+        int r = store_held_in(board->store, board->team->rule.name, NULL, HELD_COUNTED_MAX, leads, &n);
+        if (r != 0)
+                return r;
+        begin_count(board, "Held", n);
+        if (n == HELD_COUNTED_MAX)
+                text_append(&board->line, "(at least)");
+        end_line(board);
+        for (size_t i = 0; i < n && i < HELD_SHOWN_MAX; i++) {
+                LeadState state;
+                r = store_load_lead(board->store, leads[i].lead, board->arena, &state, NULL, NULL, NULL);
+                if (r != 0)
+                        return r < 0 ? r : -EUCLEAN;
+                text_printf(&board->line, "  L-%-8" PRIu64 " ", leads[i].lead);
+                add_duration(&board->line, board->now_us - state.held.since_us);
+                text_printf(&board->line, " by %s%s%s", state.held.by ? state.held.by : "-", is_routes_word(state.held.text) ? ": " : "",
+                        is_routes_word(state.held.text) ? state.held.text : "");
+                end_line(board);
+        }
+        return 0;
+}
+
+static int compare_since(const void *a_, const void *b_) {
+        const DeskLead *const *a = a_, *const *b = b_;
+
+        if ((*a)->since_us != (*b)->since_us)
+                return (*a)->since_us < (*b)->since_us ? -1 : 1;
+        return (*a)->lead < (*b)->lead ? -1 : 1;
+}
+
+/* How long nothing happened to the lead, as `idle` in the rules has it. */
+static int find_idle(Board *board, uint64_t lead, int64_t *ret_us) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(GATE_EVENT_MEMORY_MAX);
+        LeadState state;
+        Facts profile;
+        Activity *history;
+        size_t n_history;
+        Subject subject;
+        const Desk nobody = { 0 };
+
+        if (!arena)
+                return -ENOMEM;
+        int r = store_load_lead(board->store, lead, arena, &state, &profile, &history, &n_history);
+        if (r != 0)
+                return r < 0 ? r : -EUCLEAN;
+        const DecideInput input = {
+                .event_id = store_next_event(board->store),
+                .lead_id = lead,
+                .before = &state,
+                .profile = &profile,
+                .history = history,
+                .n_history = n_history,
+                .actor = "system:leadd",
+                .now_us = board->now_us,
+                .desk = &nobody,
+        };
+        r = decide_look(board->rules, &input, arena, &subject, NULL);
+        if (r == 0)
+                *ret_us = board->now_us - (subject.touched_us > state.entered_us ? subject.touched_us : state.entered_us);
+        return r;
+}
+
+static int write_stalled(Board *board) {
+        const DeskLead **open = ARENA_ARRAY(board->arena, const DeskLead *, board->n_leads + 1);
+        size_t n = 0, n_stalled = 0;
+        Text shown = { 0 };
+        int r = 0;
+
+        if (!open)
+                return -ENOMEM;
+        for (size_t i = 0; i < board->n_leads; i++)
+                if (board->leads[i].rank == PECK_OPEN && board->now_us - board->leads[i].since_us >= GATE_DIGEST_STALLED_US)
+                        open[n++] = &board->leads[i];
+        if (n > 1)
+                qsort(open, n, sizeof(*open), compare_since);
+        for (size_t i = 0; i < n && i < GATE_DIGEST_STALLED_LOOKS_MAX && r == 0; i++) {
+                int64_t idle_us = 0;
+                r = find_idle(board, open[i]->lead, &idle_us);
+                if (r != 0 || idle_us < GATE_DIGEST_STALLED_US)
+                        continue;
+                if (n_stalled++ < NAMED_SHOWN_MAX) {
+                        text_printf(&shown, "%sL-%" PRIu64 " %s ", n_stalled > 1 ? ", " : "", open[i]->lead,
+                                open[i]->owner ? open[i]->owner : "-");
+                        add_duration(&shown, idle_us);
+                }
+        }
+        begin_count(board, "Stalled", n_stalled);
+        text_append(&board->line, shown.data ? shown.data : "");
+        if (n_stalled > NAMED_SHOWN_MAX)
+                text_append(&board->line, ", ...");
+        if (n > GATE_DIGEST_STALLED_LOOKS_MAX)
+                text_append(&board->line, " (at least)");
+        text_free(&shown);
+        end_line(board);
+        return r;
+}
+
+static void write_next(Board *board) {
+        char day[TIME_TEXT_SIZE], label[32];
+        size_t n = 0, n_shown = 0;
+
+        if (board->zone)
+                (void) zone_format(board->zone, board->next_from_us, day);
+        else
+                (void) time_format_rfc3339(board->next_from_us, day);
+        for (size_t i = 0; i < board->team->n_members; i++)
+                n += board->members[i].n_next;
+        (void) snprintf(label, sizeof(label), "Due %.10s", day);
+        text_printf(&board->line, "%-*s %3zu   ", LABEL_COLUMNS + 1, label, n);
+        for (size_t i = 0; i < board->team->n_members; i++)
+                if (board->members[i].n_next > 0)
+                        text_printf(&board->line, "%s%s %zu", n_shown++ > 0 ? ", " : "", board->members[i].name, board->members[i].n_next);
+        end_line(board);
+}
+
+static int on_tally(const char *owner, const char *status, uint64_t n, void *userdata) {
+        Board *board = userdata;
+        const Status *found = status ? policy_status(board->rules, status) : NULL;
+
+        if (owner || !found || found->team != board->team || found->kind == STATUS_FINAL)
+                return 0;
+        text_printf(&board->line, "%s%s %" PRIu64, board->line.size > 0 ? ", " : "", status, n);
+        return 0;
+}
+
+/* What nobody has. */
+static int write_queue(Board *board) {
+        int r = store_tallies(board->store, on_tally, board);
+
+        if (r != 0 || board->line.size == 0)
+                return r;
+        Text statuses = board->line;
+        board->line = (Text){ 0 };
+        text_printf(&board->line, "%-*s        %s", LABEL_COLUMNS, "Owned by none", statuses.data);
+        text_free(&statuses);
+        end_line(board);
+        return 0;
+}
+
+static void write_members(Board *board) {
+        size_t n = board->team->n_members;
+
+        if (n == 0)
+                return;
+        end_line(board);
+        text_printf(&board->line, "%-24s %6s %8s %8s", "Member", "open", "waiting", "overdue");
+        end_line(board);
+        size_t room = GATE_DIGEST_LINES_MAX - board->n_lines;
+        /* Who has most that is overdue, then most that waits, is read first. */
+        for (size_t i = 1; i < n; i++)
+                for (size_t k = i; k > 0; k--) {
+                        Count *a = &board->members[k - 1], *b = &board->members[k], swap = *a;
+                        if (a->n_overdue > b->n_overdue || (a->n_overdue == b->n_overdue && a->n_waiting >= b->n_waiting))
+                                break;
+                        *a = *b;
+                        *b = swap;
+                }
+        for (size_t i = 0; i < n; i++) {
+                const Count *member = &board->members[i];
+                if (i + 1 == room && n > room) {
+                        text_printf(&board->line, "and %zu more", n - i);
+                        end_line(board);
+                        return;
+                }
+                text_printf(&board->line, "%-24s %6zu %8zu %8zu", member->name, member->n, member->n_waiting, member->n_overdue);
+                end_line(board);
+        }
+}
+
+static int compose(Board *board) {
+        int r = load_desks(board);
+
+        if (r == 0)
+                r = store_log_since(board->store, board->since_us, GATE_DIGEST_EVENTS_MAX, on_event, board, &board->events_cut);
+        if (r != 0)
+                return r;
+        text_printf(&board->line, "%s, ", board->team->rule.name);
+        add_time(board, board->now_us);
+        text_append(&board->line, " (new since ");
+        add_time(board, board->since_us);
+        text_append_char(&board->line, ')');
+        end_line(board);
+        end_line(board);
+        write_new(board);
+        write_waiting(board);
+        r = write_held(board);
+        if (r == 0)
+                r = write_queue(board);
+        if (r == 0)
+                r = write_stalled(board);
+        if (r != 0)
+                return r;
+        write_next(board);
+        if (board->n_left_out > 0) {
+                text_printf(&board->line, "%zu open leads were not looked at", board->n_left_out);
+                end_line(board);
+        }
+        write_members(board);
+        return 0;
+}
+
+int gate_compose_digest(Store *store, RuleSet *rules, const Team *team, int64_t since_us, int64_t now_us, Text *out) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        const Calendar *calendar = team->calendar ? team->calendar->calendar : NULL;
+        Board board = {
+                .store = store,
+                .rules = rules,
+                .team = team,
+                .calendar = calendar,
+                .zone = calendar ? calendar_zone(calendar) : rules->settings->zone,
+                .since_us = since_us,
+                .now_us = now_us,
+                .arena = arena,
+                .out = out,
+        };
+
+        if (!arena)
+                return -ENOMEM;
+        find_next_day(&board);
+        int r = compose(&board);
+        text_free(&board.line);
+        return r != 0 ? r : out->error;
+}
