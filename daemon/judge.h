@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The judge, inside: what its files share. judge.c is the thread and the spool's transactions, judge_journal.c
- * what is told after a commit, judge_timers.c what falls due, judge_rules.c the rule set, judge_reload.c how it changes, judge_pass.c how
- * leads follow, judge_offers.c how held leads are offered, judge_calls.c people's calls.
+ * what is told after a commit, judge_timers.c what falls due, judge_digests.c what teams are sent, judge_rules.c the rule set,
+ * judge_reload.c how it changes, judge_pass.c how leads follow, judge_offers.c how held leads are offered, judge_calls.c people's calls.
  */
 #include "leadd.h"
 #include <jansson.h>
@@ -163,6 +163,13 @@ void judge_start_offers(Judge *judge);
 bool judge_offers(const Judge *judge);
 void judge_offer_slice(Judge *judge);
 void judge_end_offers(Judge *judge);
+
+/* ---- judge_digests.c ---- */
+
+/* Sends what is due at now, in one transaction; *ret_n = how many. The outcomes of store_commit. */
+int judge_send_digests(Judge *judge, int64_t now_us, size_t *ret_n);
+/* The earliest instant of leads and digests, TIME_NONE = none. */
+int64_t judge_next_armed(Judge *judge);
 
 /* ---- judge_rules.c ---- */
 

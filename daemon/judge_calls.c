@@ -73,7 +73,7 @@ int judge_on_status(void *userdata, json_t *into) {
         Judge *judge = userdata;
         Leadd *leadd = judge->leadd;
         char now[TIME_TEXT_SIZE], started[TIME_TEXT_SIZE];
-        int64_t next_us = store_wake_next(judge->store);
+        int64_t next_us = judge_next_armed(judge);
         char next[TIME_TEXT_SIZE];
 
         (void) json_object_set_new(into, "version", json_string(LEADD_VERSION));

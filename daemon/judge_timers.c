@@ -225,7 +225,12 @@ int judge_fire_due(Judge *judge, bool all, uint64_t *ret_n) {
         if (judge_waits_for_room(judge))
                 return STORE_E_FULL;
         do {
+                size_t n_sent = 0;
                 int r = fire_batch(judge, clock_now_us(judge->leadd->clock), &n);
+                /* Behind what fell due before: a digest shows it. */
+                if (r == 0 && n == 0)
+                        r = judge_send_digests(judge, clock_now_us(judge->leadd->clock), &n_sent);
+                n += n_sent;
                 if (r == STORE_E_FULL) {
                         judge_note_full(judge);
                         return r;
@@ -262,7 +267,7 @@ int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
                 return -EINVAL;
         pass_on_all(judge);
         for (;;) {
-                int64_t next_us = store_wake_next(judge->store), outbox_us = notify_next(judge->notify, judge->store);
+                int64_t next_us = judge_next_armed(judge), outbox_us = notify_next(judge->notify, judge->store);
                 if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))
                         next_us = outbox_us;
                 if (next_us == TIME_NONE || next_us > time_us)
@@ -302,7 +307,7 @@ void judge_on_tick(Judge *judge) {
 
 /* The one timer: the earliest of all that is armed. */
 void judge_arm(Judge *judge) {
-        int64_t next_us = store_wake_next(judge->store), outbox_us = notify_next(judge->notify, judge->store);
+        int64_t next_us = judge_next_armed(judge), outbox_us = notify_next(judge->notify, judge->store);
         int64_t mono_us = leadd_monotonic_us();
 
         if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))

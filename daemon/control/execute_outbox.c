@@ -28,6 +28,8 @@ static const char *kind_of(EffectKind kind) {
                 return "reminded";
         case EFFECT_HELD:
                 return "held";
+        case EFFECT_DIGEST:
+                return "digest";
         }
         return "?";
 }

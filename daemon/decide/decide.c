@@ -381,13 +381,20 @@ static int decide_without_lead(Deciding *deciding) {
         if (base_streq(record->event, "suspended") && record->family == FAMILY_RULES)
                 return deciding_summarise(deciding, "%s \"%s\" is suspended: it overran its budget too often",
                         facts_text(&record->facts, FIELD_RULES_KIND), facts_text(&record->facts, FIELD_RULES_NAME));
-        if (record->family == FAMILY_RULES)
-                return deciding_summarise(deciding, "rules activated");
+        if (record->family == FAMILY_RULES) {
+                int r = base_streq(record->event, "activated") ? digests_arm(deciding) : 0;
+                return r < 0 ? r : deciding_summarise(deciding, "rules activated");
+        }
+        if (record->family == FAMILY_TIMER)
+                return digests_send(deciding);
 
         return absence_record(deciding);
 }
 
-static bool has_no_lead(const Record *record) { return record->family == FAMILY_RULES || record->family == FAMILY_OWNER; }
+bool decide_concerns_lead(const Record *record) {
+        return record->family != FAMILY_RULES && record->family != FAMILY_OWNER &&
+               !(record->family == FAMILY_TIMER && base_streq(record->event, "digest"));
+}
 
 /* Whoever answered, lost or finished a lead has room for another: those that are held for it need not wait for a clock. */
 static void note_freed(Deciding *deciding) {
@@ -412,7 +419,7 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
         ret->after.held.next_look_us = TIME_NONE;
         ret->look_us = TIME_NONE;
 
-        if (has_no_lead(record))
+        if (!decide_concerns_lead(record))
                 return decide_without_lead(&deciding);
         if (record->family == FAMILY_LEAD && base_streq(record->event, "erased"))
                 return deciding_refuse(&deciding, "not_supported",

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static void append_json_string(Text *out, const char *s) {
+void effects_append_string(Text *out, const char *s) {
         text_append_char(out, '"');
         for (const unsigned char *p = (const unsigned char *) (s ? s : ""); *p; p++) {
                 if (*p == '"' || *p == '\\') {
@@ -29,9 +29,9 @@ static void append_member(Text *out, const char *name, const char *value) {
         if (!value)
                 return;
         text_append_char(out, ',');
-        append_json_string(out, name);
+        effects_append_string(out, name);
         text_append_char(out, ':');
-        append_json_string(out, value);
+        effects_append_string(out, value);
 }
 
 /* The id is stable: a repeated delivery carries the same. */
@@ -55,7 +55,7 @@ static int close_event(Deciding *deciding, Text *out, const char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-static int add_effect(Deciding *deciding, Effect effect) {
+int effects_add(Deciding *deciding, Effect effect) {
         Decision *out = deciding->out;
 
         if (out->n_effects >= DECIDE_EFFECTS_MAX)
@@ -95,7 +95,7 @@ int effects_moved(Deciding *deciding, const MoveMade *move) {
                 int r = close_event(deciding, &text, &effect.body);
                 if (r < 0)
                         return r;
-                r = add_effect(deciding, effect);
+                r = effects_add(deciding, effect);
                 if (r < 0)
                         return r;
         }
@@ -123,7 +123,7 @@ int effects_assigned(Deciding *deciding) {
                 int r = close_event(deciding, &text, &effect.body);
                 if (r < 0)
                         return r;
-                r = add_effect(deciding, effect);
+                r = effects_add(deciding, effect);
                 if (r < 0)
                         return r;
         }
@@ -136,12 +136,12 @@ int effects_held(Deciding *deciding) {
 
         if (!held->by || (before->by && base_streq(before->by, held->by)))
                 return 0;
-        return add_effect(deciding, (Effect){ .kind = EFFECT_HELD,
-                                            .channel = "journal",
-                                            .via = VIA_JOURNAL,
-                                            .recipient = "ops",
-                                            .role = "ops",
-                                            .rule = held->by });
+        return effects_add(deciding, (Effect){ .kind = EFFECT_HELD,
+                                             .channel = "journal",
+                                             .via = VIA_JOURNAL,
+                                             .recipient = "ops",
+                                             .role = "ops",
+                                             .rule = held->by });
 }
 
 static const Message *default_message(const RuleSet *rules) {
@@ -223,7 +223,7 @@ static int remind_one(Deciding *deciding, const Sla *sla, const SlaStep *step, u
         }
         if (message && message->channel)
                 effect.not_before_us = tell_from(deciding, message->channel, member);
-        return r < 0 ? r : add_effect(deciding, effect);
+        return r < 0 ? r : effects_add(deciding, effect);
 }
 
 int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, uint32_t number) {
@@ -276,7 +276,7 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
                         text_printf(&text, ",\"step\":%u", number);
                         r = close_event(deciding, &text, &effect.body);
                         if (r >= 0)
-                                r = add_effect(deciding, effect);
+                                r = effects_add(deciding, effect);
                         if (r < 0)
                                 return r;
                 }
@@ -321,5 +321,5 @@ int effects_merged(Deciding *deciding, const Member *owner, uint64_t into) {
         }
         if (r == 0 && channel)
                 effect.not_before_us = tell_from(deciding, channel, owner);
-        return r < 0 ? r : add_effect(deciding, effect);
+        return r < 0 ? r : effects_add(deciding, effect);
 }

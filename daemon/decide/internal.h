@@ -175,7 +175,16 @@ int merge_absorb(Deciding *deciding);
 int merge_take(Deciding *deciding);
 void merge_give_back(Deciding *deciding);
 
+/* digests.c */
+/* The rules were activated: what was due stays due, the rest follows the rules that hold now. */
+int digests_arm(Deciding *deciding);
+/* timer.digest: the text goes to its readers, and the next moment is armed. */
+int digests_send(Deciding *deciding);
+
 /* effects.c */
+/* Adds a row for the outbox, within DECIDE_EFFECTS_MAX. */
+int effects_add(Deciding *deciding, Effect effect);
+void effects_append_string(Text *out, const char *s); /* as JSON */
 /* The owner of a lead that was merged into another person's learns of it. */
 int effects_merged(Deciding *deciding, const Member *owner, uint64_t into);
 int effects_moved(Deciding *deciding, const MoveMade *move);

@@ -82,6 +82,12 @@ int64_t followup_jump_us(Followup *followup) {
         return jump_us;
 }
 
+static int name_record(Record *record, const uint8_t secret[static DIGEST_SIZE]) {
+        const DigestPart parts[] = { { "leadd", 5 }, { record->id, strlen(record->id) } };
+
+        return digest_keyed(secret, parts, ARRAY_SIZE(parts), &record->key);
+}
+
 int followup_record(const LeadState *state, int64_t due_us, int64_t now_us, const uint8_t secret[static DIGEST_SIZE], Record **ret) {
         _cleanup_(record_freep) Record *record = record_new();
         const SlaState *sla = &state->sla;
@@ -115,8 +121,37 @@ int followup_record(const LeadState *state, int64_t due_us, int64_t now_us, cons
                         &record->facts, record->arena, FIELD_TIMER_DUE, NULL, value_integer(is_step ? sla->next_due_us : due_us), now_us);
         if (r < 0)
                 return r;
-        const DigestPart parts[] = { { "leadd", 5 }, { record->id, strlen(record->id) } };
-        r = digest_keyed(secret, parts, ARRAY_SIZE(parts), &record->key);
+        r = name_record(record, secret);
+        if (r < 0)
+                return r;
+        *ret = TAKE(record);
+        return 0;
+}
+
+int followup_digest_record(const RuleSet *rules, const DigestDecl *digest, int64_t due_us, int64_t now_us, const char *text,
+        const uint8_t secret[static DIGEST_SIZE], Record **ret) {
+        _cleanup_(record_freep) Record *record = record_new();
+        const Zone *zone = policy_digest_zone(rules, digest);
+        char day[TIME_TEXT_SIZE];
+
+        if (!record)
+                return -ENOMEM;
+        (void) (zone ? zone_format(zone, due_us, day) : time_format_rfc3339(due_us, day));
+        record->source = "leadd";
+        record->family = FAMILY_TIMER;
+        record->type = "timer.digest";
+        record->event = record->type + strlen("timer.");
+        record->time_us = now_us;
+        record->id = arena_printf(record->arena, "digest-%s-%.10s", digest->rule.name, day);
+        if (!record->id)
+                return -ENOMEM;
+        int r = facts_set(&record->facts, record->arena, FIELD_TIMER_RULE, NULL, value_text(digest->rule.name), now_us);
+        if (r >= 0)
+                r = facts_set(&record->facts, record->arena, FIELD_TIMER_DUE, NULL, value_integer(due_us), now_us);
+        if (r >= 0)
+                r = facts_set(&record->facts, record->arena, FIELD_TIMER_TEXT, NULL, value_text(text), now_us);
+        if (r >= 0)
+                r = name_record(record, secret);
         if (r < 0)
                 return r;
         *ret = TAKE(record);

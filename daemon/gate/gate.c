@@ -41,8 +41,6 @@ void gate_set_rules(Gate *gate, RuleSet *rules) {
         gate->n_marks = 0;
 }
 
-static bool concerns_lead(const Record *record) { return record->family != FAMILY_RULES && record->family != FAMILY_OWNER; }
-
 static int refuse_unknown(Gate *gate, GateOutcome *ret) {
         /* No rule was asked: what overran in the event before is not counted again. */
         policy_begin_event(gate->rules, false, NULL, 0);
@@ -143,7 +141,7 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
         Loaded loaded = { .before = { .grade = "", .wake_us = TIME_NONE } };
         int r = sync_suspended(gate);
 
-        if (r == 0 && concerns_lead(input->record))
+        if (r == 0 && decide_concerns_lead(input->record))
                 r = load(gate, input->record, lead, input->now_us, &loaded);
         if (r == STORE_E_NONE)
                 return refuse_unknown(gate, ret);
@@ -153,9 +151,9 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                 return r;
         DecideInput decide = {
                 .event_id = store_next_event(gate->store),
-                .lead_id = !concerns_lead(input->record) ? 0
-                           : lead                        ? lead
-                                                         : store_next_lead(gate->store),
+                .lead_id = !decide_concerns_lead(input->record) ? 0
+                           : lead                               ? lead
+                                                                : store_next_lead(gate->store),
                 .before = &loaded.before,
                 .profile = &loaded.profile,
                 .history = loaded.history,
@@ -167,6 +165,13 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                 .desk = &loaded.desk,
                 .before_6 = store_is_before_6(gate->store, store_next_event(gate->store)),
         };
+        if (!decide_concerns_lead(input->record)) {
+                DigestMoment *digests = NULL;
+                r = store_digests(gate->store, gate->arena, &digests, &decide.n_digests);
+                if (r != 0)
+                        return r;
+                decide.digests = digests;
+        }
         r = gate_prepare_merge(gate, input->record, lead, &decide);
         if (r == STORE_E_NONE)
                 return refuse_unknown(gate, ret);
@@ -312,7 +317,7 @@ int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
         if (gate_is_merge(input->record))
                 return gate_judge_merge(gate, input, ret);
         uint64_t named = 0;
-        if (concerns_lead(input->record)) {
+        if (decide_concerns_lead(input->record)) {
                 int r = lead > 0 ? 0 : store_find_lead(gate->store, input->record, &lead, &ret->similar);
                 named = lead;
                 /* Whatever is said of a lead that was merged is said of the one that goes on for it. */

@@ -41,6 +41,8 @@ static const char *kind_name(EffectKind kind) {
                 return "reminded";
         case EFFECT_HELD:
                 return "held";
+        case EFFECT_DIGEST:
+                return "digest";
         }
         return "";
 }
@@ -169,7 +171,7 @@ int message_make(
                 text_append_size(&parts.subject, row->body, subject_size);
         append_said(&parts.body, said, tag);
         (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);
-        parts.lead = lead;
+        parts.lead = row->lead > 0 ? lead : NULL;
         parts.reply_to = *tag ? channel->reply_to : NULL;
         parts.answer = *tag ? tag : NULL;
         return make_request(mail, channel, &parts, ret);

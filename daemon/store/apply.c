@@ -313,6 +313,8 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
         if (r == 0)
                 r = add_effects(store, entry);
         if (r == 0)
+                r = digests_fold(store, entry->decision);
+        if (r == 0)
                 r = hits_fold(store, entry);
         if (r == 0)
                 r = activation_fold(store, entry);

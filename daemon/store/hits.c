@@ -156,6 +156,8 @@ static int fold_effects(Store *store, const Decision *decision, int64_t now_us) 
 static int fold_uses(Store *store, const StoreEntry *entry) {
         const Decision *decision = entry->decision;
         int r = fold_groups(store, decision, entry->now_us);
+        if (r == 0 && base_streq(entry->record->type ? entry->record->type : "", "timer.digest"))
+                r = hit(store, RULE_DIGEST, facts_text(&entry->record->facts, FIELD_TIMER_RULE), false, entry->now_us);
         if (r == 0 && entry->lead_id > 0)
                 r = fold_statuses(store, decision, entry->now_us);
         if (r == 0)

@@ -16,6 +16,7 @@
  * family.c   leads that were merged: who goes on for whom, and the events of all of them
  * lead.c     reading leads; apply.c writing events; log.c reading events back
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
+ * digests.c  when the digests of teams are due
  * seen.c     what a person has looked at
  * rules.c    archived rule sets; hits.c how often each rule applied; activation.c suspended rules, the pass after a reload
  * proof.c comparing and checking; counts.c numbers
@@ -166,6 +167,10 @@ typedef enum Sql {
         SQL_REFUSAL_PRUNE,
         SQL_HIT_SUMS,
         SQL_EVENT_TIME,
+        SQL_DIGEST_CLEAR,
+        SQL_DIGEST_ADD,
+        SQL_DIGEST_ALL,
+        SQL_DIGEST_NEXT,
         SQL_SEEN_GET,
         SQL_SEEN_SET,
         SQL_SEEN_PRUNE,
@@ -470,6 +475,10 @@ typedef struct Look {
 } Look;
 int looks_flush(Store *store); /* before COMMIT */
 void looks_done(Store *store); /* after it: they are in the file */
+
+/* ---- digests.c ---------------------------------------------------------- */
+
+int digests_fold(Store *store, const Decision *decision);
 
 /* ---- lead.c ------------------------------------------------------------- */
 

@@ -22,6 +22,7 @@ static int64_t earliest(Store *store, Sql sql) {
 }
 
 int64_t store_wake_next(Store *store) { return earliest(store, SQL_WAKE_NEXT); }
+int64_t store_digest_next(Store *store) { return earliest(store, SQL_DIGEST_NEXT); }
 int64_t store_outbox_next(Store *store, OutboxPart part) {
         return earliest(store, part == OUTBOX_LOCAL ? SQL_OUTBOX_NEXT_LOCAL : SQL_OUTBOX_NEXT);
 }

@@ -163,7 +163,9 @@ static const char schema_6[] =
         "CREATE INDEX outbox_local ON outbox(next) WHERE next IS NOT NULL AND via IN (0, 5);"
         /* what a timer's rule said when it started; how promises were kept in the lead's present status */
         "ALTER TABLE sla ADD COLUMN version ANY;"
-        "CREATE TABLE response(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, in_time INTEGER NOT NULL, late INTEGER NOT NULL) STRICT;";
+        "CREATE TABLE response(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, in_time INTEGER NOT NULL, late INTEGER NOT NULL) STRICT;"
+        /* when the next digest of a rule is due, and when the last one was */
+        "CREATE TABLE digest(rule INTEGER PRIMARY KEY, due INTEGER, sent INTEGER) STRICT;";
 
 static const struct {
         int version;
@@ -377,6 +379,11 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_REFUSAL_EVER] = "INSERT INTO refusal_ever VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = n + ?3, last = max(last, ?4)",
         [SQL_REFUSAL_PRUNE] = "DELETE FROM refusal WHERE hour <= ?1",
         [SQL_EVENT_TIME] = "SELECT now FROM event WHERE id >= ?1 ORDER BY id LIMIT 1",
+        [SQL_DIGEST_CLEAR] = "DELETE FROM digest",
+        [SQL_DIGEST_ADD] = "INSERT INTO digest VALUES(?1, ?2, ?3)",
+        /* by name: ids are another store's */
+        [SQL_DIGEST_ALL] = "SELECT d.rule, d.due, d.sent FROM digest d JOIN name n ON n.id = d.rule ORDER BY n.text",
+        [SQL_DIGEST_NEXT] = "SELECT due FROM digest WHERE due IS NOT NULL ORDER BY due LIMIT 1",
         [SQL_SEEN_GET] = "SELECT event, at, grade FROM seen WHERE person = ?1 AND lead = ?2",
         [SQL_SEEN_SET] = "INSERT INTO seen VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET event = ?3, at = ?4, grade = ?5",
         [SQL_SEEN_PRUNE] = "DELETE FROM seen WHERE person = ?1 AND lead IN (SELECT lead FROM seen WHERE person = ?1"
@@ -430,6 +437,7 @@ static const SqlQuery projections[] = {
                 "AS"
                 " owner, accepted, name(by) AS by, name(source) AS source, campaign FROM feedback ORDER BY event, n",
                 2 },
+        { "digest", "SELECT name(rule) AS rule, due, sent FROM digest ORDER BY 1", 1 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
         { "seat", "SELECT name(member) AS member, turn, took_part, served, credits FROM seat ORDER BY 1", 1 },
         { "absence", "SELECT name(member) AS member, since, until FROM absence ORDER BY 1, 2", 2 },

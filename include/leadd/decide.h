@@ -115,6 +115,13 @@ typedef struct Refolded {
         size_t n_uses;
 } Refolded;
 
+/* When the next digest of a rule is due, and when the last one was. */
+typedef struct DigestMoment {
+        const char *rule;
+        int64_t due_us;  /* TIME_NONE = none is: the rules no longer have it, or its calendar never opens */
+        int64_t sent_us; /* the moment of the one sent last; TIME_NONE = none was */
+} DigestMoment;
+
 typedef struct DecideInput {
         uint64_t event_id;       /* the id the event will get */
         uint64_t lead_id;        /* the id the lead has or will get */
@@ -127,11 +134,13 @@ typedef struct DecideInput {
         bool actor_is_operator; /* may act for the person named */
         int64_t now_us;
         const Desk *desk;
-        const LeadState *other;     /* lead.merged: the other lead, before */
-        const Facts *other_profile; /* ... of the lead that stays: the profile of the one that comes */
-        const Refolded *refolded;   /* lead.unmerged */
-        bool stays;                 /* no automatic move and no veto: what would hold for the lead where it is */
-        bool before_6;              /* an event of a book before its version 6, which decided some things otherwise: for a replay */
+        const LeadState *other;      /* lead.merged: the other lead, before */
+        const Facts *other_profile;  /* ... of the lead that stays: the profile of the one that comes */
+        const Refolded *refolded;    /* lead.unmerged */
+        bool stays;                  /* no automatic move and no veto: what would hold for the lead where it is */
+        bool before_6;               /* an event of a book before its version 6, which decided some things otherwise: for a replay */
+        const DigestMoment *digests; /* of an event without a lead: as the book has them */
+        size_t n_digests;
 } DecideInput;
 
 typedef struct MoveMade {
@@ -157,7 +166,7 @@ typedef struct TurnChange {
         uint32_t credits;
 } TurnChange;
 
-typedef enum EffectKind { EFFECT_ASSIGNED = 1, EFFECT_MOVED = 2, EFFECT_REMINDED = 3, EFFECT_HELD = 4 } EffectKind;
+typedef enum EffectKind { EFFECT_ASSIGNED = 1, EFFECT_MOVED = 2, EFFECT_REMINDED = 3, EFFECT_HELD = 4, EFFECT_DIGEST = 5 } EffectKind;
 
 /* Something the world is told, through the outbox: one row a recipient and channel. */
 typedef struct Effect {
@@ -215,10 +224,13 @@ typedef struct Decision {
         const Absence *absences;
         size_t n_absences;
         const char *absent; /* a member who is or will be away and whose unaccepted leads others should have: they may be looked at; NULL */
-        const char *freed_team;    /* a member of it can take another lead than before: its held leads may be offered; NULL */
-        Rederivation rederivation; /* of rules.rederived: the gate's */
-        int64_t look_us;           /* when anything that was read may next change by itself; TIME_NONE */
-        const uint32_t *cuts;      /* calls of functions that the CPU backstop cut (policy_overruns): the gate's */
+        const char *freed_team;      /* a member of it can take another lead than before: its held leads may be offered; NULL */
+        Rederivation rederivation;   /* of rules.rederived: the gate's */
+        const DigestMoment *digests; /* all of them, as they are from now on, when digests_changed */
+        size_t n_digests;
+        bool digests_changed;
+        int64_t look_us;      /* when anything that was read may next change by itself; TIME_NONE */
+        const uint32_t *cuts; /* calls of functions that the CPU backstop cut (policy_overruns): the gate's */
         size_t n_cuts;
         const char *summary; /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
 } Decision;
@@ -230,6 +242,9 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
 ResponseStatus decide_response(const LeadState *state, int64_t now_us);
 /* "due", "fulfilled", "failed"; NULL for none. */
 const char *decide_response_name(ResponseStatus status);
+
+/* Is it about a lead? Not: rules, absences, digests. */
+bool decide_concerns_lead(const Record *record);
 
 /* The subject as rules would see the lead at input->now_us, judged, and nothing decided: for show. receipts: of segments, scores and
  * what broke, as asked for in it; NULL = not wanted. */

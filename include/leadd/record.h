@@ -133,6 +133,7 @@ bool value_as_number(const Value *v, double *ret); /* numbers only; text is neve
         X(161, TIMER_STEP, "timer.step", NUMBER, "timer events: which step, from 0; repeats count on") \
         X(162, TIMER_DUE, "timer.due", TIME, "timer events: when the step was due") \
         X(163, TIMER_START, "timer.start", NUMBER, "timer events: the event that started the timer") \
+        X(164, TIMER_TEXT, "timer.text", TEXT, "timer.digest: what is sent") \
         X(170, RULES_KIND, "rules.kind", TEXT, "rules.suspended: the kind of the rule") \
         X(171, RULES_NAME, "rules.name", TEXT, "rules.suspended: its name") \
         X(172, RULES_FROM, "rules.from", NUMBER, "rules.rederived: the first lead") \

@@ -167,6 +167,11 @@ size_t store_looks(const Store *store); /* that wait for it */
 int store_unaccepted_of(Store *store, const char *const *members, size_t n_members, uint64_t *next, uint64_t to, size_t n_max,
         uint64_t *ret_leads, size_t *ret_n);
 
+/* ---- digests ---- */
+/* Every rule's that is armed or was sent, by name, in the arena. */
+int store_digests(Store *store, Arena *arena, DigestMoment **ret, size_t *ret_n);
+int64_t store_digest_next(Store *store); /* the earliest, TIME_NONE = none */
+
 /* ---- the outbox ---- */
 typedef enum OutboxPart {
         OUTBOX_LOCAL,  /* the journal and drops */

@@ -609,7 +609,7 @@ static void rules__and_dead__count_what_applied(void **state) {
         expect(dead, "counted.0.kind", "status");
         expect(dead, "counted.0.hit", "a lead that entered it");
         expect(dead, "counted.0.since", "2026-03-05T09:00:00Z");
-        assert_int_equal(json_array_size(json_object_get(dead, "counted")), 16);
+        assert_int_equal(json_array_size(json_object_get(dead, "counted")), 17);
         json_array_foreach(
                 json_object_get(all, "rules"), i, rule) if (base_streq(json_string_value(json_object_get(rule, "rule")), "SENIOR")) {
                 expect(rule, "hits_1d", "1");
@@ -727,6 +727,10 @@ static void inbox__and_next__of_a_table__answer_or_say_whose_desk_there_is_not(v
                 { "Show", "{\"lead\":\"1\",\"as\":\"bne\"}", "org.leadd.Leads.NoSuchName", "kind", "owner" },
                 { "Log", "{\"lead\":\"1\"}", "", "items.0.story", "came in; inquiry -> mql (qualify by rules); offered to anna (REST)" },
                 { "Log", "{\"lead\":\"1\"}", "", "items.0.actor", "web" },
+                { "Digest", "{\"team\":\"inside_sales\"}", "", "since", "2026-03-04T09:00:00Z" },
+                { "Digest", "{\"team\":\"marketing\"}", "", "team", "marketing" },
+                { "Digest", "{\"team\":\"marketting\"}", "org.leadd.Leads.NoSuchName", "text",
+                        "the rules know no team \"marketting\"; did you mean \"marketing\"?" },
                 { "Next", "{\"owner\":\"anna\"}", "", "item.lead", "L-1" },
                 { "Next", "{\"owner\":\"anna\"}", "", "item.rank", "waits" },
                 { "Next", "{\"owner\":\"ben\"}", "", "item.lead", "L-2" },
