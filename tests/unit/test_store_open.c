@@ -217,6 +217,7 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
         ok(store_outbox_gather(f->store, 2, NOON, 1));
         ok(store_note_look(f->store, "anna", 1, "A1", NOON));
         ok(store_commit(f->store));
+        fixture_sql(f->store, "INSERT INTO digest VALUES(1, 1, 1)");
         fixture_sql(f->store, "INSERT INTO pass VALUES(1, 1, 1, 1, 0, 0, 0, 0, 0, 0); INSERT INTO refusal VALUES(1, 1, 10, 1);"
                               "INSERT INTO refusal_ever VALUES(1, 10, 1, 1); INSERT INTO response VALUES(1, 1, 1, 1);"
                               "UPDATE lead SET flags = flags | 512 WHERE id = 1");
