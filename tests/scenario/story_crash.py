@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A crash between assignment and mail: kill -9 when the lead has an owner and before anybody was told. The owner stays, the turn has moved
 once, and the mail is sent once, under the id that the first attempt had."""
-import email, email.policy, pathlib, sys
+import email, email.policy, os, pathlib, subprocess, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import check, main, wait_for  # noqa: E402
@@ -89,4 +89,42 @@ def killed_before_the_step_was_due():
             check(sorted(recipients for _, recipients, _ in server.mails), [["anna@firm.de"], ["petra@firm.de"]])
 
 
-main(killed_before_anybody_was_told, killed_before_the_step_was_due)
+# Stands before libc and kills the process in the call that would remove the file of a record that is committed.
+KILLER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+int unlinkat(int fd, const char *path, int flags) {
+        const char *end = strrchr(path, '.');
+        if (flags == 0 && end && strcmp(end, ".json") == 0)
+                kill(getpid(), SIGKILL);
+        return ((int (*)(int, const char *, int)) dlsym(RTLD_NEXT, "unlinkat"))(fd, path, flags);
+}
+"""
+
+
+def killed_between_the_commit_and_the_end_of_the_file():
+    """R13: the file is found again, and its record is known."""
+    story = Story("Thu 2026-03-05 10:00", rules=RULES.replace("PORT", "9"))
+    killer = story.directory / "killer.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", killer, "-x", "c", "-"], input=KILLER.encode(), check=True)
+    asan = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
+    with story as s:
+        s.stop()
+        s.start(environment={"LD_PRELOAD": str(killer), "ASAN_OPTIONS": asan})
+        s.drop("web", "maria.json", s.record("maria", "demo"))
+        check(s.process.wait(), -9, "killed at that very call")
+        s.process = None
+        check([p.name for p in s.waiting()], ["maria.json"], "and the file is still there")
+        s.start()
+        s.settle()
+        s.stands("maria", "mql", owner="anna", due="Thu 2026-03-05 12:00")
+        check([e["type"] for e in s.events("maria")], ["lead.submitted"], "counted once")
+        s.submits("noor", "demo")
+        s.submits("olga", "demo")
+        check([s.owner(who) for who in ("noor", "olga")], ["ben", "anna"], "the turn has moved once")
+
+
+main(killed_before_anybody_was_told, killed_before_the_step_was_due, killed_between_the_commit_and_the_end_of_the_file)

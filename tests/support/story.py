@@ -69,8 +69,11 @@ class Story(Daemon):
 
     def submits(self, who, form, contact=True, **data):
         """Who fills in a form, and allows to be contacted."""
+        self.drops("web", self.record(who, form, contact, **data))
+
+    def record(self, who, form, contact=True, **data):
         consent = {"consent": [{"purpose": "contact", "granted": True}]} if contact else {}
-        self.drops("web", lead(self.address(who), attribution={"form_name": form}, **consent, **data))
+        return lead(self.address(who), attribution={"form_name": form}, **consent, **data)
 
     def does(self, who, what, when=None, **fields):
         self.drops("site", activity(self.address(who), what, time=self.instant(when).isoformat() if when else None, **fields))
