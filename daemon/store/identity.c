@@ -160,15 +160,17 @@ int keys_add(Store *store, uint64_t event, uint64_t lead, const Text *keys) {
         return r;
 }
 
-/* Nearly every event brought a key, so that the table can have its size at once. No more than the file has room for: a damaged one may
- * claim any number of events. */
+/* Nearly every event brought a key and every lead an identity, so that the table can have its size at once. No more than the file has room
+ * for: a damaged one may claim any number of events. */
 static int reserve_keys(Store *store) {
         int64_t n_pages = 0;
         int r = sql_pragma(store, "PRAGMA page_count", &n_pages);
         if (r != 0)
                 return r;
         uint64_t n_max = (uint64_t) n_pages * (DATABASE_PAGE_SIZE / KEY_SIZE);
-        return index_reserve(&store->keys, store->now.next_event < n_max ? store->now.next_event : n_max);
+        uint64_t n = store->now.next_event < n_max ? store->now.next_event : n_max;
+        n += store->now.next_lead < n_max ? store->now.next_lead : n_max;
+        return index_reserve(&store->keys, n);
 }
 
 /* Start-up waits for this: the table is filled in batches. */
