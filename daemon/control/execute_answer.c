@@ -188,6 +188,24 @@ static int reply(ControlCall *call, uint64_t lead, uint64_t event, bool duplicat
         return failed ? -ENOMEM : 0;
 }
 
+/* What a person can say who wrote a letter where an answer was wanted. */
+static int say_what_answers(const ControlDesk *desk, uint64_t lead, Text *out) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(CONTROL_LOOK_MEMORY_MAX);
+        LeadState state;
+
+        if (!arena)
+                return -ENOMEM;
+        int r = store_load_lead(desk->store, lead, arena, &state, NULL, NULL, NULL);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        const Status *status = policy_status(desk->rules, state.status);
+        if (status) {
+                text_append(out, "; the first line of the reply is one of: ");
+                execute_list_moves(desk->rules, status, out);
+        }
+        return out->error;
+}
+
 static int answer(const ControlDesk *desk, ControlCall *call, const Genuine *genuine, const AnswerWords *words) {
         _cleanup_(record_freep) Record *record = NULL;
         ControlJudged judged = { 0 };
@@ -211,8 +229,13 @@ static int answer(const ControlDesk *desk, ControlCall *call, const Genuine *gen
         if (r < 0)
                 return r;
         if (judged.refused) {
+                _cleanup_(text_free) Text text = { 0 };
+                text_append(&text, judged.text);
+                r = base_streq(judged.code, "unknown_move") ? say_what_answers(desk, genuine->token.lead, &text) : text.error;
+                if (r < 0)
+                        return r;
                 call_fail(call, "Refused",
-                        json_pack("{s:s, s:o, s:o}", "code", judged.code, "text", json_text(judged.text), "lead",
+                        json_pack("{s:s, s:o, s:o}", "code", judged.code, "text", json_text(text.data), "lead",
                                 json_lead(genuine->token.lead)));
                 return 0;
         }
@@ -240,8 +263,11 @@ int execute_answer(const ControlDesk *desk, ControlCall *call) {
         if (choice.ambiguous)
                 return refuse(
                         call, "lead_required", 0, "the mail that is answered tells of several leads: say which, such as \"accept L-42\"");
-        if (!execute_is_move_word(words.verb))
-                return refuse(call, "unknown_move", choice.genuine.token.lead,
-                        "the first line of the reply says no move, such as \"accept\", or \"reject\" and a reason");
+        if (!execute_is_move_word(words.verb)) {
+                _cleanup_(text_free) Text said = { 0 };
+                text_append(&said, "the reply does not begin with a move");
+                r = say_what_answers(desk, choice.genuine.token.lead, &said);
+                return r < 0 ? r : refuse(call, "unknown_move", choice.genuine.token.lead, said.data);
+        }
         return answer(desk, call, &choice.genuine, &words);
 }
