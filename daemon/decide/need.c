@@ -7,9 +7,10 @@
  * same decide_event that judges life, moves of people included. A set is kept when it reaches the target and no proper part of it
  * does. Nothing is guessed, so whatever is printed is true of the lead as it stands.
  *
- * Before a set is tried, the raw points that its parts gave each alone are added up: points of scores add, caps only take, and a rule
- * that needs two parts was suggested as one item with both. A set whose sum falls short of the bands is passed over, which is what
- * makes four parts out of a hundred affordable. Every bound has a name (decide.h); the answer says when one was met.
+ * Before a set is tried, the raw points that its parts gained each alone are added up: points of scores add, caps only take, and a rule
+ * that needs two parts was suggested as one item with both. What a score lost is left out, since another part may win it back. A set
+ * whose sum falls short of the bands is passed over, which is what makes four parts out of a hundred affordable. Every bound has a name
+ * (decide.h); the answer says when one was met.
  */
 #include "need.h"
 
@@ -81,10 +82,13 @@ static bool reaches_grade(const Needing *needing, const Target *target, const ch
 static void note_points(Needing *needing, const Decision *decision, Tried *ret) {
         for (size_t i = 0; i < POLICY_GROUPS_MAX; i++)
                 ret->raw_mp[i] = 0;
+        memset(needing->points_mp, 0, needing->rules->n_rules * sizeof(needing->points_mp[0]));
         for (size_t i = 0; i < decision->receipts.n_items; i++) {
                 const Receipt *receipt = &decision->receipts.items[i];
-                if (receipt->rule->kind == RULE_SCORE && receipt->matched)
-                        ret->raw_mp[((const Score *) receipt->rule)->group - needing->rules->groups] += receipt->points_mp;
+                if (receipt->rule->kind != RULE_SCORE || !receipt->matched)
+                        continue;
+                ret->raw_mp[((const Score *) receipt->rule)->group - needing->rules->groups] += receipt->points_mp;
+                needing->points_mp[receipt->rule->index] = receipt->points_mp;
         }
         ret->fit_mp = decision->after.fit_mp;
         ret->engagement_mp = decision->after.engagement_mp;
@@ -292,34 +296,6 @@ static bool has_change(const Needing *needing, const Suggestion *set) {
         return false;
 }
 
-static bool unite(const Needing *needing, const Suggestion *a, const Suggestion *b, Suggestion *ret) {
-        const Addition *additions = needing->suggestions.additions;
-
-        *ret = *a;
-        for (size_t i = 0; i < b->n_parts; i++) {
-                const Addition *added = &additions[b->parts[i]];
-                bool known = false;
-                for (size_t k = 0; k < ret->n_parts && !known; k++) {
-                        const Addition *other = &additions[ret->parts[k]];
-                        if (ret->parts[k] == b->parts[i])
-                                known = true;
-                        else if (other->family == added->family ||
-                                 (added->field != FIELD_NONE && other->field == added->field &&
-                                         (other->key == added->key || (other->key && added->key && base_streq(other->key, added->key)))))
-                                return false;
-                }
-                if (known)
-                        continue;
-                if (ret->n_parts == NEED_PARTS_MAX)
-                        return false;
-                size_t at = ret->n_parts++;
-                for (; at > 0 && ret->parts[at - 1] > b->parts[i]; at--)
-                        ret->parts[at] = ret->parts[at - 1];
-                ret->parts[at] = b->parts[i];
-        }
-        return true;
-}
-
 static uint64_t set_key(const Suggestion *set) {
         uint64_t key = 1; /* a set of none is a set, too */
 
@@ -412,15 +388,17 @@ static int combine(Needing *needing, const Suggestion *set, const int64_t *raw_m
                 const PoolItem *item = &needing->pool[i];
                 int64_t sum_mp[POLICY_GROUPS_MAX];
                 Suggestion both;
+                unsigned excluded;
                 int r;
                 if (needing->n_found >= needing->n_found_max || is_spent(needing))
                         return 0;
                 needing->n_steps++;
-                if ((!changes && item->changes) || !unite(needing, set, &item->set, &both) || both.n_parts > size ||
-                        both.n_parts == set->n_parts)
+                /* What two items say of one field is an item of its own, for each of the two. */
+                if ((!changes && item->changes) || !suggestion_unite(&needing->suggestions, set, &item->set, 0, &both, &excluded) ||
+                        excluded != 0 || both.n_parts > size || both.n_parts == set->n_parts)
                         continue;
                 for (size_t g = 0; g < POLICY_GROUPS_MAX; g++)
-                        sum_mp[g] = raw_mp[g] + (item->delta_mp[g] > 0 ? item->delta_mp[g] : 0);
+                        sum_mp[g] = raw_mp[g] + item->gain_mp[g];
                 if (both.n_parts == size) {
                         if (!may_reach(needing, sum_mp) || (changes && !has_change(needing, &both)))
                                 continue;
@@ -433,6 +411,22 @@ static int combine(Needing *needing, const Suggestion *set, const int64_t *raw_m
         return 0;
 }
 
+/* What the item alone gives, and what of that is more. */
+static void note_gains(const Needing *needing, const Tried *base, const Tried *tried, PoolItem *item) {
+        const RuleSet *rules = needing->rules;
+
+        for (size_t g = 0; g < POLICY_GROUPS_MAX; g++) {
+                item->delta_mp[g] = tried->raw_mp[g] - base->raw_mp[g];
+                item->gain_mp[g] = 0;
+        }
+        for (size_t i = 0; i < rules->n_scores; i++) {
+                uint32_t index = rules->scores[i]->rule.index;
+                int64_t more_mp = needing->points_mp[index] - needing->base_points_mp[index];
+                if (more_mp > 0)
+                        item->gain_mp[rules->scores[i]->group - rules->groups] += more_mp;
+        }
+}
+
 /* Finds minimal sets at one instant, at most n_found_max together with what was found before. */
 int need_search(Needing *needing, int64_t at_us) {
         static const Suggestion nothing = { .n_parts = 0 };
@@ -441,6 +435,7 @@ int need_search(Needing *needing, int64_t at_us) {
 
         if (r < 0)
                 return r;
+        memcpy(needing->base_points_mp, needing->points_mp, needing->rules->n_rules * sizeof(needing->points_mp[0]));
         memset(needing->visited, 0, NEED_VISITED_SLOTS * sizeof(needing->visited[0]));
         /* On the way to a status points are only part of the matter: nothing is passed over for want of them. */
         for (size_t i = 0; i < needing->n_pool && needing->target->kind != TARGET_STATUS && !is_spent(needing); i++) {
@@ -448,8 +443,7 @@ int need_search(Needing *needing, int64_t at_us) {
                 r = need_try(needing, &needing->pool[i].set, at_us, NULL, &tried);
                 if (r < 0)
                         return r;
-                for (size_t g = 0; g < POLICY_GROUPS_MAX; g++)
-                        needing->pool[i].delta_mp[g] = tried.raw_mp[g] - base.raw_mp[g];
+                note_gains(needing, &base, &tried, &needing->pool[i]);
         }
         needing->base = base;
         r = try_set(needing, &nothing, at_us);

@@ -41,6 +41,7 @@ typedef struct PoolItem {
         bool changes;
         const Rule *rule;                    /* the score it was suggested for; NULL */
         int64_t delta_mp[POLICY_GROUPS_MAX]; /* what it gives alone */
+        int64_t gain_mp[POLICY_GROUPS_MAX];  /* ... without what scores lost by it */
 } PoolItem;
 
 typedef struct Found {
@@ -68,6 +69,7 @@ typedef struct Needing {
         const NeedGoal *goal;
         bool is_over;
         Tried base;
+        int64_t *points_mp, *base_points_mp; /* of the last look, of the lead as it is; by Rule.index */
 } Needing;
 
 /* need.c */

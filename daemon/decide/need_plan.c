@@ -17,6 +17,7 @@
 
 /* What was suggested since n_items was 0 becomes items of the pool. */
 static void pool_take(Needing *needing, const Rule *rule) {
+        needing->suggestions.is_full |= needing->suggestions.n_items > NEED_POOL_MAX - needing->n_pool;
         for (size_t i = 0; i < needing->suggestions.n_items && needing->n_pool < NEED_POOL_MAX; i++) {
                 PoolItem item = { .set = needing->suggestions.items[i], .rule = rule };
                 for (size_t k = 0; k < item.set.n_parts; k++)
@@ -24,6 +25,40 @@ static void pool_take(Needing *needing, const Rule *rule) {
                 needing->pool[needing->n_pool++] = item;
         }
         needing->suggestions.n_items = 0;
+}
+
+static void pool_add(Needing *needing, const Suggestion *set) {
+        PoolItem item = { .set = *set };
+
+        for (size_t i = 0; i < needing->n_pool; i++)
+                if (suggestion_is_same(&needing->pool[i].set, set))
+                        return;
+        for (size_t i = 0; i < set->n_parts; i++)
+                item.changes |= needing->suggestions.additions[set->parts[i]].is_change;
+        if (needing->n_pool < NEED_POOL_MAX)
+                needing->pool[needing->n_pool++] = item;
+        else
+                needing->suggestions.is_full = true;
+}
+
+/* Where two items exclude each other (two numbers of one field, beside other parts), the parts of both with the one or the other; a second
+ * time for two fields. */
+static void pool_settle(Needing *needing) {
+        for (size_t round = 0, n_before = 0, n = needing->n_pool; round < 2; round++, n_before = n, n = needing->n_pool)
+                for (size_t i = 0; i < n; i++)
+                        for (size_t k = i + 1 > n_before ? i + 1 : n_before; k < n; k++) {
+                                const Suggestion *a = &needing->pool[i].set, *b = &needing->pool[k].set;
+                                Suggestion both;
+                                unsigned excluded, again;
+                                if (a->n_parts == 1 && b->n_parts == 1)
+                                        continue;
+                                bool fits = suggestion_unite(&needing->suggestions, a, b, 0, &both, &excluded);
+                                if (fits && excluded != 0)
+                                        pool_add(needing, &both);
+                                for (unsigned second = excluded; second > 0; second = (second - 1) & excluded)
+                                        if (suggestion_unite(&needing->suggestions, a, b, second, &both, &again))
+                                                pool_add(needing, &both);
+                        }
 }
 
 static bool is_below(const Needing *needing, const Target *target, uint32_t group, const Tried *base) {
@@ -166,6 +201,7 @@ static int need_grade(Needing *needing, const NeedGoal *goal, NeedAnswer *answer
         r = pool_scores(needing, target, &base);
         if (r < 0)
                 return r;
+        pool_settle(needing);
         weigh(needing);
         needing->n_found_max = NEED_SETS_MAX;
         r = find_moments(needing, goal->within_us, moments, &n_moments);
@@ -323,9 +359,11 @@ static int find_partial(Needing *needing, const Target *target) {
         int r = need_try(needing, &nothing, needing->input->now_us, NULL, &base);
         if (r == 0 && !base.reached)
                 r = pool_scores(needing, target, &base);
+        pool_settle(needing);
         weigh(needing);
         if (r == 0 && !base.reached)
                 r = need_search(needing, needing->input->now_us);
+        needing->suggestions.is_full |= needing->n_found == GRADE_SETS || needing->n_found > NEED_POOL_MAX - n_pool;
         for (size_t i = 0; i < needing->n_found && r == 0 && n_pool < NEED_POOL_MAX; i++) {
                 PoolItem item = { .set = needing->found[i].set };
                 for (size_t k = 0; k < item.set.n_parts; k++)
@@ -375,6 +413,7 @@ static int search_plan(
                 r = suggest_plan(needing, &sources[i]);
         if (r == 0)
                 r = find_partials(needing);
+        pool_settle(needing);
         weigh(needing);
         return r == 0 ? search_moments(needing, moments, n_moments) : r;
 }
@@ -492,7 +531,10 @@ int decide_need(RuleSet *rules, const DecideInput *input, const NeedGoal *goal, 
         needing.pool = ARENA_ARRAY(arena, PoolItem, NEED_POOL_MAX);
         needing.found = ARENA_ARRAY(arena, Found, NEED_FOUND_MAX);
         needing.visited = ARENA_ARRAY(arena, uint64_t, NEED_VISITED_SLOTS);
-        if (!scratch || !ret->limits || !needing.pool || !needing.found || !needing.visited)
+        needing.points_mp = ARENA_ARRAY(arena, int64_t, rules->n_rules);
+        needing.base_points_mp = ARENA_ARRAY(arena, int64_t, rules->n_rules);
+        if (!scratch || !ret->limits || !needing.pool || !needing.found || !needing.visited || !needing.points_mp ||
+                !needing.base_points_mp)
                 return -ENOMEM;
         r = suggestions_init(&needing.suggestions, arena);
         if (r == 0)

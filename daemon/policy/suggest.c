@@ -5,9 +5,11 @@
  * them; a score becomes each step by which it could give more.
  *
  * These are candidates. Whether they lift a lead is found by judging it with them (decide/need.c): decay, caps, bands, fences and
- * functions have their say there. What no fact or activity can change (the clock, an owner, a function) gives no candidate.
+ * functions have their say there. Of a number the least that a condition asks for is offered, and those
+ * past the numbers at which something else ends (suggest_bounds.c). What no fact or activity can change (the clock, an owner, a
+ * function) gives no candidate.
  */
-#include "score.h"
+#include "suggest.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -19,6 +21,7 @@
 typedef struct Sets {
         Suggestion items[SETS_MAX];
         size_t n;
+        bool is_full; /* there were more */
 } Sets;
 
 typedef struct Suggesting {
@@ -84,6 +87,15 @@ static uint32_t add_addition(Suggesting *suggesting, Addition addition) {
                                                           : value_equal(&other->value, &addition.value)))
                         return i;
         }
+        for (uint32_t i = 0; i < out->n_additions && addition.field == FIELD_NONE; i++) {
+                const Addition *other = &out->additions[i];
+                /* The same activity, another number of times: whoever asked for it. */
+                if (other->field == FIELD_NONE && same_text(other->type, addition.type) &&
+                        facts_equal(&other->facts[0], &addition.facts[0])) {
+                        addition.family = other->family;
+                        break;
+                }
+        }
         if (out->n_additions == SUGGEST_ADDITIONS_MAX) {
                 out->is_full = true;
                 return UINT32_MAX;
@@ -138,6 +150,10 @@ static uint32_t add_fact(Suggesting *suggesting, const Ref *ref, Value value, co
 
 /* ---- values ---- */
 
+static Value number_value(double number) {
+        return number == floor(number) && fabs(number) < 1e15 ? value_integer((int64_t) number) : value_number(number);
+}
+
 static size_t positive_values(const Suggesting *suggesting, const Ref *ref, const Matcher *matcher, Value *ret) {
         size_t n = 0;
 
@@ -179,7 +195,7 @@ static size_t positive_values(const Suggesting *suggesting, const Ref *ref, cons
                         has_low ? matcher->low_number + (matcher->low_open ? 1 : 0) : matcher->high_number - (matcher->high_open ? 1 : 0);
                 if (!has_low && !has_high)
                         number = 0;
-                ret[n++] = number == floor(number) && fabs(number) < 1e15 ? value_integer((int64_t) number) : value_number(number);
+                ret[n++] = number_value(number);
                 break;
         }
         case MATCH_INTEGERS:
@@ -258,11 +274,12 @@ static Value any_value(const Ref *ref, const Subject *subject) {
 
 static void sets_add(Sets *sets, Suggestion item) {
         for (size_t i = 0; i < sets->n; i++)
-                if (sets->items[i].n_parts == item.n_parts &&
-                        memcmp(sets->items[i].parts, item.parts, item.n_parts * sizeof(item.parts[0])) == 0)
+                if (suggestion_is_same(&sets->items[i], &item))
                         return;
         if (sets->n < SETS_MAX)
                 sets->items[sets->n++] = item;
+        else
+                sets->is_full = true;
 }
 
 static void sets_add_one(Sets *sets, uint32_t addition) {
@@ -270,44 +287,92 @@ static void sets_add_one(Sets *sets, uint32_t addition) {
                 sets_add(sets, (Suggestion){ .parts = { addition }, .n_parts = 1 });
 }
 
-/* The union, ascending; false when it is too large or says two things about one field. */
-static bool unite(const Suggestions *suggestions, const Suggestion *a, const Suggestion *b, Suggestion *ret) {
-        *ret = *a;
-        for (size_t i = 0; i < b->n_parts; i++) {
-                const Addition *added = &suggestions->additions[b->parts[i]];
-                size_t at = 0;
-                bool known = false;
-                for (size_t k = 0; k < ret->n_parts; k++) {
-                        const Addition *other = &suggestions->additions[ret->parts[k]];
-                        known |= ret->parts[k] == b->parts[i];
-                        if (ret->parts[k] == b->parts[i])
-                                continue;
-                        if (other->family == added->family ||
-                                (added->field != FIELD_NONE && other->field == added->field && same_text(other->key, added->key)))
-                                return false;
+/* Of two parts one can be: they say two things about one field, or how often about one kind of activity. */
+static bool excludes(const Addition *a, const Addition *b) {
+        return a->family == b->family || (a->field != FIELD_NONE && a->field == b->field && same_text(a->key, b->key));
+}
+
+bool suggestion_unite(const Suggestions *suggestions, const Suggestion *a, const Suggestion *b, unsigned second, Suggestion *ret,
+        unsigned *ret_excluded) {
+        bool b_stays[SUGGEST_PARTS_MAX], a_stays[SUGGEST_PARTS_MAX];
+
+        *ret = (Suggestion){ 0 };
+        *ret_excluded = 0;
+        for (size_t k = 0; k < b->n_parts; k++)
+                b_stays[k] = true;
+        for (size_t i = 0; i < a->n_parts; i++) {
+                a_stays[i] = true;
+                for (size_t k = 0; k < b->n_parts; k++) {
+                        if (a->parts[i] == b->parts[k])
+                                b_stays[k] = false; /* once is enough */
+                        else if (excludes(&suggestions->additions[a->parts[i]], &suggestions->additions[b->parts[k]])) {
+                                *ret_excluded |= 1u << i;
+                                a_stays[i] = !(second >> i & 1);
+                                b_stays[k] = b_stays[k] && !a_stays[i];
+                        }
                 }
-                if (known)
+        }
+        for (size_t k = 0; k < a->n_parts + b->n_parts; k++) {
+                bool stays = k < a->n_parts ? a_stays[k] : b_stays[k - a->n_parts];
+                uint32_t part = k < a->n_parts ? a->parts[k] : b->parts[k - a->n_parts];
+                size_t at = ret->n_parts;
+                if (!stays)
                         continue;
                 if (ret->n_parts == SUGGEST_PARTS_MAX)
                         return false;
-                for (at = ret->n_parts; at > 0 && ret->parts[at - 1] > b->parts[i]; at--)
+                for (; at > 0 && ret->parts[at - 1] > part; at--)
                         ret->parts[at] = ret->parts[at - 1];
-                ret->parts[at] = b->parts[i];
+                ret->parts[at] = part;
                 ret->n_parts++;
         }
         return true;
 }
 
+bool suggestion_is_same(const Suggestion *a, const Suggestion *b) {
+        return a->n_parts == b->n_parts && memcmp(a->parts, b->parts, a->n_parts * sizeof(a->parts[0])) == 0;
+}
+
 static void sets_cross(const Suggestions *suggestions, Sets *sets, const Sets *with) {
-        Sets crossed = { 0 };
+        Sets crossed = { .is_full = sets->is_full || with->is_full };
 
         for (size_t i = 0; i < sets->n; i++)
                 for (size_t k = 0; k < with->n; k++) {
                         Suggestion both;
-                        if (unite(suggestions, &sets->items[i], &with->items[k], &both))
+                        unsigned excluded;
+                        if (suggestion_unite(suggestions, &sets->items[i], &with->items[k], 0, &both, &excluded))
                                 sets_add(&crossed, both);
+                        /* What one side asks of a field may do for the other, too: whoever asked finds out. */
+                        for (unsigned second = excluded; second > 0; second = (second - 1) & excluded) {
+                                unsigned again;
+                                if (suggestion_unite(suggestions, &sets->items[i], &with->items[k], second, &both, &again))
+                                        sets_add(&crossed, both);
+                        }
                 }
         *sets = crossed;
+}
+
+/* ---- numbers ---- */
+
+/* At least the number. Those of one field are one family. */
+static uint32_t add_number(Suggesting *suggesting, const Ref *ref, double number, const char *how) {
+        const Suggestions *out = suggesting->out;
+
+        for (size_t i = 0; i < out->n_bounds; i++)
+                if (out->bounds[i].value == number && bound_is_of(&out->bounds[i], ref))
+                        return add_fact(suggesting, ref, number_value(number), how, out->bounds[i].family, out->bounds[i].rank);
+        return add_fact(suggesting, ref, number_value(number), how, UINT32_MAX, 0);
+}
+
+/* The numbers from low to high that are past one at which something may end. */
+static void want_past(Suggesting *suggesting, const Ref *ref, double low, double high, bool high_open, Sets *ret) {
+        const Suggestions *out = suggesting->out;
+
+        for (size_t i = 0; i < out->n_bounds; i++) {
+                const Bound *bound = &out->bounds[i];
+                if (bound->kind == BOUND_HIGH && bound_is_of(bound, ref) && bound->value > low &&
+                        (high_open ? bound->value < high : bound->value <= high))
+                        sets_add_one(ret, add_number(suggesting, ref, bound->value, " at least "));
+        }
 }
 
 /* ---- activities ---- */
@@ -493,8 +558,56 @@ static void want_match(Suggesting *suggesting, const Condition *node, bool wante
                         if (!how)
                                 suggesting->eval.error = -ENOMEM;
                 }
-                sets_add_one(ret, add_fact(suggesting, ref, values[i], how, UINT32_MAX, 0));
+                double number;
+                bool is_least = wanted && matcher->op == MATCH_NUMBERS && matcher->low_number > -INFINITY && ref->kind == REF_FIELD &&
+                                value_as_number(&values[i], &number);
+                if (!is_least) {
+                        sets_add_one(ret, add_fact(suggesting, ref, values[i], how, UINT32_MAX, 0));
+                        continue;
+                }
+                sets_add_one(ret, add_number(suggesting, ref, number, how));
+                want_past(suggesting, ref, number, matcher->high_number, matcher->high_open, ret);
         }
+}
+
+/* It is as wanted as long as something is not known: an addition for another rule may end that. */
+static bool is_by_silence(Suggesting *suggesting, const Condition *node, bool wanted) {
+        bool child_wanted = node->type == NODE_NONE ? !wanted : wanted;
+
+        switch (node->type) {
+        case NODE_MATCH:
+                for (size_t i = 0; node->matcher->op == MATCH_SEGMENTS && i < node->matcher->n_segments; i++) {
+                        const Condition *when = suggesting->rules->segments[node->matcher->segments[i]].when;
+                        if (when && is_by_silence(suggesting, when, is_so(suggesting, when)))
+                                return true;
+                }
+                return wanted == (node->matcher->op == MATCH_ABSENT) || (wanted && node->matcher->op == MATCH_NUMBERS);
+        case NODE_DID:
+                return !wanted || node->did->exactly >= 0;
+        case NODE_FUNCTION:
+                return false;
+        case NODE_ALL:
+        case NODE_ANY:
+        case NODE_NONE:
+                for (uint32_t i = 0; i < node->n_children; i++)
+                        if (is_so(suggesting, &node->children[i]) == child_wanted &&
+                                is_by_silence(suggesting, &node->children[i], child_wanted))
+                                return true;
+        }
+        return false;
+}
+
+/* One of several is as wanted, and may not stay so: the others are ways as well. */
+static void want_instead(Suggesting *suggesting, const Condition *node, bool wanted, Sets *ret) {
+        bool child_wanted = node->type == NODE_NONE ? !wanted : wanted;
+        bool one_will_do = node->type == NODE_ALL ? !wanted : node->type == NODE_ANY ? wanted : node->type == NODE_NONE && !wanted;
+
+        for (uint32_t i = 0; one_will_do && i < node->n_children; i++)
+                if (is_so(suggesting, &node->children[i]) == child_wanted && !is_by_silence(suggesting, &node->children[i], child_wanted))
+                        return; /* nothing takes that away */
+        for (uint32_t i = 0; one_will_do && i < node->n_children; i++)
+                if (is_so(suggesting, &node->children[i]) != child_wanted)
+                        want(suggesting, &node->children[i], child_wanted, ret);
 }
 
 static void want(Suggesting *suggesting, const Condition *node, bool wanted, Sets *ret) {
@@ -503,6 +616,8 @@ static void want(Suggesting *suggesting, const Condition *node, bool wanted, Set
         if (!node || (!suggesting->fresh && is_so(suggesting, node) == wanted)) {
                 if (!node ? wanted : true)
                         sets_add(ret, (Suggestion){ 0 });
+                if (node && !suggesting->fresh)
+                        want_instead(suggesting, node, wanted, ret);
                 return;
         }
         switch (node->type) {
@@ -543,17 +658,22 @@ static void begin(Suggesting *suggesting, RuleSet *rules, const Rule *rule, Subj
         suggesting->out = suggestions;
         suggesting->rule = rule;
         suggesting->fresh = false;
+        if (suggestions->has_bounds)
+                return;
+        suggestions->has_bounds = true;
+        if (bounds_find(rules, arena, &suggestions->bounds, &suggestions->n_bounds) < 0)
+                suggesting->eval.error = -ENOMEM;
 }
 
 static int end(Suggesting *suggesting, const Sets *sets) {
         Suggestions *out = suggesting->out;
 
+        out->is_full |= sets->is_full;
         for (size_t i = 0; i < sets->n && !broken(suggesting); i++) {
                 const Suggestion *item = &sets->items[i];
                 bool known = item->n_parts == 0;
                 for (size_t k = 0; k < out->n_items && !known; k++)
-                        known = out->items[k].n_parts == item->n_parts &&
-                                memcmp(out->items[k].parts, item->parts, item->n_parts * sizeof(item->parts[0])) == 0;
+                        known = suggestion_is_same(&out->items[k], item);
                 if (known)
                         continue;
                 if (out->n_items == SUGGEST_ITEMS_MAX) {
@@ -607,18 +727,16 @@ static void want_map(Suggesting *suggesting, const ScoreBody *score, Sets *ret) 
 }
 
 static void want_bands(Suggesting *suggesting, const ScoreBody *score, Sets *ret) {
-        uint32_t family = UINT32_MAX, rank = 0;
+        double lowest = INFINITY;
 
         for (size_t i = score->n_bands; i-- > 0;) {
                 double from = score->bands[i].from;
-                Value value = from == floor(from) && fabs(from) < 1e15 ? value_integer((int64_t) from) : value_number(from);
                 if (score->bands[i].points_mp <= 0)
                         continue;
-                uint32_t added = add_fact(suggesting, &score->field, value, " at least ", family, ++rank);
-                if (added != UINT32_MAX && family == UINT32_MAX)
-                        family = suggesting->out->additions[added].family;
-                sets_add_one(ret, added);
+                sets_add_one(ret, add_number(suggesting, &score->field, from, " at least "));
+                lowest = from < lowest ? from : lowest;
         }
+        want_past(suggesting, &score->field, lowest, INFINITY, false, ret);
 }
 
 static void want_on(Suggesting *suggesting, const ScoreBody *score, Sets *ret) {

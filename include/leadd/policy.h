@@ -711,9 +711,17 @@ typedef struct Suggestions {
                 int64_t from_mp;
         } points[SUGGEST_GOALS_MAX]; /* the same of points */
         size_t n_points;
-        bool is_full; /* a limit was met: there may be more */
+        bool is_full;               /* a limit was met: there may be more */
+        const struct Bound *bounds; /* policy's own: the numbers at which rules change their minds */
+        size_t n_bounds;
+        bool has_bounds;
 } Suggestions;
 int suggestions_init(Suggestions *suggestions, Arena *arena);
+/* All parts of both. Where two of them exclude each other (two values of one field), b's gives way, or a's where `second` has its bit;
+ * *ret_excluded has the bits of all such parts of a. False: they are too many. */
+bool suggestion_unite(
+        const Suggestions *suggestions, const Suggestion *a, const Suggestion *b, unsigned second, Suggestion *ret, unsigned *ret_excluded);
+bool suggestion_is_same(const Suggestion *a, const Suggestion *b);
 /* Adds what may make the condition hold (wanted) or not hold; nothing when it is as wanted. rule: whose condition it is. Candidates, not
  * promises: judge the lead with them. 0 or -ENOMEM. */
 int policy_suggest(RuleSet *rules, const Rule *rule, const Condition *condition, bool wanted, Subject *subject, Arena *arena,
