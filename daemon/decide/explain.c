@@ -145,18 +145,70 @@ static int explain_fences(Explaining *explaining) {
 
 /* ---- moves ---- */
 
-/* "by the owner (anna); with a reason: no_budget, not_now". */
-static void say_move(Explaining *explaining, const Move *move, const Hurdles *hurdles, Text *out) {
+static bool names(const Hurdles *hurdles, const char *text) {
+        for (size_t i = 0; i < hurdles->n_items; i++)
+                if (base_streq(hurdles->items[i].text, text))
+                        return true;
+        return false;
+}
+
+/* What the reason alone adds to what the move asks for: "to nurture; with a note; needs did call_made ...". *ret_can: nothing of it is
+ * missing, as far as it is not asked for with the move. */
+static int say_reason(Explaining *explaining, const Move *move, const Reason *reason, const Hurdles *hurdles, Text *out, bool *ret_can) {
+        Hurdles with = { 0 };
+        int r = hurdles_of_move(&explaining->deciding, move, reason, &with);
+
+        *ret_can = true;
+        if (r < 0)
+                return r;
+        if (!move->to && reason->to)
+                text_printf(out, "to %s", reason->to->rule.name);
+        if (reason->note_required)
+                text_printf(out, "%swith a note", out->size > 0 ? "; " : "");
+        for (size_t i = 0; i < with.n_items; i++)
+                if (!names(hurdles, with.items[i].text)) {
+                        text_printf(out, "%s%s", out->size > 0 ? "; " : "", with.items[i].text);
+                        *ret_can = false;
+                }
+        return 0;
+}
+
+/* "no_budget (to nurture), unreachable (to nurture; needs ...)". *ret_any: the move can be made with one of them. */
+static int say_reasons(Explaining *explaining, const Move *move, const Hurdles *hurdles, Text *out, bool *ret_any) {
+        *ret_any = move->n_reasons == 0;
+        for (size_t i = 0; i < move->n_reasons; i++) {
+                Text own = { 0 };
+                bool can;
+                int r = say_reason(explaining, move, move->reasons[i], hurdles, &own, &can);
+                text_printf(out, "%s%s", i == 0 ? "; with a reason: " : ", ", move->reasons[i]->rule.name);
+                if (own.size > 0)
+                        text_printf(out, " (%s)", own.data);
+                if (r == 0)
+                        r = own.error;
+                text_free(&own);
+                if (r < 0)
+                        return r;
+                *ret_any |= can;
+        }
+        return 0;
+}
+
+/* "to mql, by the owner (anna); with a reason: ...; can be made now". */
+static int say_move(Explaining *explaining, const Move *move, const Hurdles *hurdles, Text *out, bool *ret_can) {
         const Status *to = move->to;
+        bool any;
 
         text_printf(out, "to %s, by ", to ? to->rule.name : "where the reason says");
         hurdles_say_who(&explaining->deciding, move, explaining->deciding.status, out);
-        for (size_t i = 0; i < move->n_reasons; i++)
-                text_printf(out, "%s%s", i == 0 ? "; with a reason: " : ", ", move->reasons[i]->rule.name);
-        if (hurdles->n_items == 0)
+        int r = say_reasons(explaining, move, hurdles, out, &any);
+        if (r < 0)
+                return r;
+        *ret_can = hurdles->n_items == 0 && any;
+        if (*ret_can)
                 text_append(out, move->by == BY_RULES ? "; at the lead's next event" : "; can be made now");
         for (size_t i = 0; i < hurdles->n_items; i++)
                 text_printf(out, "; %s", hurdles->items[i].text);
+        return 0;
 }
 
 static int explain_moves(Explaining *explaining) {
@@ -174,9 +226,11 @@ static int explain_moves(Explaining *explaining) {
                 r = move->by == BY_RULES ? look(explaining, move->when, &receipt, &trace) : 0;
                 if (r == 0)
                         r = hurdles_of_move(deciding, move, NULL, &hurdles);
+                bool can = false;
+                if (r == 0)
+                        r = say_move(explaining, move, &hurdles, &text, &can);
                 if (r == 0) {
-                        receipt.matched = hurdles.n_items == 0 && !receipt.failed;
-                        say_move(explaining, move, &hurdles, &text);
+                        receipt.matched = can && !receipt.failed;
                         receipt.note = deciding_keep(deciding, &text);
                         r = receipt.note ? add(explaining, receipt, &trace) : -ENOMEM;
                 }

@@ -726,6 +726,68 @@ static void refusal__names_everything_that_is_missing_in_words(void **state) {
         shut(book);
 }
 
+/* ---- what each reason asks for ---- */
+
+static void explained_move__lists_what_each_of_its_reasons_adds(void **state) {
+        (void) state;
+        Book *book =
+                open_fenced("reason \"tried\" { to = \"nurture\", needs = did{ type = \"call_made\", at_least = 3, since = \"move\" } }\n"
+                            "reason \"gone\" { to = \"lost\", note = \"required\" }\n"
+                            "fence \"SHUT\" { blocks = { \"lost\" }, when = { [\"person.title\"] = absent } }\n"
+                            "move \"answer\" { from = \"mql\", by = \"owner\", reasons = { \"tried\", \"gone\" } }\n"
+                            "move \"strict\" { from = \"mql\", by = \"owner\", reasons = { \"tried\" } }\n");
+        uint64_t lead = large(book);
+        static const struct {
+                const char *title, *answer, *strict;
+                bool can;
+        } cases[] = {
+                { NULL,
+                        "to where the reason says, by the owner (a); with a reason: tried (to nurture; needs: did call_made, since the "
+                        "last "
+                        "move is 0, wanted at least 3 times), gone (to lost; with a note; the fence SHUT keeps the lead out of lost: "
+                        "person.title is absent, wanted not absent)",
+                        "to where the reason says, by the owner (a); with a reason: tried (to nurture; needs: did call_made, since the "
+                        "last "
+                        "move is 0, wanted at least 3 times)",
+                        false },
+                { "head",
+                        "to where the reason says, by the owner (a); with a reason: tried (to nurture; needs: did call_made, since the "
+                        "last "
+                        "move is 0, wanted at least 3 times), gone (to lost; with a note); can be made now",
+                        NULL, true },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Explanation explanation;
+                const Desk desk = { .seats = book->seats, .n_seats = book->n_seats };
+                if (cases[i].title) {
+                        Record *record = make_record(book, "lead.updated", FAMILY_LEAD);
+                        set(book, record, FIELD_PERSON_TITLE, cases[i].title);
+                        (void) judge(book, lead, record, "integration:web");
+                }
+                const DecideInput input = { .event_id = book->next_event,
+                        .lead_id = lead,
+                        .before = &book->leads[lead],
+                        .profile = &book->profiles[lead],
+                        .history = book->history[lead],
+                        .n_history = book->n_history[lead],
+                        .actor = "system:leadd",
+                        .now_us = book->now_us,
+                        .desk = &desk };
+                assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
+                for (size_t k = 0; k < explanation.receipts.n_items; k++) {
+                        const Receipt *receipt = &explanation.receipts.items[k];
+                        const char *want = base_streq(receipt->rule->name, "answer")   ? cases[i].answer
+                                           : base_streq(receipt->rule->name, "strict") ? cases[i].strict
+                                                                                       : NULL;
+                        if (!want)
+                                continue;
+                        assert_string_equal(receipt->note, want);
+                        assert_int_equal(receipt->matched, want == cases[i].answer && cases[i].can);
+                }
+        }
+        shut(book);
+}
+
 /* ---- what kept a lead from a move ---- */
 
 static void same_blocks(const Book *book, const char *want, int line) {
@@ -835,6 +897,7 @@ int main(void) {
                 cmocka_unit_test(rest__whose_signal_the_rules_dropped__is_over),
                 cmocka_unit_test(hold__of_a_move_that_fails__outlives_routing_in_the_same_event),
                 cmocka_unit_test(need__that_fails__holds_the_lead_and_refuses_a_person),
+                cmocka_unit_test(explained_move__lists_what_each_of_its_reasons_adds),
                 cmocka_unit_test(blocks__are_the_criteria_and_fences_that_kept_the_lead_from_a_move_each_once),
                 cmocka_unit_test(refusal__names_everything_that_is_missing_in_words),
         };
