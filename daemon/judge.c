@@ -158,6 +158,12 @@ static int judge_item(Judge *judge, Ticket *ticket, const IntakeItem *item, bool
         judge->in_flight->attempts = 0;
         if (r != 0)
                 return r;
+        ticket->ledger.purge |= outcome.erased;
+        if (outcome.erasure > 0) {
+                r = judge_note_erasure(judge, outcome.erasure);
+                if (r != 0)
+                        return r;
+        }
         if (outcome.duplicate) {
                 ticket->ledger.n_duplicates++;
                 if (ticket->call)
@@ -294,7 +300,7 @@ static void finish_work(Judge *judge, Work *work) {
 
 static bool is_call(const Work *work) {
         return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_RELOADED ||
-               work->kind == WORK_EMPTY || work->kind == WORK_TOLD;
+               work->kind == WORK_EMPTY || work->kind == WORK_TOLD || work->kind == WORK_SWEPT;
 }
 
 static int judge_works(Judge *judge, Work **works, size_t n_works, bool bulk) {
@@ -385,6 +391,7 @@ static int run_transaction(Judge *judge, Work *first) {
         judge_tell(judge);
         for (size_t i = 0; i < n_works; i++)
                 finish_work(judge, works[i]);
+        judge_sweep(judge);
         if (other)
                 judge_take_call(judge, other);
         return 0;
@@ -492,10 +499,13 @@ static int start(Judge *judge) {
                 .status = judge_on_status,
                 .retry = judge_on_retry,
                 .outbox = judge_on_outbox,
+                .erase = judge_on_erase,
         };
         r = judge_activate(judge, leadd->rules, false);
         if (r == 0)
                 r = judge_start_pass(judge);
+        if (r == 0)
+                r = judge_resume_erasures(judge);
         return r > 0 ? -ENOSPC : r;
 }
 
@@ -533,10 +543,13 @@ static void step(Judge *judge) {
                         } else
                                 judge_note_full(judge);
                 }
+                judge_empty_log(judge);
                 (void) store_checkpoint(judge->store, true);
-                if (judge->spool_empty && judge->n_settled == 0 && notify_n_in_flight(judge->notify) == 0)
+                if (judge->spool_empty && judge->n_settled == 0 && notify_n_in_flight(judge->notify) == 0 && !judge_erases(judge))
                         return; /* --once: this was the last there is to do */
-                work = queue_pop(leadd->to_judge, judge->disk_full ? FULL_WAIT_US : -1);
+                work = queue_pop(leadd->to_judge, judge->disk_full                            ? FULL_WAIT_US
+                                                  : judge->log_is_full || judge->sweep_us > 0 ? US_PER_SECOND
+                                                                                              : -1);
         }
         if (!work) {
                 if (judge->disk_full)
@@ -589,7 +602,7 @@ void *judge_run(void *userdata) {
                         !judge_passes_on(&judge) && !judge_offers(&judge)) {
                         if (!judge_holds_timers(&judge))
                                 (void) judge_fire_due(&judge, true, NULL);
-                        if (notify_n_in_flight(judge.notify) == 0)
+                        if (notify_n_in_flight(judge.notify) == 0 && !judge_erases(&judge))
                                 break;
                 }
                 if (atomic_load(&leadd->stopping) && queue_size(leadd->to_judge) == 0)
@@ -599,6 +612,7 @@ void *judge_run(void *userdata) {
         /* Nobody takes from it any more: a reader that waits for room would wait for ever, and the end waits for the reader. */
         queue_close(leadd->to_judge);
         judge_end_reloads(&judge);
+        judge_end_erasures(&judge);
         if (!judge.broken && (judge.n_settled > 0 || store_looks(judge.store) > 0))
                 (void) judge_works(&judge, NULL, 0, false);
         leadd_tell(leadd, NEWS_FAILED, NULL, NULL, judge.broken ? -EIO : 0);

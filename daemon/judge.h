@@ -3,7 +3,8 @@
 /*
  * The judge, inside: what its files share. judge.c is the thread and the spool's transactions, judge_journal.c
  * what is told after a commit, judge_timers.c what falls due, judge_digests.c what teams are sent, judge_rules.c the rule set,
- * judge_reload.c how it changes, judge_pass.c how leads follow, judge_offers.c how held leads are offered, judge_calls.c people's calls.
+ * judge_reload.c how it changes, judge_pass.c how leads follow, judge_offers.c how held leads are offered, judge_calls.c people's calls,
+ * judge_erase.c what is left of a person in files.
  */
 #include "leadd.h"
 #include <jansson.h>
@@ -68,6 +69,16 @@ typedef struct Reload {
         char hash[2 * DIGEST_SIZE + 1]; /* of the set that it made the running one; "" = none */
 } Reload;
 
+#define SWEEP_AGAIN_US (60 * US_PER_SECOND) /* after files could not be gone through */
+/* A call that is answered when nothing is left. */
+typedef struct Erased {
+        uint64_t id;
+        ControlCall *call;
+        json_t *reply;
+        bool swept;
+        struct Erased *next;
+} Erased;
+
 typedef struct Judge {
         Leadd *leadd;
         Store *store;
@@ -104,6 +115,10 @@ typedef struct Judge {
         Names absent;          /* members whose leads others should have */
         Names going;           /* those of them whose leads are being gone through */
         uint64_t pass_on_next; /* ... from that lead on */
+        bool sweeping;         /* an erasure is with the reader */
+        int64_t sweep_us;      /* monotonic: one that failed is tried again; 0 = none failed */
+        bool log_is_full;      /* what was overwritten still stands in the write-ahead log */
+        Erased *erased;        /* calls that wait for their erasure */
 } Judge;
 
 /* ---- judge.c: failing, and a full disk ---- */
@@ -210,3 +225,16 @@ int judge_on_retry(void *userdata, const char *name, json_t **ret);
 int judge_on_outbox(void *userdata, uint64_t id, bool cancel);
 /* Carries out whatever is no batch; takes the work. */
 void judge_take_call(Judge *judge, Work *work);
+
+/* ---- judge_erase.c ---- */
+
+/* In the transaction: rejects that are not in a file yet are gone through with it. */
+int judge_note_erasure(Judge *judge, uint64_t id);
+/* Gives the next erasure to the reader, when none is there. */
+void judge_sweep(Judge *judge);
+void judge_on_swept(Judge *judge, const Work *work);
+void judge_empty_log(Judge *judge);
+int judge_resume_erasures(Judge *judge);
+bool judge_erases(const Judge *judge);
+void judge_end_erasures(Judge *judge);
+int judge_on_erase(void *userdata, ControlCall *call, Record *record_taken, uint64_t lead, const char *actor);

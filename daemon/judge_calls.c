@@ -153,6 +153,9 @@ void judge_take_call(Judge *judge, Work *work) {
         case WORK_TOLD:
                 judge_on_told(judge, &work->told);
                 break;
+        case WORK_SWEPT:
+                judge_on_swept(judge, work);
+                break;
         case WORK_TICK:
                 judge_on_tick(judge);
                 break;

@@ -6,6 +6,7 @@
  * finished files back to the reader and answers to the loop (socket, signals, watchdog).
  * Nothing is shared: what stands in a queue belongs to whoever takes it out.
  */
+#include "erase.h"
 #include "leadd/base.h"
 #include "leadd/control.h"
 #include "leadd/followup.h"
@@ -44,6 +45,7 @@ typedef struct Ticket {
         IntakeReader *reader;
         uint64_t offset, index; /* where reading starts */
         bool ended;
+        uint64_t n_erasures;             /* there were when it was claimed */
         char *aside_reason, *aside_text; /* the file itself is unusable */
         /* constant */
         SpoolIdentity identity; /* strings owned by the SpoolFile */
@@ -64,6 +66,7 @@ typedef enum WorkKind {
         WORK_RELOADED, /* reload: the worker is done */
         WORK_EMPTY,    /* --once: the spool holds nothing more */
         WORK_TOLD,     /* told: leadd-notify is done with a row of the outbox */
+        WORK_SWEPT,    /* ledger: the erasure; found, error: the files of the spool are gone through */
 } WorkKind;
 typedef struct Work {
         WorkKind kind;
@@ -75,6 +78,8 @@ typedef struct Work {
         ControlCall *call;
         Told told;
         struct Reload *reload;
+        EraseFound found;
+        int error;
 } Work;
 
 typedef enum OrderKind {
@@ -83,12 +88,14 @@ typedef enum OrderKind {
         ORDER_RULES,  /* archive: adapters and settings to read by */
         ORDER_SUBMIT, /* call: put its descriptor into the spool */
         ORDER_RESCAN,
+        ORDER_SWEEP, /* id; archive: what to look for in the files of the spool */
 } OrderKind;
 typedef struct Order {
         OrderKind kind;
         Ticket *ticket;
         void *archive;
         size_t archive_size;
+        uint64_t id;
         ControlCall *call;
 } Order;
 
@@ -113,8 +120,9 @@ typedef struct Leadd {
         Queue *to_judge, *to_reader, *to_loop;
         Busy judge_busy, reader_busy;
         atomic_bool stopping;
-        atomic_bool watched;             /* somebody watches: items are worth making */
-        atomic_uint_least64_t n_waiting; /* files claimed and not settled */
+        atomic_bool watched;              /* somebody watches: items are worth making */
+        atomic_uint_least64_t n_waiting;  /* files claimed and not settled */
+        atomic_uint_least64_t n_erasures; /* begun: what was claimed before is not kept in done/ */
         uint8_t secret[DIGEST_SIZE];
         int64_t started_us;
         Ticket *left[LEADD_OPEN_MAX]; /* files the reader had open when it ended */

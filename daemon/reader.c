@@ -146,8 +146,10 @@ static bool settle(Reader *reader, Ticket *ticket) {
         }
         if (ticket->aside_reason)
                 r = spool_set_aside(reader->spool, ticket->file, ticket->aside_reason, ticket->aside_text, ticket->ledger.attempts);
-        else
+        else {
+                ticket->file->never_keep |= ticket->ledger.purge || ticket->n_erasures != atomic_load(&reader->leadd->n_erasures);
                 r = spool_finish(reader->spool, ticket->file);
+        }
         if (r < 0) {
                 /* Still there: the ledger goes on knowing it, so that finding it again only settles it. */
                 log_error("file %" PRIu64 ", which is done, could not be removed from the spool: %s", ticket->ledger.id, strerror(-r));
@@ -255,6 +257,27 @@ static ControlCall *take_awaited(Reader *reader, const SpoolIdentity *identity) 
         return NULL;
 }
 
+static void on_alive(void *userdata) {
+        Reader *reader = userdata;
+
+        atomic_store(&reader->leadd->reader_busy, leadd_monotonic_us());
+}
+
+/* Here, because nothing else moves files meanwhile. */
+static void sweep(Reader *reader, const Order *order) {
+        Work *work = work_new(WORK_SWEPT);
+
+        if (!work) {
+                fail(reader, -ENOMEM, "memory");
+                return;
+        }
+        work->ledger = order->id;
+        if (LEADD_BROKEN("no_resume"))
+                (void) usleep(50 * 1000);
+        work->error = erase_files(reader->leadd->options.spool, order->archive, order->archive_size, on_alive, reader, &work->found);
+        send(reader, work);
+}
+
 static void obey(Reader *reader, Order *order) {
         int r;
 
@@ -275,6 +298,9 @@ static void obey(Reader *reader, Order *order) {
                 break;
         case ORDER_RESCAN:
                 (void) spool_rescan(reader->spool);
+                break;
+        case ORDER_SWEEP:
+                sweep(reader, order);
                 break;
         }
         free(order->archive);
@@ -335,6 +361,7 @@ static bool claim(Reader *reader) {
         ticket->file = file;
         ticket->identity = file->identity;
         ticket->index = 1;
+        ticket->n_erasures = atomic_load(&reader->leadd->n_erasures);
         ticket->call = take_awaited(reader, &file->identity);
         reader->n_tickets++;
         atomic_fetch_add(&reader->leadd->n_waiting, 1);

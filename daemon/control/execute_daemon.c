@@ -21,7 +21,18 @@ bool control_execute(const ControlDesk *desk, ControlCall *call) {
 
 int execute_find_lead(const ControlDesk *desk, ControlCall *call, uint64_t *ret) {
         const char *text = call_text(call, "lead");
+        bool erased = false;
+        int64_t at_us;
         int r = store_resolve_lead(desk->store, text, ret);
+        if (r == STORE_E_NONE && store_resolve_erased(desk->store, text, ret) == 0)
+                r = 0;
+        if (r == 0)
+                r = store_is_erased(desk->store, *ret, &erased, &at_us);
+        if (r == 0 && erased) {
+                call_fail(call, "Erased", json_pack("{s:o, s:o}", "lead", json_lead(*ret), "time", json_time(at_us)));
+                *ret = 0;
+                return 0;
+        }
         if (r > 0) {
                 *ret = 0;
                 call_fail(call, "NoSuchLead", json_pack("{s:s}", "lead", text));

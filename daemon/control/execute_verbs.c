@@ -272,3 +272,44 @@ int execute_unmerge(const ControlDesk *desk, ControlCall *call) {
         }
         return join_or_part(desk, call, "unmerged", lead, state.merged_into);
 }
+
+int execute_erase(const ControlDesk *desk, ControlCall *call) {
+        const char *text = call_text(call, "lead");
+        _cleanup_(record_freep) Record *record = NULL;
+        uint64_t lead = 0;
+        Actor actor;
+        bool known;
+        int r = store_resolve_lead(desk->store, text, &lead);
+        if (r < 0)
+                return r;
+        /* Of an address that no lead has, a file may still know. */
+        if (r > 0 && !strchr(text, '@')) {
+                call_fail(call, "NoSuchLead", json_pack("{s:s}", "lead", text));
+                return 0;
+        }
+        if (r > 0)
+                lead = 0;
+        else {
+                bool erased;
+                int64_t at_us;
+                r = store_is_erased(desk->store, lead, &erased, &at_us);
+                if (r == 0 && erased) {
+                        call_fail(call, "Erased", json_pack("{s:o, s:o}", "lead", json_lead(lead), "time", json_time(at_us)));
+                        return 0;
+                }
+        }
+        r = execute_find_actor(desk, call, false, &actor, &known);
+        if (r < 0 || !known)
+                return r;
+        r = execute_make_record(desk, call, FAMILY_LEAD, "erased", lead, &record);
+        if (r == 0 && lead == 0) {
+                record->subject = NULL;
+                r = set_fact(record, FIELD_PERSON_EMAIL, text);
+                if (r == 0)
+                        r = record_identify(record, store_secret(desk->store));
+        }
+        if (r < 0)
+                return r;
+        r = desk->erase(desk->userdata, call, TAKE(record), lead, actor.text);
+        return r == 1 ? EXECUTE_LATER : r;
+}

@@ -414,6 +414,17 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_unmerge },
+        { .name = "Erase",
+                .doc = "Forgets a person, for good: everything that was said of the lead and of all that were merged into it, in the book\n"
+                       "and in the files of the spool. lead may be an address that no lead has: files are gone through for it all the\n"
+                       "same, and the answer's lead is null. Answers when nothing is left; files were removed whole, records taken out\n"
+                       "of files that stay.",
+                .inputs = { LEAD, AS, REQUEST_ID },
+                .output = "(lead: ?string, event: int, duplicate: bool, summary: string, files: ?int, records: ?int)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_erase },
         { .name = "Duplicates",
                 .doc = "Pairs of leads that may be one person, the newest first, and what speaks for it. next is what to give as before\n"
                        "for the next page.",
@@ -525,6 +536,8 @@ const Interface interface_leads = {
         .errors = "error Failed (text: string)\n"
                   "error BadValue (parameter: string, text: string)\n"
                   "error NoSuchLead (lead: string)\n"
+                  "# The person was erased then; a number is all there is.\n"
+                  "error Erased (lead: string, time: string)\n"
                   "# The rules have nothing of that kind with that name; text says what may have been meant.\n"
                   "error NoSuchName (kind: string, name: string, text: string)\n"
                   "# Policy says no and nothing changed. code is a word for programs, text a sentence for people.\n"

@@ -216,6 +216,7 @@ int execute_away(const ControlDesk *desk, ControlCall *call);
 int execute_absences(const ControlDesk *desk, ControlCall *call);
 int execute_merge(const ControlDesk *desk, ControlCall *call);
 int execute_unmerge(const ControlDesk *desk, ControlCall *call);
+int execute_erase(const ControlDesk *desk, ControlCall *call);
 int execute_duplicates(const ControlDesk *desk, ControlCall *call);
 int execute_answer(const ControlDesk *desk, ControlCall *call);
 int execute_feedback(const ControlDesk *desk, ControlCall *call);

@@ -421,9 +421,13 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
 
         if (!decide_concerns_lead(record))
                 return decide_without_lead(&deciding);
-        if (record->family == FAMILY_LEAD && base_streq(record->event, "erased"))
-                return deciding_refuse(&deciding, "not_supported",
-                        "erasure orders are not carried out by this version: the record is kept for one that does");
+        if (input->before->erased) {
+                char when[TIME_TEXT_SIZE];
+                return deciding_refuse(&deciding, "erased", "L-%" PRIu64 " was erased at %s", input->lead_id,
+                        time_format_rfc3339(input->before->created_us, when));
+        }
+        if (erase_is_one(record))
+                return erase_decide(&deciding);
         if (input->before->id == 0 && record->family == FAMILY_OUTCOME)
                 return deciding_refuse(&deciding, "unknown_lead", "an outcome must name a lead that is known");
 

@@ -285,13 +285,15 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
         return deciding_summarise(deciding, "%s step %u: reminded %s", sla->rule.name, number + 1, roles ? roles : "nobody");
 }
 
-int effects_merged(Deciding *deciding, const Member *owner, uint64_t into) {
+int effects_gone(Deciding *deciding, const Member *owner, uint64_t into) {
         /* Where reminders go there this goes: the rules have no text of their own for it, and it needs no lead's data. */
         const Message *message = default_message(deciding->rules);
         const Channel *channel = message ? message->channel : NULL;
         const char *lead = arena_printf(deciding->arena, "L-%" PRIu64, deciding->input->lead_id);
-        const char *text =
-                arena_printf(deciding->arena, "%s is now part of L-%" PRIu64 ": you have nothing to do for it any more", lead, into);
+        const char *other = into > 0 ? arena_printf(deciding->arena, "L-%" PRIu64, into) : NULL;
+        const char *said = into > 0 ? arena_printf(deciding->arena, "%s is now part of %s", lead, other)
+                                    : arena_printf(deciding->arena, "%s was erased", lead);
+        const char *type = into > 0 ? "merged" : "erased";
         Effect effect = {
                 .kind = EFFECT_MOVED,
                 .channel = channel ? channel->rule.name : "journal",
@@ -299,24 +301,24 @@ int effects_merged(Deciding *deciding, const Member *owner, uint64_t into) {
                 .recipient = owner->rule.name,
                 .address = owner->email,
                 .role = "owner",
-                .rule = "merge",
+                .rule = into > 0 ? "merge" : "erase",
         };
         Text event = { 0 };
         char time[TIME_TEXT_SIZE];
-        int r = lead && text ? 0 : -ENOMEM;
+        int r = lead && said && (other || into == 0) ? 0 : -ENOMEM;
 
         if (r == 0 && (effect.via == VIA_DROP || effect.via == VIA_WEBHOOK || effect.via == VIA_EXEC)) {
                 text_printf(&event,
-                        "{\"specversion\":\"1.0\",\"id\":\"%" PRIu64
-                        "-%zu\",\"source\":\"leadd\",\"type\":\"org.leadd.merged\",\"time\":\"%s\","
-                        "\"subject\":\"lead:%s\",\"data\":{\"lead\":\"%s\",\"into\":\"L-%" PRIu64 "\"",
-                        deciding->input->event_id, deciding->out->n_effects, time_format_rfc3339(deciding->input->now_us, time), lead, lead,
-                        into);
+                        "{\"specversion\":\"1.0\",\"id\":\"%" PRIu64 "-%zu\",\"source\":\"leadd\",\"type\":\"org.leadd.%s\",\"time\":\"%"
+                                                                     "s\",\"subject\":\"lead:%s\",\"data\":{\"lead\":\"%s\"",
+                        deciding->input->event_id, deciding->out->n_effects, type, time_format_rfc3339(deciding->input->now_us, time), lead,
+                        lead);
+                append_member(&event, "into", other);
                 append_member(&event, "recipient", owner->rule.name);
-                append_member(&event, "text", text);
+                append_member(&event, "text", said);
                 r = close_event(deciding, &event, &effect.body);
         } else if (r == 0 && effect.via != VIA_JOURNAL) {
-                effect.body = arena_printf(deciding->arena, "Lead %s is now part of L-%" PRIu64 "\n\n%s.\n", lead, into, text);
+                effect.body = arena_printf(deciding->arena, "Lead %s\n\n%s: you have nothing to do for it any more.\n", said, said);
                 r = effect.body ? 0 : -ENOMEM;
         }
         if (r == 0 && channel)

@@ -10,7 +10,6 @@
 
 /* A held lead whose cause has no known end is offered when somebody of its team answers (freed_team); this look is only the backstop. */
 #define DECIDE_LOOK_AGAIN_US US_PER_DAY
-#define DECIDE_EFFECTS_MAX 256        /* rows one event may put into the outbox */
 #define RECYCLE_UNTIL_WOKEN INT64_MAX /* recycle_us of a hand-back that only a signal ends */
 
 typedef struct Deciding {
@@ -164,6 +163,10 @@ int moves_snooze(Deciding *deciding);
 /* pecking.c */
 /* Where the grade stands in both dimensions, 0 is best; the number of bands: in none. NULL grade: 0 and 0. */
 void decide_find_bands(const Grade *grade, const char *text, uint32_t *ret_letter, uint32_t *ret_number);
+/* erase.c */
+bool erase_is_one(const Record *record);
+int erase_decide(Deciding *deciding);
+
 /* merge.c */
 /* lead.merged, lead.unmerged. */
 bool merge_is_one(const Record *record);
@@ -185,8 +188,8 @@ int digests_send(Deciding *deciding);
 /* Adds a row for the outbox, within DECIDE_EFFECTS_MAX. */
 int effects_add(Deciding *deciding, Effect effect);
 void effects_append_string(Text *out, const char *s); /* as JSON */
-/* The owner of a lead that was merged into another person's learns of it. */
-int effects_merged(Deciding *deciding, const Member *owner, uint64_t into);
+/* The owner of a lead that was merged into another one, or (into 0) erased, learns of it. */
+int effects_gone(Deciding *deciding, const Member *owner, uint64_t into);
 int effects_moved(Deciding *deciding, const MoveMade *move);
 int effects_assigned(Deciding *deciding);
 int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, uint32_t number);

@@ -41,6 +41,8 @@ static int refuse_absorbing(Deciding *deciding, uint64_t into) {
         if (other->merged_into > 0)
                 return deciding_refuse(
                         deciding, "merged", "L-%" PRIu64 " was merged into L-%" PRIu64 ": merge into that one", into, other->merged_into);
+        if (other->erased)
+                return deciding_refuse(deciding, "erased", "L-%" PRIu64 " was erased", into);
         if (before->test != other->test)
                 return deciding_refuse(deciding, "test_lead", "a test lead and a real one cannot become one");
         return 0;
@@ -81,7 +83,7 @@ int merge_absorb(Deciding *deciding) {
         if (owner)
                 deciding->out->freed_team = owner->team->rule.name;
         if (owner && !after->test && !base_streq(owner->rule.name, input->other->owner ? input->other->owner : "")) {
-                r = effects_merged(deciding, owner, into);
+                r = effects_gone(deciding, owner, into);
                 if (r < 0)
                         return r;
         }

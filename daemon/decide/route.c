@@ -208,6 +208,8 @@ static int route_to_account(Deciding *deciding, const Route *route, bool *ret_do
         const Member *member = name ? policy_member(deciding->rules, name) : NULL;
         int64_t until_us;
 
+        deciding->out->account_asked = true;
+        deciding->out->account_owner = name;
         *ret_done = false;
         if (!member || member->left || member->team != deciding->status->team || route_is_away(deciding, member, &until_us))
                 return 0;

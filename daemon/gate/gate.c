@@ -177,6 +177,15 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                 return refuse_unknown(gate, ret);
         if (r != 0)
                 return r;
+        /* Who owned the account of somebody erased is no longer to be found out. */
+        if (replayed && gate->ghosts && replayed->account_asked)
+                loaded.desk.account_owner = replayed->account_owner;
+        bool is_restored = replayed && gate->ghosts && facts_text(&input->record->facts, FIELD_CARE_STATE);
+        if (is_restored) {
+                r = ghosts_restore(gate, input->record, lead, &loaded.before);
+                if (r != 0)
+                        return r;
+        }
         policy_begin_event(gate->rules, replayed != NULL, replayed ? replayed->cuts : NULL, replayed ? replayed->n_cuts : 0);
         r = decide_event(gate->rules, &decide, gate->arena, decision);
         if (r >= 0)
@@ -188,6 +197,7 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
         ret->lead = decide.lead_id;
         if (decision->refused)
                 return replayed ? 0 : refused(gate, &loaded.before, decision, input->now_us);
+        decision->expired_changed |= is_restored;
         const StoreEntry entry = {
                 .record = input->record,
                 .decision = decision,
@@ -311,12 +321,22 @@ int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
         arena_reset(gate->arena);
         ret->event = store_find_event(gate->store, &input->record->key);
         if (ret->event != 0) {
+                int64_t at_us;
                 ret->duplicate = true;
-                return 0;
+                int r = store_event_lead(gate->store, ret->event, &lead);
+                if (r == 0 && lead > 0)
+                        r = store_is_erased(gate->store, lead, &ret->erased, &at_us);
+                return r < 0 ? r : 0;
         }
         if (gate_is_merge(input->record))
                 return gate_judge_merge(gate, input, ret);
         uint64_t named = 0;
+        if (decide_concerns_lead(input->record) && lead == 0 && !gate_is_erasure(input->record)) {
+                bool is_erased;
+                int r = gate_find_erased(gate, input->record, ret, &is_erased);
+                if (r != 0 || is_erased)
+                        return r;
+        }
         if (decide_concerns_lead(input->record)) {
                 int r = lead > 0 ? 0 : store_find_lead(gate->store, input->record, &lead, &ret->similar);
                 named = lead;
@@ -328,6 +348,16 @@ int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
                 if (r != 0)
                         return r;
         }
+        /* A file that names the number of somebody erased has nothing to say, and is nobody's to mend. */
+        if (lead > 0 && input->ledger > 0) {
+                int64_t at_us;
+                int r = store_is_erased(gate->store, lead, &ret->erased, &at_us);
+                ret->duplicate = ret->erased;
+                if (r != 0 || ret->erased)
+                        return r;
+        }
+        if (gate_is_erasure(input->record))
+                return gate_judge_erasure(gate, input, lead, ret);
         int r = gate_judge_lead(gate, input, lead, named, NULL, &gate->decision, ret);
         return r == 0 ? count_overruns(gate, input->now_us, ret->suspended, &ret->n_suspended) : r;
 }
@@ -399,8 +429,16 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
                 return 0;
         if (r != 0)
                 return r;
-        if (loaded.before.merged_into > 0)
-                return 0; /* another lead goes on for it */
+        if (loaded.before.merged_into > 0 || loaded.before.erased)
+                return 0; /* another lead goes on for it, or nobody does */
+        if (gate->ghosts) {
+                bool is_ghost;
+                r = ghosts_is_one(gate->ghosts, gate->store, lead, &is_ghost);
+                if (r != 0 || is_ghost) {
+                        slice->n_ghosts += is_ghost;
+                        return r != 0 ? r : ghosts_rename(gate, &loaded.before);
+                }
+        }
         DecideInput input = {
                 .event_id = store_next_event(gate->store),
                 .lead_id = lead,
@@ -503,6 +541,8 @@ static int rederive(Gate *gate, int64_t now_us, const Record *recorded, const St
         slice->looks = gate->looks;
         slice->n_looks = gate->n_looks;
         slice->event = store_next_event(gate->store);
+        if (replayed && slice->n_ghosts > 0)
+                ghosts_found(replayed, &slice->found);
         decision.rederivation = slice->found;
         decision.summary = arena_printf(gate->arena,
                 "re-derived L-%" PRIu64 " to L-%" PRIu64 ": %" PRIu64 " changed, %" PRIu64 " of them in grade; %" PRIu64 " would move",
@@ -619,6 +659,7 @@ int gate_next_offer(Gate *gate, const char *team, int64_t now_us, GateOffers *of
 typedef struct Replay {
         Store *from, *to;
         Gate *gate;
+        Ghosts ghosts;
         RuleSet *rules;
         Text *differences;
         uint64_t n_events, n_differences;
@@ -694,12 +735,22 @@ static int on_event(const StoredEvent *event, void *userdata) {
                 return 1;
         }
         const GateInput input = { .record = record, .actor = event->actor, .actor_is_operator = true, .now_us = event->now_us };
+        bool is_ghost = false;
         arena_reset(replay->gate->arena);
         replay->n_events++;
         r = become_6(replay);
         if (r != 0) {
                 replay->error = r < 0 ? r : -EIO;
                 return 1;
+        }
+        if (replay->ghosts.any && event->lead > 0) {
+                r = ghosts_find(&replay->ghosts, replay->to, event, record, &is_ghost);
+                if (r == 0 && is_ghost)
+                        r = ghosts_apply(replay->gate, event, record);
+                if (r != 0)
+                        replay->error = r < 0 ? r : -EIO;
+                if (r != 0 || is_ghost)
+                        return r != 0;
         }
         /* The log names the lead; a lead it had not seen before is the next new one. */
         uint64_t lead = event->lead >= store_next_lead(replay->to) ? 0 : event->lead;
@@ -739,6 +790,11 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
         replay.from = from;
         replay.to = to;
         replay.gate = gate;
+        r = ghosts_start(from, &replay.ghosts);
+        if (r != 0)
+                return r;
+        if (replay.ghosts.any)
+                gate->ghosts = &replay.ghosts;
         r = store_begin(to);
         if (r == 0)
                 r = store_count_as(to, from);
@@ -758,6 +814,7 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
                 }
         }
         policy_free(replay.rules);
+        ghosts_done(&replay.ghosts);
         *ret_n_events = replay.n_events;
         *ret_n_differences = replay.n_differences;
         return r;

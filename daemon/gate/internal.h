@@ -18,8 +18,10 @@ typedef struct Marks {
         } items[MARKS_MAX];
 } Marks;
 
+struct Ghosts;
 struct Gate {
         Store *store;
+        struct Ghosts *ghosts; /* of a replay; NULL */
         RuleSet *rules;
         Arena *arena;
         Decision decision;
@@ -34,6 +36,40 @@ struct Gate {
  * the lead itself when by its own. */
 int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t named, const StoredEvent *replayed, Decision *decision,
         GateOutcome *ret);
+
+/* A record that leadd makes: its own id, a key that no other has. */
+int gate_make_record(Gate *gate, const char *type, const char *id, int64_t time_us, Record **ret);
+
+/* erase.c */
+bool gate_is_erasure(const Record *record);
+/* lead.erased: an event of each lead that the person was, and what to look for in files. */
+int gate_judge_erasure(Gate *gate, const GateInput *input, uint64_t lead, GateOutcome *ret);
+/* Is it said by somebody who is erased, before that was done? Then it is as if it had come twice. */
+int gate_find_erased(Gate *gate, const Record *record, GateOutcome *ret, bool *ret_is);
+
+/* ghost.c */
+/* Replay: leads whose events are not all there any more. Their part in what others got is taken from the log as it stands. */
+typedef struct Ghosts {
+        Store *from;       /* the book that is replayed */
+        bool any;          /* somebody was erased in it */
+        uint64_t *strayed; /* leads that were one with somebody erased: known again when they part */
+        size_t n_strayed, strayed_capacity;
+} Ghosts;
+int ghosts_start(Store *from, Ghosts *ret);
+void ghosts_done(Ghosts *ghosts);
+/* Cannot the event be judged again? */
+int ghosts_find(Ghosts *ghosts, Store *to, const StoredEvent *event, const Record *record, bool *ret);
+int ghosts_is_one(Ghosts *ghosts, Store *to, uint64_t lead, bool *ret);
+/* What a new rule set calls the status the lead is in. */
+int ghosts_rename(Gate *gate, const LeadState *before);
+/* What the slice came to, as the log says it. */
+void ghosts_found(const StoredEvent *event, Rederivation *into);
+/* A lead that parts from somebody erased, as it was written down when it did. */
+int ghosts_restore(Gate *gate, const Record *record, uint64_t lead, LeadState *before);
+/* The state as a text, for that. In the gate's arena. */
+int ghosts_write_state(Gate *gate, const LeadState *state, const char **ret);
+/* Applies the event as the log has it. */
+int ghosts_apply(Gate *gate, const StoredEvent *event, const Record *record);
 
 /* merge.c */
 bool gate_is_merge(const Record *record);

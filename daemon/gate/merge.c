@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 static bool is_lead_event(const Record *record, const char *event) {
         return record->family == FAMILY_LEAD && base_streq(record->event, event);
@@ -205,22 +206,33 @@ static int refuse(Gate *gate, GateOutcome *ret, const char *code, const char *te
         return 0;
 }
 
-/* The event of the lead that stays, named after that of the other. */
-static int second_record(Gate *gate, const GateInput *first, uint64_t event, uint64_t from, Record **ret) {
+int gate_make_record(Gate *gate, const char *type, const char *id, int64_t time_us, Record **ret) {
         _cleanup_(record_freep) Record *record = record_new();
 
         if (!record)
                 return -ENOMEM;
         record->source = "leadd";
         record->family = FAMILY_LEAD;
-        record->type = arena_strdup(record->arena, first->record->type);
-        record->id = arena_printf(record->arena, "%" PRIu64, event);
-        record->time_us = first->record->time_us;
+        record->type = arena_strdup(record->arena, type);
+        record->id = arena_strdup(record->arena, id);
+        record->time_us = time_us;
         if (!record->type || !record->id)
                 return -ENOMEM;
         record->event = strchr(record->type, '.') + 1;
         const DigestPart parts[] = { { "leadd", 5 }, { record->type, strlen(record->type) }, { record->id, strlen(record->id) } };
         int r = digest_keyed(store_secret(gate->store), parts, ARRAY_SIZE(parts), &record->key);
+        if (r == 0)
+                *ret = TAKE(record);
+        return r;
+}
+
+/* The event of the lead that stays, named after that of the other. */
+static int second_record(Gate *gate, const GateInput *first, uint64_t event, uint64_t from, Record **ret) {
+        _cleanup_(record_freep) Record *record = NULL;
+        char id[24];
+
+        (void) snprintf(id, sizeof id, "%" PRIu64, event);
+        int r = gate_make_record(gate, first->record->type, id, first->record->time_us, &record);
         if (r == 0)
                 r = facts_set(&record->facts, record->arena, FIELD_CARE_FROM, NULL, value_integer((int64_t) from), record->time_us);
         if (r == 0)
@@ -254,6 +266,17 @@ int gate_judge_merge(Gate *gate, const GateInput *input, GateOutcome *ret) {
         r = second_record(gate, input, ret->event, lead, &record);
         if (r != 0)
                 return r;
+        if (is_lead_event(input->record, "unmerged")) {
+                LeadState state;
+                const char *text;
+                r = store_load_lead(gate->store, stays, gate->arena, &state, NULL, NULL, NULL);
+                if (r == 0)
+                        r = ghosts_write_state(gate, &state, &text);
+                if (r == 0)
+                        r = facts_set(&record->facts, record->arena, FIELD_CARE_STATE, NULL, value_text(text), record->time_us);
+                if (r != 0)
+                        return r < 0 ? r : -EBADMSG;
+        }
         GateInput second = *input;
         second.record = record;
         r = gate_judge_lead(gate, &second, stays, 0, NULL, &gate->decision, ret);

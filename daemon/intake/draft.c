@@ -449,7 +449,7 @@ static int set_value(Draft *draft, const FieldInfo *info, const char *key, Value
 /* A field only leadd itself writes. */
 static bool is_internal(FieldId field) {
         return (field >= FIELD_TIMER_RULE && field <= FIELD_RULES_APPLY) || field == FIELD_CARE_INTO || field == FIELD_CARE_FROM ||
-               field == FIELD_PERSON_EMAIL_DOMAIN;
+               field == FIELD_CARE_STATE || field == FIELD_PERSON_EMAIL_DOMAIN;
 }
 
 static int set_scalar(Draft *draft, const FieldInfo *info, const char *key, const json_t *value, AdapterForm form, const char *argument) {

@@ -225,6 +225,10 @@ static int say_reply_error(Client *client, const char *error, json_t *parameters
                         text_of(parameters, "lead"));
                 return EXIT_NO_SUCH_THING;
         }
+        if (base_streq(name, "Erased")) {
+                say_error("%s was erased on %s", text_of(parameters, "lead"), text_of(parameters, "time"));
+                return EXIT_NO_SUCH_THING;
+        }
         if (base_streq(name, "NoSuchName")) {
                 say_error("%s", text_of(parameters, "text"));
                 return EXIT_NO_SUCH_THING;

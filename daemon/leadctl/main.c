@@ -37,6 +37,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_merge,
         &verb_unmerge,
         &verb_duplicates,
+        &verb_erase,
         &verb_outbox,
         &verb_feedback,
         &verb_clock,

@@ -69,6 +69,52 @@ const Verb verb_unmerge = {
         .run = run_unmerge,
 };
 
+/* ---- erase ---- */
+
+static int run_erase(const Arguments *arguments) {
+        _cleanup_(client_close) Client client;
+        json_auto_t *reply = NULL;
+        json_t *parameters = json_pack("{s:s, s:s?}", "lead", arguments->positional[0], "as", arguments->as);
+        int r = client_open(arguments, &client);
+        if (r != 0) {
+                json_decref(parameters);
+                return r;
+        }
+        /* As long as it takes: files of a week may have to be read. */
+        r = client_call_once(&client, "org.leadd.Leads.Erase", parameters, -1, &reply);
+        if (r != 0)
+                return r;
+        if (arguments->json) {
+                print_json(reply);
+                return EXIT_DONE;
+        }
+        const char *lead = text_at(reply, "lead");
+        (void) printf("%s%s; %lld files removed from the spool, %lld records taken out of others\n", lead ? lead : "",
+                json_is_true(json_object_get(reply, "duplicate")) ? " was erased already"
+                : lead                                            ? ": erased"
+                                                                  : "nobody is known by that",
+                (long long) json_integer_value(json_object_get(reply, "files")),
+                (long long) json_integer_value(json_object_get(reply, "records")));
+        return EXIT_DONE;
+}
+
+const Verb verb_erase = {
+        .name = "erase",
+        .section = "care",
+        .usage = "LEAD|EMAIL [--as PERSON]",
+        .summary = "forget a person for good",
+        .details =
+                "Everything that was said of the lead, and of all that were merged into it, is deleted and overwritten: in the book and\n"
+                "its log, in what is still to be told, in done/, held/ and outgoing/ of the spool. It cannot be undone. A number\n"
+                "stays, with the times of its events, its moves and its owners, and keyed hashes of what the person was known by:\n"
+                "a record that comes a second time, or is older than the erasure, brings nobody back. A new one may: as a new lead.\n"
+                "Answers when nothing is left. Programs that fetched something already, and mail that was sent, are beyond reach.",
+        .n_min = 1,
+        .n_max = 1,
+        .acts = true,
+        .run = run_erase,
+};
+
 /* ---- duplicates ---- */
 
 static const Column columns[] = {

@@ -21,6 +21,10 @@ static unsigned event_flags(const StoreEntry *entry) {
         if (assignment->changed && assignment->owner && assignment->route && !base_streq(assignment->route, "assign") &&
                 !base_streq(assignment->route, "unmerge"))
                 flags |= EVENT_IS_ROUTED;
+        if (entry->lead_id > 0 && !entry->decision->after.erased)
+                flags |= (entry->decision->after.unaccepted ? EVENT_LEAVES_UNACCEPTED : 0) |
+                         (entry->decision->after.test ? EVENT_LEAVES_TEST : 0) |
+                         (entry->decision->after.by_turn ? EVENT_LEAVES_BY_TURN : 0);
         return flags;
 }
 
@@ -183,8 +187,8 @@ static int fold_counts(Store *store, const LeadRow *before, const LeadRow *row) 
         if (r != 0)
                 return r;
         /* Test leads are not counted, nor are those another one goes on for. */
-        bool was_counted = before->id > 0 && !(before->flags & (LEAD_TEST | LEAD_MERGED));
-        bool is_counted = !(row->flags & (LEAD_TEST | LEAD_MERGED));
+        bool was_counted = before->id > 0 && !(before->flags & (LEAD_TEST | LEAD_MERGED | LEAD_ERASED));
+        bool is_counted = !(row->flags & (LEAD_TEST | LEAD_MERGED | LEAD_ERASED));
         bool is_same = before->owner == row->owner && before->status == row->status &&
                        (before->flags & LEAD_UNACCEPTED) == (row->flags & LEAD_UNACCEPTED) && was_counted == is_counted;
         if (is_same)
@@ -265,12 +269,18 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                          (after->joined ? LEAD_JOINED : 0) |
                          (after->response.rule && entry->event_id >= store->uses_from ? LEAD_HAS_RESPONSE : 0),
         };
+        /* What is left of a person who was erased is what cannot be told apart from anybody else. */
+        if (after->erased)
+                row.flags = LEAD_ERASED | (after->test ? LEAD_TEST : 0);
         int r = name_intern(store, after->status, &row.status);
         if (r == 0)
                 r = name_intern(store, after->owner, &row.owner);
         if (r == 0)
                 r = name_intern(store, after->grade, &row.grade);
-        if (r == 0 && decision->profile_changed)
+        if (after->erased) {
+                row.company = row.profile_event = 0;
+                r = r == 0 ? sql_run(store, SQL_PROFILE_DELETE, ARG(row.id)) : r;
+        } else if (r == 0 && decision->profile_changed)
                 r = fold_profile(store, entry, before, &row);
         if (r == 0)
                 r = family_fold(store, entry, before, &row);
@@ -296,9 +306,11 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
         unsigned flags = event_flags(entry);
         uint64_t owner = 0;
         int r = add_event(store, entry, before->last_event, flags);
-        if (r == 0)
+        if (r == 0 && entry->copied_from)
+                r = keys_copy(store, entry->copied_from, entry->event_id);
+        else if (r == 0)
                 r = keys_collect(store, entry, &store->key_text, &has_email);
-        if (r == 0)
+        if (r == 0 && !entry->copied_from)
                 r = keys_add(store, entry->event_id, entry->named > 0 ? entry->named : entry->lead_id, &store->key_text);
         if (r == 0 && entry->lead_id > 0) {
                 LeadRow row;
@@ -308,10 +320,13 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                         store->hot = row;
                 }
         }
+        if (r == 0 && entry->decision->after.erased && entry->lead_id > 0)
+                r = erase_fold(store, entry, before);
         if (r == 0)
                 r = change_desk(store, entry, flags, owner);
         if (r == 0)
-                r = add_effects(store, entry);
+                r = entry->copied_from ? outbox_copy(store, entry->copied_from, entry->event_id, entry->lead_id)
+                                       : add_effects(store, entry);
         if (r == 0)
                 r = digests_fold(store, entry->decision);
         if (r == 0)

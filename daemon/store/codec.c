@@ -7,7 +7,8 @@
  *
  * The blob: format (1); number of moves, each: move, from, to, by, reason, note; has assignment: owner, previous, route, team, text;
  * reminded roles; summary; number of receipts, each: rule, bits, points, before, after, distance of its event; then, where there is one
- * of these: number of cuts, each a call; parts, each: its mark, what it holds.
+ * of these: number of cuts, each a call; parts, each: its mark, what it holds. The bits of a receipt hold the kind of its rule above
+ * the others.
  */
 #include "internal.h"
 #include <errno.h>
@@ -16,8 +17,14 @@
 #define BODY_ITEMS_MAX 100000 /* moves or receipts of one event: what a damaged blob may ask memory for */
 
 enum { NOTE_NONE = 0, NOTE_OF_RECORD = 1, NOTE_KEPT = 2 }; /* a move's note: outcome.note, or in the payload */
-enum { PART_BLOCKS = 1, PART_ADAPTER = 2 };                /* blocks: number, each: kind, rule, move. Adapter: name */
-enum { RECEIPT_FAILED = 1 << 0, RECEIPT_HAS_NOTE = 1 << 1, RECEIPT_MATCHED = 1 << 2 };
+enum {
+        PART_BLOCKS = 1,
+        PART_ADAPTER = 2,
+        PART_TURNS = 3,
+        PART_ACCOUNT = 4,
+        PART_MESSAGES = 5
+}; /* blocks: number, each: kind, rule, move. Adapter: name */
+enum { RECEIPT_FAILED = 1 << 0, RECEIPT_HAS_NOTE = 1 << 1, RECEIPT_MATCHED = 1 << 2, RECEIPT_KIND = 3 };
 
 static uint64_t zigzag(int64_t v) { return ((uint64_t) v << 1) ^ (uint64_t) (v >> 63); }
 static int64_t unzigzag(uint64_t v) { return (int64_t) (v >> 1) ^ -(int64_t) (v & 1); }
@@ -101,7 +108,7 @@ static int put_receipts(Store *store, const StoreEntry *entry, Text *body, Text 
                 if (r != 0)
                         return r;
                 text_append_varint(body, (receipt->failed ? RECEIPT_FAILED : 0) | (receipt->note ? RECEIPT_HAS_NOTE : 0) |
-                                                 (receipt->matched ? RECEIPT_MATCHED : 0));
+                                                 (receipt->matched ? RECEIPT_MATCHED : 0) | (uint64_t) receipt->rule->kind << RECEIPT_KIND);
                 text_append_varint(body, zigzag(receipt->points_mp));
                 text_append_varint(body, zigzag(receipt->before_mp));
                 text_append_varint(body, zigzag(receipt->after_mp));
@@ -132,7 +139,10 @@ static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
         bool is_new = entry->event_id >= store->uses_from;
         bool has_blocks = is_new && decision->n_blocks > 0, has_adapter = is_new && entry->record->adapter;
         int r = 0;
-        if (decision->n_cuts == 0 && !has_blocks && !has_adapter)
+        bool has_messages = false;
+        for (size_t i = 0; i < decision->n_effects; i++)
+                has_messages |= decision->effects[i].message != NULL;
+        if (decision->n_cuts == 0 && !has_blocks && !has_adapter && decision->n_turns == 0 && !decision->account_asked && !has_messages)
                 return 0;
         text_append_varint(body, decision->n_cuts);
         for (size_t i = 0; i < decision->n_cuts; i++)
@@ -143,6 +153,28 @@ static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
                 text_append_varint(body, PART_ADAPTER);
                 r = put_name(store, body, entry->record->adapter, STORE_NAMES_MAX);
         }
+        /* What a replay cannot find out of a lead that was erased, and others depend on. */
+        if (r == 0 && decision->n_turns > 0) {
+                text_append_varint(body, PART_TURNS);
+                text_append_varint(body, decision->n_turns);
+        }
+        for (size_t i = 0; r == 0 && i < decision->n_turns; i++) {
+                r = put_name(store, body, decision->turns[i].member, STORE_NAMES_MAX);
+                text_append_varint(body, zigzag(decision->turns[i].turn));
+                text_append_varint(body, decision->turns[i].took_part);
+                text_append_varint(body, decision->turns[i].served);
+                text_append_varint(body, decision->turns[i].credits);
+        }
+        if (r == 0 && decision->account_asked) {
+                text_append_varint(body, PART_ACCOUNT);
+                r = put_name(store, body, decision->account_owner, STORE_NAMES_MAX);
+        }
+        if (r == 0 && has_messages) {
+                text_append_varint(body, PART_MESSAGES);
+                text_append_varint(body, decision->n_effects);
+        }
+        for (size_t i = 0; r == 0 && has_messages && i < decision->n_effects; i++)
+                r = put_name(store, body, decision->effects[i].message, STORE_NAMES_MAX);
         return r;
 }
 
@@ -261,6 +293,7 @@ static void get_receipts(Reader *reader, Reader *notes, Store *store, uint64_t e
                 uint64_t bits = get_number(reader);
                 receipts[i].failed = bits & RECEIPT_FAILED;
                 receipts[i].matched = bits & RECEIPT_MATCHED;
+                receipts[i].kind = (RuleKind) (bits >> RECEIPT_KIND);
                 receipts[i].points_mp = unzigzag(get_number(reader));
                 receipts[i].before_mp = unzigzag(get_number(reader));
                 receipts[i].after_mp = unzigzag(get_number(reader));
@@ -305,6 +338,33 @@ static void get_blocks(Reader *reader, Store *store, Arena *arena, StoredEvent *
         ret->n_blocks = n;
 }
 
+static void get_turns(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
+        size_t n = get_count(reader);
+        TurnChange *turns = n > 0 ? ARENA_ARRAY(arena, TurnChange, n) : NULL;
+        if (n > 0 && !turns)
+                reader->error = -ENOMEM;
+        for (size_t i = 0; i < n && reader->error == 0; i++) {
+                turns[i].member = get_name(reader, store, arena);
+                turns[i].turn = unzigzag(get_number(reader));
+                turns[i].took_part = get_number(reader);
+                turns[i].served = get_number(reader);
+                turns[i].credits = (uint32_t) get_number(reader);
+        }
+        ret->turns = turns;
+        ret->n_turns = n;
+}
+
+static void get_messages(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
+        size_t n = get_count(reader);
+        const char **messages = n > 0 ? ARENA_ARRAY(arena, const char *, n) : NULL;
+        if (n > 0 && !messages)
+                reader->error = -ENOMEM;
+        for (size_t i = 0; i < n && reader->error == 0; i++)
+                messages[i] = get_name(reader, store, arena);
+        ret->messages = messages;
+        ret->n_messages = n;
+}
+
 static void get_parts(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
         while (reader->error == 0 && reader->at < reader->end)
                 switch (get_number(reader)) {
@@ -313,6 +373,16 @@ static void get_parts(Reader *reader, Store *store, Arena *arena, StoredEvent *r
                         break;
                 case PART_ADAPTER:
                         ret->adapter = get_name(reader, store, arena);
+                        break;
+                case PART_TURNS:
+                        get_turns(reader, store, arena, ret);
+                        break;
+                case PART_ACCOUNT:
+                        ret->account_asked = true;
+                        ret->account_owner = get_name(reader, store, arena);
+                        break;
+                case PART_MESSAGES:
+                        get_messages(reader, store, arena, ret);
                         break;
                 default:
                         reader->error = -EBADMSG;

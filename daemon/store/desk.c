@@ -90,6 +90,24 @@ int company_intern(Store *store, const char *domain, uint64_t *ret) {
         return 0;
 }
 
+int company_erase(Store *store, uint64_t company, uint64_t lead) {
+        _cleanup_(sql_resetp) sqlite3_stmt *other = NULL;
+        int r = sql_row(store, SQL_LEAD_AT_COMPANY, &other, ARG(company), ARG(lead));
+        if (r != STORE_E_NONE)
+                return r; /* others are there */
+        {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                r = sql_row(store, SQL_COMPANY_GET, &row, ARG(company));
+                const char *domain = r == 0 ? column_text(row, 0) : NULL;
+                if (r == 0 && domain && *domain)
+                        r = index_remove_undoable(store, &store->companies, company_hash(store, domain), (uint32_t) company);
+        }
+        if (r == STORE_E_NONE)
+                return -EBADMSG;
+        /* The number is never given again. */
+        return r == 0 ? sql_run(store, SQL_COMPANY_ERASE, ARG(company)) : r;
+}
+
 int companies_load(Store *store) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         index_free(&store->companies);
@@ -98,6 +116,8 @@ int companies_load(Store *store) {
                 const char *domain = column_text(row, 1);
                 if (!domain)
                         return -ENOMEM;
+                if (!*domain)
+                        continue; /* of nobody any more */
                 r = index_add(&store->companies, company_hash(store, domain), (uint32_t) column_u64(row, 0));
                 if (r != 0)
                         return r;

@@ -181,25 +181,39 @@ int family_fold(Store *store, const StoreEntry *entry, const LeadRow *before, co
 
 /* ---- possible duplicates ---- */
 
+/* A pair has a row for each reason, one after the other. */
+static int tell_pair(
+        Store *store, const StoredDuplicate *rows, int (*on_pair)(const StoredDuplicate *pair, void *userdata), void *userdata) {
+        StoredDuplicate pair = *rows;
+        int r = store_survivor(store, rows->lead, &pair.lead);
+        if (r == 0)
+                r = store_survivor(store, rows->other, &pair.other);
+        if (r != 0)
+                return r == STORE_E_NONE ? -EBADMSG : r;
+        return pair.lead == pair.other ? 0 : on_pair(&pair, userdata);
+}
+
 int store_duplicates(Store *store, uint64_t before, int (*on_pair)(const StoredDuplicate *pair, void *userdata), void *userdata) {
         int r = snapshot_enter(store);
         if (r != 0)
                 return r;
         _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        StoredDuplicate rows = { 0 };
         for (r = sql_row(store, SQL_DUPLICATE_ALL, &row, ARG(before > 0 ? before : (uint64_t) INT64_MAX)); r == 0;
                 r = sql_next(store, row)) {
-                StoredDuplicate pair = { .id = column_u64(row, 0), .reasons = (unsigned) sqlite3_column_int(row, 2) };
-                r = store_survivor(store, pair.id, &pair.lead);
-                if (r == 0)
-                        r = store_survivor(store, column_u64(row, 1), &pair.other);
-                if (r != 0)
-                        return r == STORE_E_NONE ? -EBADMSG : r;
-                if (pair.lead == pair.other)
-                        continue;
-                r = on_pair(&pair, userdata);
-                if (r != 0)
-                        return r;
+                uint64_t lead = column_u64(row, 0), other = column_u64(row, 1);
+                if (rows.id > 0 && (rows.lead != lead || rows.other != other)) {
+                        r = tell_pair(store, &rows, on_pair, userdata);
+                        if (r != 0)
+                                return r;
+                        rows.reasons = 0;
+                }
+                rows.id = rows.lead = lead;
+                rows.other = other;
+                rows.reasons |= (unsigned) sqlite3_column_int(row, 2);
         }
-        return r == STORE_E_NONE ? 0 : r;
+        if (r != STORE_E_NONE)
+                return r;
+        return rows.id > 0 ? tell_pair(store, &rows, on_pair, userdata) : 0;
 }

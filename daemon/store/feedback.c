@@ -32,6 +32,20 @@ static const char *campaign_of(const Facts *profile) {
         return campaign ? campaign : facts_text(profile, FIELD_ATTRIBUTION_CAMPAIGN_ID);
 }
 
+/* In a replay of somebody who cannot be judged again. */
+static int known_by(Store *from, uint64_t event, uint64_t n, Arena *arena, const char **ret_source, const char **ret_campaign) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(from, SQL_FEEDBACK_KNOWN_BY, &row, ARG(event), ARG(n));
+        *ret_source = *ret_campaign = NULL;
+        if (r != 0)
+                return r == STORE_E_NONE ? 0 : r;
+        const char *campaign = column_text(row, 1);
+        *ret_campaign = campaign ? arena_strdup(arena, campaign) : NULL;
+        if (campaign && !*ret_campaign)
+                return -ENOMEM;
+        return column_ref(from, row, 0, arena, ret_source);
+}
+
 int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before) {
         const Decision *decision = entry->decision;
 
@@ -40,10 +54,18 @@ int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before) 
         for (size_t i = 0; i < decision->n_moves; i++) {
                 const MoveMade *move = &decision->moves[i];
                 uint64_t name, reason, from, to;
+                const char *source_name = decision->after.source, *campaign = campaign_of(&decision->profile);
+                _cleanup_(arena_freep) Arena *arena = NULL;
                 Ref by, source;
                 if (!move->reason)
                         continue;
-                int r = name_intern(store, move->move, &name);
+                int r = 0;
+                if (entry->copied_from) {
+                        arena = arena_new(0);
+                        r = arena ? known_by(entry->copied_from, entry->event_id, i, arena, &source_name, &campaign) : -ENOMEM;
+                }
+                if (r == 0)
+                        r = name_intern(store, move->move, &name);
                 if (r == 0)
                         r = name_intern(store, move->reason, &reason);
                 if (r == 0)
@@ -53,12 +75,11 @@ int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before) 
                 if (r == 0)
                         r = name_ref(store, move->by, STORE_NAMES_MAX, &by);
                 if (r == 0)
-                        r = name_ref(store, decision->after.source, STORE_NAMES_MAX, &source);
+                        r = name_ref(store, source_name, STORE_NAMES_MAX, &source);
                 if (r == 0)
                         r = sql_run(store, SQL_FEEDBACK_ADD, ARG(entry->event_id), ARG((uint64_t) i), ARG(entry->lead_id),
                                 ARG(entry->now_us), ARG(name), ARG(reason), ARG(from), ARG(to), ARG(before->owner),
-                                ARG(before->owner > 0 && !(before->flags & LEAD_UNACCEPTED)), ARG(by), ARG(source),
-                                ARG(campaign_of(&decision->profile)));
+                                ARG(before->owner > 0 && !(before->flags & LEAD_UNACCEPTED)), ARG(by), ARG(source), ARG(campaign));
                 if (r != 0)
                         return r;
         }

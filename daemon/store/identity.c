@@ -22,7 +22,7 @@ static bool key_is_none(const Key *key) {
         return memcmp(key, &none, sizeof(none)) == 0;
 }
 
-/* Does the blob hold that key? kind 0 is the event's own, at the front. */
+/* Does the blob hold that key? kind (with KEY_ERASED: of somebody erased) 0 is the event's own, at the front. */
 static bool keys_hold(Blob keys, unsigned kind, const Key *key) {
         const uint8_t *at = keys.data;
         if (keys.size < KEY_SIZE)
@@ -54,6 +54,10 @@ static int find(Store *store, unsigned kind, const Key *key, uint64_t *ret_event
         return 0;
 }
 
+int key_find(Store *store, unsigned kind, const Key *key, uint64_t *ret_event, uint64_t *ret_lead) {
+        return find(store, kind, key, ret_event, ret_lead);
+}
+
 int key_find_lead(Store *store, IdentityKind kind, const Key *key, uint64_t *ret_lead) {
         uint64_t event;
         return find(store, kind, key, &event, ret_lead);
@@ -79,7 +83,7 @@ static int note_duplicate(Store *store, const StoreEntry *entry, IdentityKind ki
         if (entry->lead_id == 0 || known == entry->lead_id || known == entry->named)
                 return 0;
         uint64_t newer = known > entry->lead_id ? known : entry->lead_id, older = known > entry->lead_id ? entry->lead_id : known;
-        return sql_run(store, SQL_DUPLICATE_ADD, ARG(newer), ARG(older), ARG(1u << kind));
+        return sql_run(store, SQL_DUPLICATE_ADD, ARG(newer), ARG(older), ARG(1u << kind), ARG(entry->event_id));
 }
 
 static int collect(Store *store, const StoreEntry *entry, IdentityKind kind, const Key *key, Text *out, bool *ret_new) {
@@ -174,6 +178,73 @@ static int reserve_keys(Store *store) {
 }
 
 /* Start-up waits for this: the table is filled in batches. */
+static int unindex_keys(Store *store, uint64_t event, Blob keys) {
+        const uint8_t *at = keys.data;
+        for (size_t i = KEY_SIZE; i + KEY_GROUP <= keys.size; i += KEY_GROUP) {
+                Key key;
+                memcpy(key.bytes, at + i + 1, KEY_SIZE);
+                int r = index_remove_undoable(store, &store->keys, key_fingerprint(at[i], &key), (uint32_t) event);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The blob, with every identity of somebody erased or of somebody living. */
+static int read_keys(Store *store, uint64_t event, bool erased, Text *out, uint64_t *ret_lead) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        text_clear(out);
+        int r = sql_row(store, SQL_KEY_GET, &row, ARG(event));
+        if (r != 0)
+                return r;
+        Blob keys = column_blob(row, 1);
+        if (keys.size < KEY_SIZE || (keys.size - KEY_SIZE) % KEY_GROUP != 0)
+                return -EBADMSG;
+        *ret_lead = column_u64(row, 0);
+        text_append_size(out, keys.data, keys.size);
+        for (size_t i = KEY_SIZE; out->error == 0 && i < out->size; i += KEY_GROUP)
+                out->data[i] = (char) ((out->data[i] & 0x7f) | (erased ? KEY_ERASED : 0));
+        return out->error;
+}
+
+int keys_erase(Store *store, uint64_t event) {
+        uint64_t lead;
+        Text *keys = &store->key_text;
+        int r = read_keys(store, event, false, keys, &lead);
+        if (r == STORE_E_NONE)
+                return 0;
+        if (r == 0)
+                r = unindex_keys(store, event, (Blob){ keys->data, keys->size });
+        if (r == 0)
+                r = read_keys(store, event, true, keys, &lead);
+        if (r == 0)
+                r = sql_run(store, SQL_KEY_SET, ARG(event), ARG_BYTES(keys->data, keys->size));
+        for (size_t i = KEY_SIZE; r == 0 && i < keys->size; i += KEY_GROUP) {
+                Key key;
+                memcpy(key.bytes, keys->data + i + 1, KEY_SIZE);
+                r = index_add_undoable(store, &store->keys, key_fingerprint((uint8_t) keys->data[i], &key), (uint32_t) event);
+        }
+        return r;
+}
+
+int keys_copy(Store *store, Store *from, uint64_t event) {
+        _cleanup_(text_free) Text keys = { 0 };
+        uint64_t lead;
+        int r = read_keys(from, event, false, &keys, &lead);
+        if (r == 0)
+                r = keys_add(store, event, lead, &keys);
+        if (r != 0 && r != STORE_E_NONE)
+                return r;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        for (r = sql_row(from, SQL_DUPLICATE_OF_EVENT, &row, ARG(event)); r == 0; r = sql_next(from, row)) {
+                r = sql_run(
+                        store, SQL_DUPLICATE_ADD, ARG(column_u64(row, 0)), ARG(column_u64(row, 1)), ARG(column_u64(row, 2)), ARG(event));
+                if (r != 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
 int keys_load(Store *store) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         uint64_t slots[INDEX_BATCH];
@@ -281,23 +352,19 @@ int store_find_lead(Store *store, const Record *record, uint64_t *ret_lead, uint
         return 0;
 }
 
-static int resolve_key(Store *store, IdentityKind kind, const char *system, const char *text, uint64_t *ret_lead) {
+static int resolve_key(Store *store, IdentityKind kind, unsigned erased, const char *system, const char *text, uint64_t *ret_lead) {
+        uint64_t event;
         Key key;
         int r = identity_key(store->secret, kind, system, text, &key);
         if (r < 0)
                 return r;
         if (r > 0)
                 return STORE_E_NONE;
-        r = key_find_lead(store, kind, &key, ret_lead);
+        r = find(store, kind | erased, &key, &event, ret_lead);
         return r == 0 && *ret_lead == 0 ? STORE_E_NONE : r;
 }
 
-int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead) {
-        int r = store_resolve_named(store, text, ret_lead);
-        return r == 0 ? store_survivor(store, *ret_lead, ret_lead) : r;
-}
-
-int store_resolve_named(Store *store, const char *text, uint64_t *ret_lead) {
+static int resolve(Store *store, const char *text, unsigned erased, uint64_t *ret_lead) {
         uint64_t lead = parse_lead(text);
         *ret_lead = 0;
         if (lead > 0)
@@ -309,9 +376,63 @@ int store_resolve_named(Store *store, const char *text, uint64_t *ret_lead) {
                 return -EOPNOTSUPP;
         /* "crm:a@b" is an id that looks like an address; "a@b" has no colon before its at sign. */
         if (at && (!colon || at < colon))
-                return resolve_key(store, IDENTITY_EMAIL, NULL, text, ret_lead);
+                return resolve_key(store, IDENTITY_EMAIL, erased, NULL, text, ret_lead);
         _cleanup_(base_freep) char *system = strndup(text, (size_t) (colon - text));
         if (!system)
                 return -ENOMEM;
-        return resolve_key(store, IDENTITY_EXTERNAL_ID, system, colon + 1, ret_lead);
+        return resolve_key(store, IDENTITY_EXTERNAL_ID, erased, system, colon + 1, ret_lead);
+}
+
+int store_resolve_named(Store *store, const char *text, uint64_t *ret_lead) { return resolve(store, text, 0, ret_lead); }
+
+int store_resolve_lead(Store *store, const char *text, uint64_t *ret_lead) {
+        int r = store_resolve_named(store, text, ret_lead);
+        return r == 0 ? store_survivor(store, *ret_lead, ret_lead) : r;
+}
+
+/* ---- of somebody who was erased ---- */
+
+int store_is_erased(Store *store, uint64_t lead, bool *ret, int64_t *ret_at_us) {
+        LeadRow row;
+        int r = lead_row(store, lead, &row);
+        if (r != 0)
+                return r;
+        *ret = row.flags & LEAD_ERASED;
+        *ret_at_us = row.created_us;
+        return 0;
+}
+
+int store_resolve_erased(Store *store, const char *text, uint64_t *ret_lead) {
+        bool erased = false;
+        int64_t at_us;
+        int r = resolve(store, text, KEY_ERASED, ret_lead);
+        if (r == 0)
+                r = store_is_erased(store, *ret_lead, &erased, &at_us);
+        return r == 0 && !erased ? STORE_E_NONE : r;
+}
+
+int store_find_erased(Store *store, const Record *record, uint64_t *ret_lead, int64_t *ret_at_us) {
+        *ret_lead = 0;
+        for (size_t i = 0; i < record->n_identities && *ret_lead == 0; i++) {
+                const Identity *identity = &record->identities[i];
+                bool erased = false;
+                uint64_t event, lead;
+                if (identity->kind == IDENTITY_PHONE)
+                        continue; /* others answer it, too */
+                int r = find(store, identity->kind | KEY_ERASED, &identity->key, &event, &lead);
+                if (r == 0 && lead > 0)
+                        r = store_is_erased(store, lead, &erased, ret_at_us);
+                if (r != 0)
+                        return r == STORE_E_NONE ? -EBADMSG : r;
+                if (erased)
+                        *ret_lead = lead;
+        }
+        return 0;
+}
+
+int store_event_lead(Store *store, uint64_t event, uint64_t *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_KEY_GET, &row, ARG(event));
+        *ret = r == 0 ? column_u64(row, 0) : 0;
+        return r;
 }

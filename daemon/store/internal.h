@@ -14,6 +14,7 @@
  * codec.c    the compact blobs inside an event row
  * identity.c idempotency and identity keys, finding a lead
  * family.c   leads that were merged: who goes on for whom, and the events of all of them
+ * erase.c    nothing is left of a person but numbers and keyed hashes
  * lead.c     reading leads; apply.c writing events; log.c reading events back
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
  * digests.c  when the digests of teams are due
@@ -113,9 +114,30 @@ typedef enum Sql {
         SQL_NAMED_BEFORE,
         SQL_DUPLICATE_ADD,
         SQL_DUPLICATE_ALL,
+        SQL_DUPLICATE_OF_EVENT,
+        SQL_DUPLICATE_DELETE,
+        SQL_ERASURE_ADD,
+        SQL_ERASURE_NEXT,
+        SQL_ERASURE_GET,
+        SQL_ERASURE_DONE,
+        SQL_LEDGER_PURGE,
+        SQL_LEDGER_UNNAME,
+        SQL_REJECT_CLEAR_ONE,
+        SQL_REJECT_NEXT,
+        SQL_PAYLOAD_DELETE,
+        SQL_EVENT_ERASE,
+        SQL_KEY_SET,
+        SQL_PROFILE_DELETE,
+        SQL_OUTBOX_ERASE,
+        SQL_OUTBOX_OF_EVENT,
+        SQL_OUTBOX_COPY,
+        SQL_LEAD_AT_COMPANY,
+        SQL_COMPANY_ERASE,
         SQL_OUTBOX_CANCEL_OF,
         SQL_FEEDBACK_ADD,
         SQL_FEEDBACK_ALL,
+        SQL_SEEN_FORGET,
+        SQL_FEEDBACK_KNOWN_BY,
         SQL_FEEDBACK_FORGET,
         SQL_WAKE_ADD,
         SQL_WAKE_DELETE,
@@ -416,6 +438,10 @@ enum {
         EVENT_IS_ACTIVITY = 1 << 8,   /* an activity or a submission: history */
         EVENT_IS_SUBMISSION = 1 << 9, /* lead.submitted */
         EVENT_IS_ROUTED = 1 << 10,    /* rules chose a new owner: counts for per_day */
+        /* What the lead was after it, for a replay that no longer knows why. */
+        EVENT_LEAVES_UNACCEPTED = 1 << 11,
+        EVENT_LEAVES_TEST = 1 << 12,
+        EVENT_LEAVES_BY_TURN = 1 << 13,
 };
 /* Encodes what the decision did into the body; what may hold personal data (notes) goes to ret_notes, which shares the payload's fate. */
 int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes);
@@ -496,6 +522,7 @@ enum {
         LEAD_HAS_RESPONSE = 1 << 9,
         LEAD_MERGED = 1 << 16, /* another lead goes on for it: sql.c writes it as a number */
         LEAD_JOINED = 1 << 17, /* was part of a merge */
+        LEAD_ERASED = 1 << 18, /* a number without a person: sql.c writes it as a number */
 };
 /* The hot row, as integers. */
 typedef struct LeadRow {
@@ -544,6 +571,19 @@ int family_next(Store *store, FamilyWalk *walk, uint64_t *ret_event); /* 0 = the
 int family_events(Store *store, uint64_t lead, uint64_t from, uint64_t **ret, size_t *ret_n);
 /* What the event does to the tables of merges, before the lead's row is written. */
 int family_fold(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row);
+
+/* ---- erase.c ---- */
+
+/* Everything that is said of the person goes, after the lead's row has become a number. */
+int erase_fold(Store *store, const StoreEntry *entry, const LeadRow *before);
+/* In the blob of keys, those a person is known by become such of somebody erased, and back. */
+#define KEY_ERASED 0x80
+int key_find(Store *store, unsigned kind, const Key *key, uint64_t *ret_event, uint64_t *ret_lead);
+int keys_erase(Store *store, uint64_t event);
+/* Replay: the event's own blob, as it was before anybody was erased. */
+int keys_copy(Store *store, Store *from, uint64_t event);
+int company_erase(Store *store, uint64_t company, uint64_t lead);
+int outbox_copy(Store *store, Store *from, uint64_t event, uint64_t lead);
 
 /* ---- ledger.c ---- */
 

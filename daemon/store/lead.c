@@ -254,6 +254,7 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
         ret->test = ret_row->flags & LEAD_TEST;
         ret->by_turn = ret_row->flags & LEAD_BY_TURN;
         ret->joined = ret_row->flags & LEAD_JOINED;
+        ret->erased = ret_row->flags & LEAD_ERASED;
         int r = name_copy(store, ret_row->status, arena, &ret->status);
         if (r == 0)
                 r = name_copy(store, ret_row->owner, arena, &ret->owner);

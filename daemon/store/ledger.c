@@ -25,7 +25,8 @@ enum {
         LEDGER_DUPLICATES,
         LEDGER_REFUSED,
         LEDGER_DROPPED,
-        LEDGER_ATTEMPTS
+        LEDGER_ATTEMPTS,
+        LEDGER_PURGE
 };
 
 static uint32_t file_fingerprint(const Store *store, const SpoolIdentity *identity) {
@@ -46,6 +47,7 @@ static void read_entry(sqlite3_stmt *row, LedgerEntry *ret) {
                 .n_refused = column_u64(row, LEDGER_REFUSED),
                 .n_dropped = column_u64(row, LEDGER_DROPPED),
                 .attempts = (unsigned) sqlite3_column_int(row, LEDGER_ATTEMPTS),
+                .purge = sqlite3_column_int(row, LEDGER_PURGE) != 0,
         };
 }
 
@@ -132,7 +134,7 @@ int store_ledger_open(Store *store, const SpoolIdentity *identity, int64_t now_u
 static int write_entry(Store *store, const LedgerEntry *before, const LedgerEntry *entry, uint32_t fingerprint, int64_t now_us) {
         int r = sql_run(store, SQL_LEDGER_SET, ARG(entry->id), ARG((int) entry->state), ARG(now_us), ARG(entry->next_offset),
                 ARG(entry->next_index), ARG(entry->n_accepted), ARG(entry->n_duplicates), ARG(entry->n_refused), ARG(entry->n_dropped),
-                ARG(entry->attempts));
+                ARG(entry->attempts), ARG(entry->purge));
         if (r == 0 && is_gone(entry->state) && !is_gone(before->state)) {
                 r = index_remove_undoable(store, &store->ledgers, fingerprint, (uint32_t) entry->id);
                 if (r == 0)

@@ -44,6 +44,10 @@ static int read_event(Store *store, sqlite3_stmt *row, Arena *arena, StoredEvent
                 .time_us = sqlite3_column_int64(row, EVENT_NOW) - sqlite3_column_int64(row, EVENT_AGE),
                 .flags = (unsigned) sqlite3_column_int(row, EVENT_FLAGS) & EVENT_RECORD_FLAGS,
         };
+        unsigned leaves = (unsigned) sqlite3_column_int(row, EVENT_FLAGS);
+        ret->leaves_unaccepted = leaves & EVENT_LEAVES_UNACCEPTED;
+        ret->leaves_test = leaves & EVENT_LEAVES_TEST;
+        ret->leaves_by_turn = leaves & EVENT_LEAVES_BY_TURN;
         int r = column_ref(store, row, EVENT_TYPE, arena, &ret->type);
         if (r == 0)
                 r = column_ref(store, row, EVENT_SOURCE, arena, &ret->source);

@@ -8,6 +8,66 @@
 #include <errno.h>
 #include <inttypes.h>
 
+int store_outbox_of(Store *store, uint64_t event, Arena *arena, Effect **ret, size_t *ret_n) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        Effect *effects = NULL;
+        size_t n = 0;
+        int r;
+        for (r = sql_row(store, SQL_OUTBOX_OF_EVENT, &row, ARG(event)); r == 0; r = sql_next(store, row)) {
+                if (n == DECIDE_EFFECTS_MAX)
+                        return -EBADMSG;
+                if (!effects)
+                        effects = ARENA_ARRAY(arena, Effect, DECIDE_EFFECTS_MAX);
+                if (!effects)
+                        return -ENOMEM;
+                Effect *effect = &effects[n++];
+                *effect = (Effect){ .kind = (EffectKind) sqlite3_column_int(row, 0),
+                        .via = (Via) sqlite3_column_int(row, 1),
+                        .step = (uint32_t) sqlite3_column_int(row, 6) };
+                r = column_ref(store, row, 2, arena, &effect->channel);
+                if (r == 0)
+                        r = column_ref(store, row, 3, arena, &effect->recipient);
+                if (r == 0)
+                        r = column_ref(store, row, 4, arena, &effect->role);
+                if (r == 0)
+                        r = column_ref(store, row, 5, arena, &effect->rule);
+                if (r != 0)
+                        return r;
+        }
+        *ret = effects;
+        *ret_n = n;
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+/* Replay of what was decided about somebody erased: who was told what and when, which is all that is left. */
+int outbox_copy(Store *store, Store *from, uint64_t event, uint64_t lead) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        if (!arena)
+                return -ENOMEM;
+        int r;
+        for (r = sql_row(from, SQL_OUTBOX_OF_EVENT, &row, ARG(event)); r == 0; r = sql_next(from, row)) {
+                static const int columns[] = { 2, 3, 4, 5 };
+                Ref refs[ARRAY_SIZE(columns)];
+                for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++) {
+                        const char *text;
+                        r = column_ref(from, row, columns[i], arena, &text);
+                        if (r == 0)
+                                r = name_ref(store, text, STORE_NAMES_MAX, &refs[i]);
+                }
+                bool is_text = sqlite3_column_type(row, 7) == SQLITE_TEXT;
+                Arg body = is_text ? arg_text(column_text(row, 7)) : arg_blob(column_blob(row, 7));
+                if (r == 0)
+                        r = sql_run(store, SQL_OUTBOX_COPY, ARG(store->now.next_outbox), ARG(event), ARG(lead),
+                                ARG(sqlite3_column_int(row, 0)), ARG(sqlite3_column_int(row, 1)), ARG(refs[0]), ARG(refs[1]), ARG(refs[2]),
+                                ARG(refs[3]), ARG(sqlite3_column_int(row, 6)), body, ARG((int64_t) sqlite3_column_int64(row, 8)));
+                if (r != 0)
+                        return r;
+                store->now.next_outbox++;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
 /* ---- armed instants ---- */
 
 static int64_t earliest(Store *store, Sql sql) {

@@ -148,9 +148,6 @@ static const char schema_6[] =
         /* by which lead an event came to the one that goes on for it: where it belongs once that is undone */
         "CREATE TABLE named(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL) STRICT;"
         "CREATE INDEX named_lead ON named(lead, event);"
-        /* two leads that may be one person; reasons: bits, 1 << IdentityKind */
-        "CREATE TABLE duplicate(lead INTEGER NOT NULL, other INTEGER NOT NULL, reasons INTEGER NOT NULL, PRIMARY KEY(lead, other))"
-        " STRICT, WITHOUT ROWID;"
         /* which event of a lead was the last that a person has looked at, and its grade then */
         "CREATE TABLE seen(person INTEGER NOT NULL, lead INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
         " grade INTEGER NOT NULL, PRIMARY KEY(person, lead)) STRICT, WITHOUT ROWID;"
@@ -165,7 +162,13 @@ static const char schema_6[] =
         "ALTER TABLE sla ADD COLUMN version ANY;"
         "CREATE TABLE response(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, in_time INTEGER NOT NULL, late INTEGER NOT NULL) STRICT;"
         /* when the next digest of a rule is due, and when the last one was */
-        "CREATE TABLE digest(rule INTEGER PRIMARY KEY, due INTEGER, sent INTEGER) STRICT;";
+        "CREATE TABLE digest(rule INTEGER PRIMARY KEY, due INTEGER, sent INTEGER) STRICT;"
+        /* two leads that may be one person; reasons: a bit, 1 << IdentityKind */
+        "CREATE TABLE duplicate(lead INTEGER NOT NULL, other INTEGER NOT NULL, reasons INTEGER NOT NULL, event INTEGER NOT NULL,"
+        " PRIMARY KEY(lead, other, reasons)) STRICT, WITHOUT ROWID;"
+        "ALTER TABLE ledger ADD COLUMN purge INTEGER NOT NULL DEFAULT 0;"
+        /* erasures whose files are not gone through yet, with what to look for */
+        "CREATE TABLE erasure(id INTEGER PRIMARY KEY, needles BLOB NOT NULL) STRICT;";
 
 static const struct {
         int version;
@@ -187,7 +190,7 @@ static const struct {
         "ON p.event = e.id"
 #define LEDGER_COLUMNS \
         "id, state, source, name, device, inode, size, mtime, next_offset, next_index, accepted, duplicates, refused, dropped," \
-        " attempts FROM ledger"
+        " attempts, purge FROM ledger"
 #define OUTBOX_COLUMNS \
         "id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next, lease, error," \
         " tried, mail, (SELECT r.hash FROM event e CROSS JOIN ruleset r ON r.id = e.rules WHERE e.id = outbox.event) FROM outbox"
@@ -198,7 +201,7 @@ static const struct {
         "id IN (SELECT id FROM outbox WHERE id = ?1 AND mail IS NULL UNION ALL SELECT id FROM outbox WHERE mail = ?1 AND next IS NOT " \
         "NULL)" \
         " AND +next IS NOT NULL"
-#define LEAD_IS_GONE "65536" /* LEAD_MERGED */
+#define LEAD_IS_GONE "327680" /* LEAD_MERGED, LEAD_ERASED */
 #define LEAD_FILTER \
         "l.flags & " LEAD_IS_GONE \
         " = 0 AND l.id < ?1 AND (?2 IS NULL OR l.status = ?2) AND (?3 IS NULL OR l.owner = ?3) AND (?4 IS NULL OR l.grade = ?4)"
@@ -297,14 +300,37 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_NAMED_GET] = "SELECT lead FROM named WHERE event = ?1",
         [SQL_NAMED_BEFORE] = "SELECT n.event, e.lead FROM named n CROSS JOIN event e ON e.id = n.event WHERE n.lead = ?1 AND n.event < ?2"
                              " ORDER BY n.event DESC LIMIT 1",
-        [SQL_DUPLICATE_ADD] = "INSERT INTO duplicate VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET reasons = reasons | ?3"
-                              " WHERE reasons & ?3 = 0",
-        [SQL_DUPLICATE_ALL] = "SELECT lead, other, reasons FROM duplicate WHERE lead < ?1 ORDER BY lead DESC, other",
+        [SQL_DUPLICATE_ADD] = "INSERT INTO duplicate VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        [SQL_DUPLICATE_OF_EVENT] = "SELECT lead, other, reasons FROM duplicate WHERE event = ?1",
+        [SQL_DUPLICATE_DELETE] = "DELETE FROM duplicate WHERE lead = ?1 OR other = ?1",
+        [SQL_ERASURE_ADD] = "INSERT INTO erasure VALUES(NULL, ?1) RETURNING id",
+        [SQL_ERASURE_NEXT] = "SELECT id, needles FROM erasure ORDER BY id LIMIT 1",
+        [SQL_ERASURE_GET] = "SELECT id, needles FROM erasure WHERE id = ?1",
+        [SQL_ERASURE_DONE] = "DELETE FROM erasure WHERE id = ?1",
+        [SQL_LEDGER_PURGE] = "UPDATE ledger SET purge = 1 WHERE state < 3",
+        [SQL_LEDGER_UNNAME] = "UPDATE ledger SET name = x'' WHERE id = ?1 AND state >= 3",
+        [SQL_REJECT_CLEAR_ONE] = "DELETE FROM reject WHERE ledger = ?1 AND idx = ?2",
+        [SQL_REJECT_NEXT] = "SELECT ledger, idx, text, raw FROM reject WHERE (ledger, idx) > (?1, ?2) ORDER BY ledger, idx LIMIT 1",
+        [SQL_PAYLOAD_DELETE] = "DELETE FROM payload WHERE event = ?1",
+        [SQL_EVENT_ERASE] = "UPDATE event SET record_id = NULL WHERE id = ?1 RETURNING ledger",
+        [SQL_KEY_SET] = "UPDATE key SET keys = ?2 WHERE event = ?1",
+        [SQL_PROFILE_DELETE] = "DELETE FROM profile WHERE lead = ?1",
+        [SQL_OUTBOX_ERASE] = "UPDATE outbox SET next = NULL, done = coalesce(done, ?2), lease = NULL, address = NULL, body = NULL, error ="
+                             " NULL WHERE lead = ?1",
+        [SQL_OUTBOX_OF_EVENT] = "SELECT kind, via, channel, recipient, role, rule, step, body, created FROM outbox WHERE event = ?1"
+                                " ORDER BY id",
+        [SQL_OUTBOX_COPY] = "INSERT INTO outbox(id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created,"
+                            " attempts, next) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?9, ?10, ?11, ?12, 0, NULL)",
+        [SQL_LEAD_AT_COMPANY] = "SELECT id FROM lead WHERE company = ?1 AND id != ?2 LIMIT 1",
+        [SQL_COMPANY_ERASE] = "UPDATE company SET domain = '' WHERE id = ?1",
+        [SQL_DUPLICATE_ALL] = "SELECT lead, other, reasons FROM duplicate WHERE lead < ?1 ORDER BY lead DESC, other DESC, reasons DESC",
         [SQL_OUTBOX_CANCEL_OF] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
                                  " WHERE lead = ?1 AND (next IS NOT NULL OR done IS NULL) AND lease IS NULL",
         [SQL_FEEDBACK_ADD] = "INSERT INTO feedback VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         [SQL_FEEDBACK_ALL] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign FROM feedback"
                              " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
+        [SQL_SEEN_FORGET] = "DELETE FROM seen WHERE lead = ?1",
+        [SQL_FEEDBACK_KNOWN_BY] = "SELECT source, campaign FROM feedback WHERE event = ?1 AND n = ?2",
         [SQL_FEEDBACK_FORGET] = "UPDATE feedback SET source = NULL, campaign = NULL WHERE lead = ?1",
         [SQL_WAKE_ADD] = "INSERT INTO wake VALUES(?1, ?2)",
         [SQL_WAKE_DELETE] = "DELETE FROM wake WHERE due = ?1 AND lead = ?2",
@@ -320,10 +346,10 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_TALLY_SET] = "INSERT INTO tally VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = ?3, unaccepted = ?4",
         [SQL_TALLY_DELETE] = "DELETE FROM tally WHERE owner = ?1 AND status = ?2",
         [SQL_TALLY_ALL] = "SELECT owner, status, n, unaccepted FROM tally ORDER BY owner, status",
-        [SQL_LEDGER_ADD] = "INSERT INTO ledger VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0, 0, 0, 0, 0)",
+        [SQL_LEDGER_ADD] = "INSERT INTO ledger VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0, 0, 0, 0, 0, 0)",
         [SQL_LEDGER_GET] = "SELECT " LEDGER_COLUMNS " WHERE id = ?1",
         [SQL_LEDGER_SET] = "UPDATE ledger SET state = ?2, last = ?3, next_offset = ?4, next_index = ?5, accepted = ?6, duplicates = ?7,"
-                           " refused = ?8, dropped = ?9, attempts = ?10 WHERE id = ?1",
+                           " refused = ?8, dropped = ?9, attempts = ?10, purge = max(purge, ?11) WHERE id = ?1",
         [SQL_LEDGER_UNSETTLED] = "SELECT " LEDGER_COLUMNS " WHERE state < 3 AND id >= ?1 ORDER BY id LIMIT 1",
         [SQL_REJECT_ADD] = "INSERT INTO reject VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET reason = ?3, field = ?4, text = ?5,"
                            " raw = ?6",
@@ -431,7 +457,7 @@ static const SqlQuery projections[] = {
         { "expired", "SELECT lead, n, name(member) AS member FROM expired ORDER BY lead, n", 2 },
         { "merged", "SELECT lead, into_lead, event, name(owner) AS owner, unaccepted FROM merged ORDER BY lead", 1 },
         { "named", "SELECT event, lead FROM named ORDER BY event", 1 },
-        { "duplicate", "SELECT lead, other, reasons FROM duplicate ORDER BY lead, other", 2 },
+        { "duplicate", "SELECT lead, other, reasons, event FROM duplicate ORDER BY lead, other, reasons", 3 },
         { "feedback",
                 "SELECT event, n, lead, at, name(move) AS move, name(reason) AS reason, name(was) AS was, name(goes) AS goes, name(owner) "
                 "AS"
@@ -508,6 +534,18 @@ static const SqlQuery invariants[] = {
                 " FROM up JOIN merged m ON m.lead = up.at WHERE n < 70) SELECT DISTINCT lead, 'is merged into itself' FROM up"
                 " WHERE at = lead OR n >= 70",
                 1 },
+        { "erased",
+                "SELECT id, 'was erased, and something is left' FROM lead l WHERE l.flags & 262144 AND (l.owner != 0 OR l.company != 0 OR"
+                " l.profile_event != 0 OR l.flags & ~262146 OR l.wake IS NOT NULL OR l.segments IS NOT NULL OR l.source IS NOT NULL OR"
+                " EXISTS (SELECT 1 FROM profile p WHERE p.lead = l.id) OR EXISTS (SELECT 1 FROM outbox o WHERE o.lead = l.id AND o.event"
+                " < l.last_event AND (o.body IS NOT NULL OR o.address IS NOT NULL)))",
+                1 },
+        { "erased",
+                "SELECT e.id, 'is of somebody who was erased, and says something' FROM event e JOIN lead l ON l.id = e.lead JOIN payload p"
+                " ON p.event = e.id WHERE l.flags & 262144 AND e.id != l.last_event AND coalesce((SELECT text FROM name WHERE id = e.type),"
+                " e.type) NOT IN ('lead.merged', 'lead.unmerged') AND NOT EXISTS (SELECT 1 FROM named n JOIN lead o ON o.id = n.lead"
+                " WHERE n.event = e.id AND o.flags & 262144 = 0)",
+                1 },
         { "named", "SELECT event, 'came by a lead that is not known' FROM named WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "duplicate",
                 "SELECT lead, 'may be the same person as a lead that is not known' FROM duplicate WHERE lead NOT IN (SELECT id FROM"
@@ -541,7 +579,8 @@ static const SqlQuery invariants[] = {
         { "outbox", "SELECT id, 'has no event' FROM outbox WHERE event NOT IN (SELECT id FROM event)", 1 },
         { "tally",
                 "SELECT coalesce(t.status, l.status), 'the count of leads by owner and status is wrong' FROM (SELECT owner, status,"
-                " count(*) AS n, sum(flags & 1) AS unaccepted FROM lead WHERE flags & 65538 = 0 GROUP BY owner, status) l FULL JOIN tally t"
+                " count(*) AS n, sum(flags & 1) AS unaccepted FROM lead WHERE flags & 327682 = 0 GROUP BY owner, status) l FULL JOIN tally "
+                "t"
                 " ON t.owner = l.owner AND t.status = l.status WHERE (t.n, t.unaccepted) IS NOT (l.n, l.unaccepted)",
                 1 },
 };
@@ -735,7 +774,8 @@ int sql_set_up(Store *store) {
         static const char common[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
                                      "PRAGMA cache_size = -65536;";
         /* The log is truncated to this after a reader held it long. */
-        static const char writer[] = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;";
+        static const char writer[] = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
+                                     "PRAGMA secure_delete = ON;"; /* what is deleted is overwritten, or nobody could be erased */
         int64_t application = 0, version = 0, n_objects = 0;
 
         int r = run_text(store, common);

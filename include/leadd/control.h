@@ -96,6 +96,9 @@ typedef struct ControlDesk {
         int (*advance)(void *userdata, int64_t time_us, uint64_t *ret_n_fired);
         /* Adds what the daemon knows beside the store to `status` (spool, threads, rules problem, uptime). */
         int (*status)(void *userdata, struct json_t *into);
+        /* Erases whom the record, made from a verb, or the lead says. Takes the record. 1: the call is taken, and answered when nothing is
+         * left; 0: its reply is set. */
+        int (*erase)(void *userdata, ControlCall *call, Record *record, uint64_t lead, const char *actor);
         /* spool retry NAME: judges the refused records of a file again. */
         int (*retry)(void *userdata, const char *name, struct json_t **ret);
         /* outbox retry|cancel ID: a row that waits or is dead. -ENOENT: there is none, or an attempt is under way. */

@@ -14,6 +14,7 @@
 #define DECIDE_REASON_USES_MAX 64 /* reasons remembered of one lead: the one used longest ago is forgotten first */
 #define DECIDE_EXPIRED_MAX 64     /* members remembered of one hand-off: the one who had it longest ago is forgotten first */
 #define DECIDE_SNOOZE_REASON_MAX 1024
+#define DECIDE_EFFECTS_MAX 256                /* rows one event may put into the outbox */
 #define DECIDE_ABSENCES_MAX 64                /* recorded absences of one member that are not over */
 #define DECIDE_TURN INT64_C(5342931457063200) /* one lead in Seat.turn: every sum of weights up to 40 divides it */
 #define DECIDE_MISSED_US US_PER_MINUTE        /* a step that fires so late was missed: it gives way to a later one that is due as well */
@@ -87,6 +88,7 @@ typedef struct LeadState {
         uint64_t merged_into;     /* another lead goes on for it, 0 = none does */
         const char *merged_owner; /* who owned it then, NULL = nobody */
         bool merged_unaccepted;
+        bool erased;     /* the person is: what is left is a number, and created_us when it was done */
         int64_t wake_us; /* the one armed instant: the earliest of SLA step, look, recycle; TIME_NONE */
 } LeadState;
 
@@ -217,6 +219,8 @@ typedef struct Decision {
         Assignment assignment;
         TurnChange *turns;
         size_t n_turns;
+        bool account_asked;        /* a route asked who owns the company's other leads: */
+        const char *account_owner; /* ... it was told, NULL = nobody */
         Effect *effects;
         size_t n_effects;
         const char *reminded_roles; /* "owner, head" when an SLA step reminded, else NULL */

@@ -30,7 +30,9 @@ typedef struct GateInput {
 } GateInput;
 
 typedef struct GateOutcome {
-        bool duplicate; /* seen before: counted, nothing changed; event and lead are those of the first time */
+        bool erased;      /* it is about somebody who is erased, or an order to erase: the file it came in is not kept */
+        uint64_t erasure; /* files are to be gone through (store_erasure_next), 0 = no */
+        bool duplicate;   /* seen before: counted, nothing changed; event and lead are those of the first time */
         uint64_t event, lead;
         uint64_t similar;                          /* another lead that may be the same person, 0 = none */
         const Decision *decision;                  /* NULL for a duplicate; valid until the next gate_judge */
@@ -75,6 +77,7 @@ typedef struct GateSlice {
         /* out: */
         uint64_t event;
         Rederivation found;
+        uint64_t n_ghosts; /* in a replay: leads of it that cannot be judged again */
         /* leads that are to have an event of their own at once: held ones (their cause may be gone), those whose owner has left or
          * was given to another team, with apply those that would move; until the next call */
         const uint64_t *looks;

@@ -140,7 +140,8 @@ bool value_as_number(const Value *v, double *ret); /* numbers only; text is neve
         X(173, RULES_TO, "rules.to", NUMBER, "rules.rederived: the last; rules.activated: the last there is to re-derive") \
         X(174, RULES_APPLY, "rules.apply", BOOL, "rules.activated: leads that would move are moved at once") \
         X(210, CARE_INTO, "care.into", NUMBER, "lead.merged, lead.unmerged of the lead that goes or comes back: the lead it belongs to") \
-        X(211, CARE_FROM, "care.from", NUMBER, "lead.merged, lead.unmerged of the lead that stays: the one that came or went")
+        X(211, CARE_FROM, "care.from", NUMBER, "lead.merged, lead.unmerged of the lead that stays: the one that came or went") \
+        X(212, CARE_STATE, "care.state", TEXT, "lead.unmerged of the lead that stays: what it was before")
 
 typedef enum FieldKind { FIELD_KIND_TEXT = 1, FIELD_KIND_NUMBER, FIELD_KIND_BOOL, FIELD_KIND_TIME, FIELD_KIND_MAP } FieldKind;
 

@@ -75,6 +75,28 @@ typedef struct StoredDuplicate {
         uint64_t lead, other;
         unsigned reasons; /* bits: 1 << IdentityKind */
 } StoredDuplicate;
+/* Was the person erased, and when? false = not. Any number. */
+int store_is_erased(Store *store, uint64_t lead, bool *ret, int64_t *ret_at_us);
+/* Somebody who was erased, by what the record is known by: the lead there was, 0 = nobody. *ret_at_us: when it was done. */
+int store_find_erased(Store *store, const Record *record, uint64_t *ret_lead, int64_t *ret_at_us);
+/* "42", "L-42", an e-mail or "SYSTEM:ID" of somebody who was erased. STORE_E_NONE. */
+int store_resolve_erased(Store *store, const char *text, uint64_t *ret_lead);
+/* The lead of an event that was found by its key. */
+int store_event_lead(Store *store, uint64_t event, uint64_t *ret);
+
+/* What an event had to tell, as far as the outbox still knows: no text, no address, no message; in the arena. Either mode. */
+int store_outbox_of(Store *store, uint64_t event, Arena *arena, Effect **ret, size_t *ret_n);
+
+/* What is to be found in files after an erasure, kept until it is done: the one place where something of the person is left. */
+int store_erasure_add(Store *store, const char *needles, size_t size, uint64_t *ret_id);
+/* The oldest; needles in the text. STORE_E_NONE. */
+int store_erasure_next(Store *store, uint64_t *ret_id, Text *needles);
+int store_erasure_get(Store *store, uint64_t id, Text *needles);
+int store_erasure_done(Store *store, uint64_t id);
+/* Forgets refused records of files that are not settled yet. */
+int store_rejects_filter(Store *store, bool (*is_gone)(const char *text, size_t size, void *userdata), void *userdata);
+/* Between two transactions: the write-ahead log is emptied, so that nothing that was overwritten is left in it. -EBUSY: a reader has it. */
+int store_empty_log(Store *store);
 int store_duplicates(Store *store, uint64_t before, int (*on_pair)(const StoredDuplicate *pair, void *userdata), void *userdata);
 
 /* ---- leads ---- */
@@ -95,6 +117,7 @@ typedef struct StoreEntry {
         const Decision *decision;
         uint64_t event_id, lead_id; /* as given to decide; lead_id 0 for events without a lead (rules, owner absences) */
         uint64_t named;             /* the lead by which it came to this one, which was merged into it; 0 = this one itself */
+        Store *copied_from;         /* replay: keys, outbox rows and hints of the event are those of that store */
         const char *actor;
         int64_t now_us;
         uint64_t ledger; /* file, 0 = none */
@@ -113,6 +136,7 @@ typedef struct LedgerEntry {
         uint64_t next_offset, next_index;
         uint64_t n_accepted, n_duplicates, n_refused, n_dropped;
         unsigned attempts;
+        bool purge; /* somebody in it was erased: it is not kept in done/ */
 } LedgerEntry;
 /* The unsettled entry of that file, or a new one (LEDGER_READING, offset 0, index 1). */
 int store_ledger_open(Store *store, const SpoolIdentity *identity, int64_t now_us, LedgerEntry *ret);
@@ -240,6 +264,7 @@ typedef struct StoredReceipt {
         const char *rule;
         int64_t points_mp, before_mp, after_mp;
         bool matched, failed;
+        RuleKind kind;    /* 0: an older leadd did not write it */
         uint64_t event;   /* the newest activity that counted, 0 = none */
         const char *note; /* NULL also when it was erased with the payload */
 } StoredReceipt;
@@ -262,8 +287,15 @@ typedef struct StoredEvent {
         size_t facts_size; /* encoded; NULL when erased */
         const StoredBlock *blocks;
         size_t n_blocks;
-        const char *adapter;  /* that made the record, NULL */
-        const uint32_t *cuts; /* function calls that the CPU backstop cut */
+        const char *adapter; /* that made the record, NULL */
+        const TurnChange *turns;
+        size_t n_turns;
+        bool account_asked;
+        const char *account_owner;
+        const char *const *messages; /* of its effects, each NULL or a name; NULL = of none */
+        size_t n_messages;
+        bool leaves_unaccepted, leaves_test, leaves_by_turn; /* what the lead was after it */
+        const uint32_t *cuts;                                /* function calls that the CPU backstop cut */
         size_t n_cuts;
 } StoredEvent;
 /* A lead's events with those of the leads merged into it, oldest first; lead 0: the whole log in commit order from event `from`. Strings
