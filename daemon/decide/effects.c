@@ -310,7 +310,7 @@ int effects_gone(Deciding *deciding, const Member *owner, uint64_t into) {
         if (r == 0 && (effect.via == VIA_DROP || effect.via == VIA_WEBHOOK || effect.via == VIA_EXEC)) {
                 text_printf(&event,
                         "{\"specversion\":\"1.0\",\"id\":\"%" PRIu64 "-%zu\",\"source\":\"leadd\",\"type\":\"org.leadd.%s\",\"time\":\"%"
-                                                                     "s\",\"subject\":\"lead:%s\",\"data\":{\"lead\":\"%s\"",
+                        "s\",\"subject\":\"lead:%s\",\"data\":{\"lead\":\"%s\"",
                         deciding->input->event_id, deciding->out->n_effects, type, time_format_rfc3339(deciding->input->now_us, time), lead,
                         lead);
                 append_member(&event, "into", other);
