@@ -288,4 +288,40 @@ def whatever_a_lead_is_called_a_program_gets_no_argument_and_no_shell():
             check(set(env) - {"PWD", "OLDPWD", "SHLVL", "_"}, {"PATH", "LANG"}, "nothing of ours is passed on")
 
 
-main(a_mail_server_that_refuses_stalls_or_hangs_up, a_web_server_that_fails_stalls_redirects_or_babbles, a_program_that_fails_hangs_or_is_not_to_be_trusted, whatever_a_lead_is_called_a_program_gets_no_argument_and_no_shell)
+def whatever_is_asked_that_is_no_job_nothing_is_sent():
+    """Texts with a NUL, of other types, too long or too deep: an error that names the place, or the connection is closed."""
+    with tempfile.TemporaryDirectory(prefix="leadd-test.") as directory:
+        sendmail = pathlib.Path(directory) / "sendmail"
+        sendmail.write_text(f"#!/bin/sh\ntouch {directory}/sent\n")
+        sendmail.chmod(0o755)
+        good = {"id": "1", "via": "sendmail", "from": "leads@firm.de", "to": "anna@firm.de", "subject": "s", "body": "b"}
+
+        def ask(data):
+            done = subprocess.run([str(BUILD / "leadd-notify"), f"--sendmail={sendmail}"], input=data, capture_output=True, timeout=60)
+            return done.returncode, [json.loads(a) for a in done.stdout.split(b"\0") if a]
+
+        def job(**changed):
+            return json.dumps({"method": "org.leadd.Notify.Deliver", "parameters": {**good, **changed}}).encode() + b"\0"
+        for name in ("id", "via", "target", "from", "to", "subject", "body", "secret", "lead", "kind", "reply_to", "answer"):
+            code, answers = ask(job(**{name: "nul\0byte"}))
+            check((code, answers), (1, []), f"{name} with a NUL: {answers}")
+            for bad in (7, ["s"], {"s": 1}, True):
+                code, answers = ask(job(**{name: bad}))
+                check((code, [a.get("parameters", {}).get("parameter") for a in answers]), (0, [name]), f"{name} = {bad!r}: {answers}")
+        for changed in ({"id": None}, {"id": ""}, {"id": "x" * 101}, {"via": None}, {"time": "now"}, {"time": 1.5}):
+            code, answers = ask(job(**changed))
+            check((code, [a.get("error") for a in answers]), (0, ["org.varlink.service.InvalidParameter"]), f"{changed}: {answers}")
+        code, answers = ask(job(via="pigeon"))
+        check([a["parameters"]["outcome"] for a in answers], ["failed"])
+        for data in (b"\0", b"{}\0", b"[1, 2]\0", b'{"method": 7}\0', b'"text"\0', b"GET / HTTP/1.1\r\n\r\n", b"\xff\xfe\0", b'{"method": "org.leadd.Notify.Deliver", "method": "x"}\0', b'{"a":' * 5000 + b"\0", b"x" * 3_000_000, job()[:-2]):
+            code, answers = ask(data)
+            check((code, answers), (1, []), f"{data[:40]!r}: {answers}")
+        for data in (b'{"method": "org.leadd.Notify.Other"}\0', b'{"method": "org.leadd.Notify.Deliver"}\0', b'{"method": "org.leadd.Notify.Deliver", "parameters": []}\0'):
+            code, answers = ask(data)
+            check((code, ["error" in a for a in answers]), (0, [True]), f"{data!r}: {answers}")
+        check(os.path.exists(f"{directory}/sent"), False, "nothing of this was sent")
+        check(ask(job())[1][0]["parameters"]["outcome"], "delivered")
+        check(os.path.exists(f"{directory}/sent"), True)
+
+
+main(whatever_is_asked_that_is_no_job_nothing_is_sent, a_mail_server_that_refuses_stalls_or_hangs_up, a_web_server_that_fails_stalls_redirects_or_babbles, a_program_that_fails_hangs_or_is_not_to_be_trusted, whatever_a_lead_is_called_a_program_gets_no_argument_and_no_shell)
