@@ -9,12 +9,14 @@
 
 #include "leadd/trial.h"
 
-static RuleSet *load_with(const char *rules_file, const char *tests) {
+static RuleSet *load_with(const char *rules_file, const char *more, const char *tests) {
         Directory directory;
         RuleSet *rules = NULL;
         _cleanup_(base_freep) char *text = file_content(rules_file, NULL);
         directory_open(&directory);
         directory_write_text(&directory, "10.lua", text);
+        if (more)
+                directory_write_text(&directory, "20.lua", more);
         directory_write_text(&directory, "10_test.lua", tests);
         _cleanup_(base_freep) char *problems = directory_load(&directory, 0, &rules);
         directory_close(&directory);
@@ -23,7 +25,7 @@ static RuleSet *load_with(const char *rules_file, const char *tests) {
         return rules;
 }
 
-static RuleSet *load_language(const char *tests) { return load_with(DATA "language.lua", tests); }
+static RuleSet *load_language(const char *tests) { return load_with(DATA "language.lua", NULL, tests); }
 
 static void language__section_5s_test__passes_on_section_3(void **state) {
         (void) state;
@@ -300,6 +302,27 @@ static void trial__coverage__names_what_no_test_made_happen(void **state) {
         trial_report_done(&report);
 }
 
+/* What is looked at from the left ends with the first that decides: a branch came out true (all{}) or false (any{}) exactly when its last
+ * comparison did, so that comparisons say all there is to say of branches. */
+static void trial__coverage__of_branches__is_that_of_their_comparisons(void **state) {
+        (void) state;
+        _cleanup_(policy_freep) RuleSet *rules = load_with(DATA "language.lua",
+                "segment 'nested' { when = any{ all{ { ['company.employees'] = ge(100) }, { ['person.seniority'] = 'vp' } },"
+                "  { ['person.seniority'] = 'director' }, any{ { ['person.locale'] = 'fr' }, { ['person.locale'] = 'it' } } } }",
+                "test 'a' { " KELLER " }, expect = { segments = { 'nested' } } }"
+                "test 'b' { at = '2026-03-05T10:00:00+01:00', given = { lead{ person = { email = 'b@example.com', locale = 'it' },"
+                "  company = { employees = 3 } } }, expect = { segments = { 'nested' } } }");
+        TrialReport report;
+        assert_int_equal(trial_run(rules, &(TrialOptions){ .coverage = true }, &report), 0);
+        assert_int_equal(report.n_failed, 0);
+        assert_true(has_gap(&report, "nested", "when: person.seniority is \"vp\": never true"));
+        assert_true(has_gap(&report, "nested", "when: person.locale is \"it\": never false"));
+        assert_true(has_gap(&report, "nested", "when: person.locale is \"fr\": never true"));
+        assert_false(has_gap(&report, "nested", "when: company.employees at least 100: never true"));
+        assert_false(has_gap(&report, "nested", "when: company.employees at least 100: never false"));
+        trial_report_done(&report);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(language__section_5s_test__passes_on_section_3),
@@ -309,6 +332,7 @@ int main(void) {
                 cmocka_unit_test(trial__a_test_whose_rule_overruns__suspends_it_in_no_other),
                 cmocka_unit_test(trial__a_thousand_tests__take_less_than_ten_seconds_and_stop_when_told),
                 cmocka_unit_test(trial__coverage__names_what_no_test_made_happen),
+                cmocka_unit_test(trial__coverage__of_branches__is_that_of_their_comparisons),
         };
         return cmocka_run_group_tests_name("trial", tests, NULL, NULL);
 }
