@@ -4,8 +4,7 @@
  * evaluated, so that a comparison that another one before it has made superfluous does not count as looked at.
  *
  * Sites are the conditions that stand in rules and the comparisons in them, not the lists that join these: such a list comes out as the
- * last that was looked at. A set that nobody covers
- * pays one comparison with NULL a condition.
+ * last that was looked at. A set that nobody covers pays one comparison with NULL a condition.
  */
 #include "check.h"
 

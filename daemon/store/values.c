@@ -153,9 +153,9 @@ static int add_event(const Scan *scan, const char *type, const char *source, uns
 /* The events below *before, newest first; *before becomes 0 when that was all. */
 static int read_page(const Scan *scan, uint64_t *before) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        uint64_t last = 0;
-        int r, n = 0;
-        for (r = sql_row(scan->store, SQL_EVENT_VALUES, &row, ARG(*before), ARG(PAGE)); r == 0; r = sql_next(scan->store, row), n++) {
+        uint64_t last = 0, left = STORE_VALUES_EVENTS_MAX - scan->out->n_events, n = 0, n_max = left < PAGE ? left : PAGE;
+        int r;
+        for (r = sql_row(scan->store, SQL_EVENT_VALUES, &row, ARG(*before), ARG(n_max)); r == 0; r = sql_next(scan->store, row), n++) {
                 const char *type, *source;
                 Facts facts;
                 arena_reset(scan->scratch);
@@ -171,7 +171,7 @@ static int read_page(const Scan *scan, uint64_t *before) {
                         return r;
                 scan->out->n_events++;
         }
-        *before = n == PAGE ? last : 0;
+        *before = n == n_max ? last : 0;
         return r == STORE_E_NONE ? 0 : r;
 }
 

@@ -91,6 +91,42 @@ static void store_values__of_a_field_with_too_many_texts__say_many_and_stop(void
         assert_true(values.fields[0].many);
 }
 
+/* Of a book with more events than are looked at the newest count, and the answer says that these are not all. */
+static void store_values__of_a_very_long_book__are_those_of_its_newest_events(void **state) {
+        Fixture *f = *state;
+        static const StoreField fields[] = { { .of = MENTION_FIELD, .fields = { FIELD_ATTRIBUTION_FORM_NAME } }, { .of = MENTION_TYPE } };
+        char sql[512];
+        commit_step(f, STEP(.said = { .email = "a@example.com", .form = "ancient" }));
+        commit_step(f, STEP(.said = { .email = "a@example.com", .form = "old" }));
+        commit_step(f, STEP(.said = { .type = "activity.page_viewed", .email = "a@example.com" }));
+        /* Copies of the third, so that of all of them the second is the last that is looked at. */
+        (void) snprintf(sql, sizeof(sql),
+                "INSERT INTO event SELECT value, lead, value - 1, type, source, actor, rules, now, age, flags, record_id, ledger, idx, body"
+                " FROM event, (WITH RECURSIVE n(value) AS (SELECT 4 UNION ALL SELECT value + 1 FROM n WHERE value < %d) SELECT value FROM "
+                "n)"
+                " WHERE id = 3",
+                STORE_VALUES_EVENTS_MAX);
+        fixture_sql(f->store, sql);
+        fixture_reopen(f);
+        fixture_activate(f, f->rules);
+        fixture_sql(f->store, "UPDATE lead SET last_event = (SELECT max(id) FROM event), version = (SELECT count(*) FROM event)");
+        StoreValues values = values_of(f, fields, ARRAY_SIZE(fields));
+        if (values.n_events == STORE_VALUES_EVENTS_MAX)
+                assert_string_equal(shown(f, &values.fields[0]), "old 1, ancient 1");
+        fixture_reopen(f);
+        fixture_activate(f, f->rules);
+        commit_step(f, STEP(.said = { .email = "a@example.com", .form = "fresh" }));
+        values = values_of(f, fields, ARRAY_SIZE(fields));
+        /* Time is the other limit; a slow machine meets it first. */
+        assert_true(values.n_events <= STORE_VALUES_EVENTS_MAX);
+        assert_false(values.is_whole_book);
+        if (values.n_events == STORE_VALUES_EVENTS_MAX)
+                assert_string_equal(shown(f, &values.fields[0]), "fresh 1, old 1");
+        else
+                assert_string_equal(shown(f, &values.fields[0]), "fresh 1");
+        same(values.fields[1].n_records, values.n_events);
+}
+
 static void store_values__of_an_erased_payload__are_gone(void **state) {
         Fixture *f = *state;
         static const StoreField field = { .of = MENTION_FIELD, .fields = { FIELD_ATTRIBUTION_FORM_NAME } };
@@ -106,6 +142,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(store_values__of_each_kind_of_field__are_told_apart, fixture_set_up, fixture_tear_down),
                 cmocka_unit_test_setup_teardown(
                         store_values__of_a_field_with_too_many_texts__say_many_and_stop, fixture_set_up, fixture_tear_down),
+                cmocka_unit_test_setup_teardown(
+                        store_values__of_a_very_long_book__are_those_of_its_newest_events, fixture_set_up, fixture_tear_down),
                 cmocka_unit_test_setup_teardown(store_values__of_an_erased_payload__are_gone, fixture_set_up, fixture_tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
