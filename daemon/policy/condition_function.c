@@ -181,14 +181,18 @@ static void push_part(lua_State *L, const Eval *eval, uint32_t part) {
         const Facts *facts = eval->subject->facts;
         const FieldInfo *info = NULL;
         bool there = of->always;
+        size_t from = 0, to;
 
+        /* They are sorted by field. A table that has to grow costs more than counting. */
+        while (from < facts->n_items && facts->items[from].field < of->first)
+                from++;
+        for (to = from; to < facts->n_items && facts->items[to].field <= of->last;)
+                to++;
         if (there)
-                lua_createtable(L, 0, 8);
-        for (size_t i = 0; i < facts->n_items; i++) {
+                lua_createtable(L, 0, (int) (to - from));
+        for (size_t i = from; i < to; i++) {
                 const Fact *fact = &facts->items[i];
 
-                if (fact->field < of->first || fact->field > of->last)
-                        continue;
                 if (!info || info->id != fact->field)
                         info = field_info(fact->field);
                 if (!info || !field_is_profile(fact->field))

@@ -62,6 +62,7 @@ struct Sandbox {
         bool sealed, dirty, running;
         bool careful;   /* something is large: the hook looks often */
         bool long_text; /* a text was made that is */
+        bool gave;      /* there are free blocks, or were */
         size_t limit;   /* of the heap now */
 
         /* The still part, filled from the end of the block down; its free blocks are not part of the image. */
@@ -150,6 +151,7 @@ static void heap_give(Sandbox *sandbox, void *at, size_t size) {
         FreeBlock **first = is_still ? &sandbox->still_free[class] : &heap->free[class];
         block->next = *first;
         *first = block;
+        sandbox->gave |= !is_still;
 }
 
 /* A stretch of any size (a multiple of the grain), as the largest blocks that fit. */
@@ -605,7 +607,11 @@ int sandbox_begin(Sandbox *sandbox) {
         assert(sandbox->sealed && !sandbox->running);
         if (!sandbox->dirty)
                 return 0;
-        *(Heap *) (void *) sandbox->block = (Heap){ .used = sandbox->sealed_end };
+        Heap *heap = (Heap *) (void *) sandbox->block;
+        heap->used = sandbox->sealed_end;
+        if (sandbox->gave)
+                memset(heap->free, 0, sizeof(heap->free));
+        sandbox->gave = false;
         (void) image_copy(sandbox, sandbox->image, true);
         still_restore(sandbox);
         sandbox->careful = sandbox->image_careful;

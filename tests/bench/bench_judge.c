@@ -111,9 +111,9 @@ static const struct {
         [HELPED] = { "calls the file's own functions", "if count(lead) == %d then return 1 end" },
         [LISTS] = { "makes a list", "local t = { lead.person.title, lead.company.name } if #table.concat(t) == %d then return 1 end" },
         [KEEPS] = { "counts in a variable of the file", "calls = calls + 1 if calls == %d then return 1 end" },
-        [CHANGES] = { "changes a table of the file", "seen[lead.id] = true if #seen == %d then return 1 end" },
+        [CHANGES] = { "changes a table of the file", "seen.last = lead.id if #seen.last == %d then return 1 end" },
 };
-static const char helpers[] = "local calls, seen = 10, {}\n"
+static const char helpers[] = "local calls, seen = 10, { last = '' }\n"
                               "local function length(text) return #text end\n"
                               "local function count(lead) return length(lead.person.title) end\n";
 
