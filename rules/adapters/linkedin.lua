@@ -10,6 +10,7 @@ adapter "linkedin-form-response" {
   time = { "submittedAt", form = "unix_ms" },
   map = {
     ["submitter"] = { "person.external_ids.linkedin", as = "last_urn" },
+    ["id"]        = "person.external_ids.linkedin_response",      -- what an order to delete names
     ["testLead"]  = "test",
     ["leadMetadata.sponsoredLeadMetadata.campaign"] = { "attribution.campaign_id", as = "last_urn" },
     ["associatedEntity.associatedCreative"]         = { "attribution.ad_id", as = "last_urn" },
@@ -32,4 +33,15 @@ adapter "linkedin-form-response" {
       map = { ["0"] = "consent.contact" } },
   },
   set = { ["attribution.source"] = "linkedin" },
+}
+
+-- What LinkedIn pushes when a response came or went. One that came holds nothing but its number: fetch it. One that went is an
+-- order to erase; it is carried out where the settings let the directory give one: spool = { linkedin = { "erased" } }.
+adapter "linkedin-notification" {
+  match = { "leadGenFormResponse", "leadAction", type = "LEAD_ACTION" },
+  format = "json",
+  id = { "leadGenFormResponse", "leadAction" },
+  type_from = { "leadAction", DELETED = "lead.erased", ["*"] = "drop" },
+  time = { "occurredAt", form = "unix_ms" },
+  map = { ["leadGenFormResponse"] = { "person.external_ids.linkedin_response", as = "last_urn" } },
 }

@@ -31,3 +31,11 @@ test "LinkedIn's numbers become names, and what has none is kept by its number" 
     },
   },
 }
+
+test "What LinkedIn pushes of a response that came changes nothing; it is fetched" {
+  at = "2026-03-05T15:30:00+01:00",
+  given = { lead{ person = { email = "i@fjordfrakt.example" } }, payload{ source = "linkedin", format = "json", body = [[
+{ "type": "LEAD_ACTION", "leadGenFormResponse": "urn:li:leadGenFormResponse:249592fc-d272-44ba-a7db-c2bdce579507-6",
+  "leadType": "SPONSORED", "leadAction": "CREATED", "occurredAt": 1772720551288 } ]] } },
+  expect = { status = "inquiry" },
+}

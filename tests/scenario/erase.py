@@ -9,7 +9,7 @@ from harness import BUILD, Daemon, activity, check, lead, main, wait_for  # noqa
 THURSDAY = "2026-03-05T10:00:00+01:00"
 EMAIL = "maria.canary@canarywerk.example"
 CANARIES = ["maria.canary", "canarywerk", "Canaria", "30777888", "canary-event", "crmcanary77", "sings in a canary cage", "canary-note"]
-SETTINGS = 'settings "site" { zone = "Europe/Berlin", keep_done = "7d", ops = "ops@example.com", spool = { crm = { "erased" } } }\n'
+SETTINGS = 'settings "site" { zone = "Europe/Berlin", keep_done = "7d", ops = "ops@example.com", spool = { crm = { "erased" }, linkedin = { "erased" } } }\n'
 
 
 def daemon():
@@ -123,6 +123,21 @@ def an_order_of_an_integration_is_carried_out_where_it_may_give_one():
         check(d.held("crm"), [])
 
 
+def what_linkedin_deletes_is_erased():
+    payloads = pathlib.Path(__file__).resolve().parent.parent / "data/payloads"
+    with daemon() as d:
+        d.drop("linkedin", "1.json", (payloads / "linkedin-lead-response.json").read_text())
+        created = json.loads((payloads / "linkedin-lead-notification.json").read_text())
+        d.drop("linkedin", "2.json", created)
+        d.settle()
+        (one,) = d.lines("list")
+        d.drop("linkedin", "3.json", {**created, "leadAction": "DELETED"})
+        d.settle()
+        wait_for(lambda: "was erased" in d.ctl("show", one["lead"], check_code=None).stderr, "the erasure")
+        wait_for(lambda: b"ingrid.solberg" not in b"".join(p.read_bytes() for p in [*d.spool.rglob("*"), *d.state.rglob("*")] if p.is_file()), "nothing to be left")
+        check(d.held("linkedin"), [])
+
+
 def two_leads_of_one_person_go_together():
     with daemon() as d:
         plant(d, aside=False)
@@ -147,5 +162,5 @@ def nobody_is_known_by_it_but_a_file_is():
         d.ctl("erase", "L-99", check_code=3)
 
 
-main(nothing_is_left_and_others_stay, an_order_of_an_integration_is_carried_out_where_it_may_give_one, two_leads_of_one_person_go_together,
+main(nothing_is_left_and_others_stay, an_order_of_an_integration_is_carried_out_where_it_may_give_one, what_linkedin_deletes_is_erased, two_leads_of_one_person_go_together,
     nobody_is_known_by_it_but_a_file_is)

@@ -213,6 +213,7 @@ static void linkedin_response__answers_by_number__are_named(void **state) {
                                                      "person.family_name \"Solberg\"\n"
                                                      "person.title \"Director of Operations\"\n"
                                                      "person.external_ids.linkedin \"exampleSubm1\"\n"
+                                                     "person.external_ids.linkedin_response \"249592fc-d272-44ba-a7db-c2bdce579507-6\"\n"
                                                      "company.name \"Fjordfrakt AS\"\n"
                                                      "attribution.channel \"paid-social\"\n"
                                                      "attribution.source \"linkedin\"\n"
@@ -235,6 +236,7 @@ static void linkedin_response__form_that_is_not_named__loses_nothing(void **stat
         _cleanup_(batch_freep) IntakeBatch *batch = parse("web", "json", other, strlen(other));
         _cleanup_(base_freep) char *got = describe_batch(batch);
         assert_string_equal(got, "type lead.submitted\nid r2\ntime 2026-03-05T14:22:31.288Z\nperson.external_ids.linkedin \"p2\"\n"
+                                 "person.external_ids.linkedin_response \"r2\"\n"
                                  "attribution.source \"linkedin\"\nanswers.1 \"x@y.example\"\nanswers.707234246 \"3\"\n"
                                  "answers.consent.4 false\ntest true\n");
 }
