@@ -525,16 +525,7 @@ static void act(Book *book, uint64_t lead, const char *type) {
 }
 
 static void assert_sla(Book *book, uint64_t lead, const char *rule, const char *note) {
-        const DecideInput input = {
-                .event_id = book->next_event,
-                .lead_id = lead,
-                .before = &book->leads[lead],
-                .profile = &book->profiles[lead],
-                .history = book->history[lead],
-                .n_history = book->n_history[lead],
-                .now_us = book->now_us,
-                .desk = &(Desk){ 0 },
-        };
+        const DecideInput input = look_input(book, lead);
         Explanation explanation;
 
         assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);

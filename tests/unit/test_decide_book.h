@@ -140,6 +140,20 @@ static inline bool is_open(const Book *book, const LeadState *state) {
         return !status || status->kind != STATUS_FINAL;
 }
 
+/* What a look at the lead is told of it; nobody is away and nobody has a lead. */
+_unused_ static inline DecideInput look_input(const Book *book, uint64_t lead) {
+        static const Desk nobody;
+
+        return (DecideInput){ .event_id = book->next_event,
+                .lead_id = lead,
+                .before = &book->leads[lead],
+                .profile = &book->profiles[lead],
+                .history = book->history[lead],
+                .n_history = book->n_history[lead],
+                .now_us = book->now_us,
+                .desk = &nobody };
+}
+
 /* Judges a record about a lead (0 = new) and folds the decision, as the store would. Returns the lead. */
 static inline uint64_t judge(Book *book, uint64_t lead, const Record *record, const char *actor) {
         static const Facts no_facts;

@@ -187,16 +187,8 @@ static void look_at_a_fence__says_since_when_and_until_when(void **state) {
         Book *book = open_fenced(cool_off);
         uint64_t lead = large(book);
         reject(book, lead, "never");
-        const DecideInput input = {
-                .event_id = book->next_event,
-                .lead_id = lead,
-                .before = &book->leads[lead],
-                .profile = &book->profiles[lead],
-                .history = book->history[lead],
-                .n_history = book->n_history[lead],
-                .now_us = book->now_us + US_PER_DAY,
-                .desk = &(Desk){ 0 },
-        };
+        DecideInput input = look_input(book, lead);
+        input.now_us += US_PER_DAY;
         Explanation explanation;
         assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
         const Receipt *fence = NULL;
@@ -391,16 +383,7 @@ static void veto__a_match__moves_there_at_once_and_says_so(void **state) {
         look(book, lead);
         assert_string_equal(book->leads[lead].status, "dormant");
         assert_int_equal(book->decision.n_moves, 0);
-        const DecideInput input = {
-                .event_id = book->next_event,
-                .lead_id = lead,
-                .before = &book->leads[lead],
-                .profile = &book->profiles[lead],
-                .history = book->history[lead],
-                .n_history = book->n_history[lead],
-                .now_us = book->now_us,
-                .desk = &(Desk){ 0 },
-        };
+        const DecideInput input = look_input(book, lead);
         Explanation explanation;
         assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
         bool kept = false;
@@ -561,16 +544,7 @@ static void final__is_left_by_people_and_by_no_rule(void **state) {
                 assert_int_equal(book->leads[lead].wake_us, TIME_NONE); /* nothing will change, and nobody need look */
                 look(book, lead);
         }
-        const DecideInput input = {
-                .event_id = book->next_event,
-                .lead_id = lead,
-                .before = &book->leads[lead],
-                .profile = &book->profiles[lead],
-                .history = book->history[lead],
-                .n_history = book->n_history[lead],
-                .now_us = book->now_us,
-                .desk = &(Desk){ 0 },
-        };
+        const DecideInput input = look_input(book, lead);
         WhyNot whynot;
         assert_int_equal(decide_whynot_status(book->rules, &input, policy_status(book->rules, "mql"), book->arena, &whynot), 0);
         assert_int_equal(whynot.n_ways, 1);
@@ -603,16 +577,7 @@ static void rest__whose_signal_the_rules_dropped__is_over(void **state) {
                 Book *other = open_fenced(more);
                 RuleSet *old = book->rules;
                 book->rules = other->rules; /* a reload: names are compared, and the old set lives on for them */
-                const DecideInput input = {
-                        .event_id = book->next_event,
-                        .lead_id = lead,
-                        .before = &book->leads[lead],
-                        .profile = &book->profiles[lead],
-                        .history = book->history[lead],
-                        .n_history = book->n_history[lead],
-                        .now_us = book->now_us,
-                        .desk = &(Desk){ 0 },
-                };
+                const DecideInput input = look_input(book, lead);
                 WhyNot whynot;
                 bool rests = i == 1;
                 assert_int_equal(decide_whynot_status(book->rules, &input, policy_status(book->rules, "mql"), book->arena, &whynot), 0);
@@ -758,21 +723,12 @@ static void explained_move__lists_what_each_of_its_reasons_adds(void **state) {
         };
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 Explanation explanation;
-                const Desk desk = { .seats = book->seats, .n_seats = book->n_seats };
                 if (cases[i].title) {
                         Record *record = make_record(book, "lead.updated", FAMILY_LEAD);
                         set(book, record, FIELD_PERSON_TITLE, cases[i].title);
                         (void) judge(book, lead, record, "integration:web");
                 }
-                const DecideInput input = { .event_id = book->next_event,
-                        .lead_id = lead,
-                        .before = &book->leads[lead],
-                        .profile = &book->profiles[lead],
-                        .history = book->history[lead],
-                        .n_history = book->n_history[lead],
-                        .actor = "system:leadd",
-                        .now_us = book->now_us,
-                        .desk = &desk };
+                const DecideInput input = look_input(book, lead);
                 assert_int_equal(decide_explain(book->rules, &input, book->arena, &explanation), 0);
                 for (size_t k = 0; k < explanation.receipts.n_items; k++) {
                         const Receipt *receipt = &explanation.receipts.items[k];

@@ -542,6 +542,7 @@ static void policy_load__many_mistakes_in_many_files__are_all_told_in_order(void
                                    "20.lua:2: '}' expected (to close '{' at line 1) near '\"b\"'\n"
                                    "30.lua:1: segment \"x\": \"when\" is missing\n"
                                    "adapters/a.lua:2: adapter \"a\": unknown target \"person.emial\"; did you mean \"person.email\"?\n"
+                                   "lists/a\x7f.txt: cannot be the name of a list\n"
                                    "lists/bad.txt:2: is not UTF-8 text\n";
         Directory directory;
         directory_open(&directory);
@@ -550,6 +551,7 @@ static void policy_load__many_mistakes_in_many_files__are_all_told_in_order(void
         directory_write_text(&directory, "20.lua", "list \"a\" { \"a\"\n\"b\" b }\n");
         directory_write_text(&directory, "30.lua", "segment \"x\" { }\nreason \"r\" { to = \"nurture\" }\n");
         directory_write_text(&directory, "adapters/a.lua", "\nadapter \"a\" { match = { \"x\" }, map = { x = \"person.emial\" } }\n");
+        directory_write_text(&directory, "lists/a\x7f.txt", "good\n");
         directory_write_text(&directory, "lists/bad.txt", "good\nb\xff\xff\n");
         check_report(&directory, "six files", want);
         directory_close(&directory);

@@ -17,6 +17,15 @@ typedef struct Mistake {
 } Mistake;
 
 static const Mistake mistakes[] = {
+        /* what only some of its kind have */
+        { "channel 'c' { via = 'sendmail', from = 'a@example.com', secret = 'key' }", "channel \"c\": \"secret\" is for webhooks" },
+        { "channel 'c' { via = 'webhook', target = 'https://example.com/', secret = '../key' }",
+                "\"secret\" is the name of a file in leadd-notify's directory of secrets, not a path" },
+        { "channel 'c' { via = 'webhook', target = 'https://example.com/', secret = '' }", "\"secret\" is the name of a file" },
+        { "score 's' { group = 'fit', field = 'company.employees', bands = { { 50, 20 }, { 200, 30 } } }",
+                "score \"s\": bands[2] can never be reached: the band before it starts at 50" },
+        { "score 's' { group = 'fit', points = 1, fade = { every = '30d', percent = 50 } }",
+                "fade needs on: it is the activity that grows old" },
         /* paths */
         { "criterion 'c' { when = { ['person.senority'] = 'vp' } }",
                 "rules.lua:2: criterion \"c\": unknown path \"person.senority\"; did you mean \"person.seniority\"?" },
