@@ -177,6 +177,9 @@ void table_format(const Table *table, const Output *output, Text *out);
 /* To stdout, and frees it. An exit code. */
 int table_print(Table *table, const Output *output);
 void table_done(Table *table);
+/* The end of a listing for people: the table, or what to say where it is empty, and that there is more than is shown. Releases the table;
+ * the exit code. */
+int table_finish(Table *table, const Output *output, const char *nothing, bool more);
 /* stdout; EXIT_NO_DAEMON never: a closed pipe ends the process. */
 void print_text(const Text *text);
 /* One JSON value a line. */

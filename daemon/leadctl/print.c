@@ -334,6 +334,20 @@ int table_print(Table *table, const Output *output) {
         return code;
 }
 
+int table_finish(Table *table, const Output *output, const char *nothing, bool more) {
+        int code = EXIT_DONE;
+        if (table->n_cells > 0)
+                code = table_print(table, output);
+        else
+                (void) printf("%s\n", nothing);
+        table_done(table);
+        if (more) {
+                (void) fflush(stdout);
+                (void) fprintf(stderr, "There is more than is shown.\n");
+        }
+        return code;
+}
+
 void print_text(const Text *text) {
         if (text->size > 0)
                 (void) fwrite(text->data, 1, text->size, stdout);

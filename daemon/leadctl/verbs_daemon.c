@@ -470,15 +470,7 @@ static int list_spool(const Arguments *arguments) {
         }
         if (arguments->json)
                 return EXIT_DONE;
-        if (table.n_cells == 0)
-                (void) printf("Nothing waits and nothing was set aside.\n");
-        r = table.n_cells > 0 ? table_print(&table, &output) : EXIT_DONE;
-        table_done(&table);
-        if (json_is_true(json_object_get(reply, "truncated"))) {
-                (void) fflush(stdout);
-                (void) fprintf(stderr, "There is more than is shown.\n");
-        }
-        return r;
+        return table_finish(&table, &output, "Nothing waits and nothing was set aside.", json_is_true(json_object_get(reply, "truncated")));
 }
 
 static int run_spool(const Arguments *arguments) {

@@ -72,15 +72,7 @@ static int list(const Arguments *arguments) {
                 table_done(&table);
                 return EXIT_DONE;
         }
-        if (table.n_cells == 0)
-                (void) printf("Everything is delivered.\n");
-        r = table.n_cells > 0 ? table_print(&table, &output) : EXIT_DONE;
-        table_done(&table);
-        if (json_is_true(json_object_get(reply, "more"))) {
-                (void) fflush(stdout);
-                (void) fprintf(stderr, "There is more than is shown.\n");
-        }
-        return r;
+        return table_finish(&table, &output, "Everything is delivered.", json_is_true(json_object_get(reply, "more")));
 }
 
 static int run(const Arguments *arguments) {
