@@ -9,6 +9,7 @@
 #include "../support/verdict.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -510,5 +511,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(evaluation__whatever_an_arena_refuses__answers_and_changes_nothing, lead_make, lead_drop),
                 cmocka_unit_test_setup_teardown(functions__wherever_their_memory_ends__fail_alone, lead_make, lead_drop),
         };
+        /* What jansson takes is freed here, too (json_dumps): it is counted on both ways. */
+        json_set_alloc_funcs(malloc, free);
         return cmocka_run_group_tests_name("memory that runs out", tests, NULL, NULL);
 }
