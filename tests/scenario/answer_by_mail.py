@@ -286,6 +286,17 @@ def a_lead_that_was_merged_is_answered_where_it_went():
         check(d.show(stays)["status"], "sal")
 
 
+def of_somebody_who_was_erased_nothing_is_answered():
+    with Desk() as desk:
+        d = desk.d
+        desk.offer()
+        d.advance("15m")
+        mail = desk.mails()[0]
+        d.ctl("erase", "L-1")
+        refused = desk.pipe(reply_to(mail, "accept"), 65)
+        check("was erased at 2026-03-05T09:15:00Z" in refused, True, refused)
+
+
 def what_a_lead_wrote_answers_nothing():
     """A prospect writes what looks like a token of ours into the form: it comes back in every quotation."""
     with Desk() as desk:
@@ -343,4 +354,4 @@ def attached_records_are_taken_and_a_mail_without_any_is_refused():
 
 main(a_reply_accepts_once, a_reply_gives_back_for_a_reason_with_a_note, of_two_who_answer_one_wins_and_the_other_is_told_who_and_when,
      what_is_forged_expired_or_of_another_hand_off_is_refused_and_logged, a_token_outlives_a_crash_and_a_daemon_that_is_down_has_the_mail_kept, nobody_but_a_person_answers,
-     one_mail_about_several_leads_is_answered_by_naming_one, a_lead_that_was_merged_is_answered_where_it_went, what_a_lead_wrote_answers_nothing, attached_records_are_taken_and_a_mail_without_any_is_refused)
+     one_mail_about_several_leads_is_answered_by_naming_one, a_lead_that_was_merged_is_answered_where_it_went, of_somebody_who_was_erased_nothing_is_answered, what_a_lead_wrote_answers_nothing, attached_records_are_taken_and_a_mail_without_any_is_refused)
