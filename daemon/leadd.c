@@ -38,8 +38,10 @@ typedef struct Loop {
         ControlDesk desk;
         ControlCall *watchers[WATCHERS_MAX];
         size_t n_watchers;
-        pthread_t judge, reader;
-        bool judge_runs, reader_runs, judge_ended, ready;
+        pthread_t judge, reader, reporter;
+        ReporterStart reporter_start;
+        char *database;
+        bool judge_runs, reader_runs, reporter_runs, judge_ended, ready;
         ReaderStart reader_start;
         uint64_t watchdog_us;
         int exit_code;
@@ -111,6 +113,12 @@ static void on_call(ControlCall *call, ControlWhere where, void *userdata) {
         case CONTROL_ON_READER:
                 if (control_execute(&loop->desk, call))
                         control_finish(call);
+                return;
+        case CONTROL_ON_REPORTER:
+                if (!queue_try_push(loop->leadd->to_reporter, call)) {
+                        control_set_error(call, "org.leadd.Report.Failed", json_pack("{s:s}", "text", "too many reports wait already"));
+                        control_finish(call);
+                }
                 return;
         case CONTROL_BY_OWNER:
                 if (strstr(control_call_method(call), ".Watch")) {
@@ -419,6 +427,9 @@ static void drain(Loop *loop) {
                 free(order->archive);
                 free(order);
         }
+        ControlCall *report;
+        while ((report = queue_pop(leadd->to_reporter, 0)))
+                say_stopping(report);
         while ((work = queue_pop(leadd->to_judge, 0))) {
                 if (work->call)
                         say_stopping(work->call);
@@ -454,13 +465,16 @@ static void end_threads(Loop *loop) {
                 queue_close(leadd->to_judge);
                 (void) pthread_join(loop->judge, NULL);
         }
+        queue_close(leadd->to_reporter);
+        if (loop->reporter_runs)
+                (void) pthread_join(loop->reporter, NULL);
         queue_close(leadd->to_reader);
         queue_close(leadd->to_loop);
 }
 
 static int run(Loop *loop) {
         Leadd *leadd = loop->leadd;
-        _cleanup_(base_freep) char *database = NULL;
+        char *database = NULL;
         ResumeList resumes = { 0 };
         int r;
 
@@ -468,6 +482,7 @@ static int run(Loop *loop) {
                 database = NULL;
                 return EXIT_FAILURE;
         }
+        loop->database = database;
         r = make_directory(leadd->options.state, 0750);
         if (r >= 0)
                 r = make_directory(leadd->options.spool, 0770);
@@ -502,6 +517,8 @@ static int run(Loop *loop) {
         if (r >= 0)
                 r = queue_new(2 * LEADD_TICKETS_MAX, true, &leadd->to_reader);
         if (r >= 0)
+                r = queue_new(LEADD_REPORTS_MAX, false, &leadd->to_reporter);
+        if (r >= 0)
                 r = queue_new(LEADD_NEWS_MAX, true, &leadd->to_loop);
         if (r >= 0)
                 r = add_sources(loop);
@@ -532,6 +549,13 @@ static int run(Loop *loop) {
                 return EXIT_FAILURE;
         }
         loop->judge_runs = true;
+        loop->reporter_start = (ReporterStart){ .leadd = leadd, .database = database };
+        r = pthread_create(&loop->reporter, NULL, reporter_run, &loop->reporter_start);
+        if (r != 0) {
+                log_error("the reporting thread does not start: %s", strerror(r));
+                return EXIT_FAILURE;
+        }
+        loop->reporter_runs = true;
         r = sd_event_loop(loop->event);
         if (r < 0) {
                 log_error("the event loop: %s", strerror(-r));
@@ -551,12 +575,13 @@ int leadd_run(const Options *options) {
                 leadd.started_us = clock_now_us(leadd.clock);
                 code = run(&loop);
         }
-        if (leadd.to_judge && leadd.to_reader && leadd.to_loop) {
+        if (leadd.to_judge && leadd.to_reader && leadd.to_reporter && leadd.to_loop) {
                 end_threads(&loop);
                 drain(&loop);
                 if (code == 0)
                         code = loop.exit_code;
         }
+        free(loop.database);
         control_free(loop.control);
         sd_event_unref(loop.event);
         store_close(loop.reader_store);
@@ -570,6 +595,7 @@ int leadd_run(const Options *options) {
         followup_free(leadd.followup);
         leadd.to_judge = queue_free(leadd.to_judge, NULL);
         leadd.to_reader = queue_free(leadd.to_reader, NULL);
+        leadd.to_reporter = queue_free(leadd.to_reporter, NULL);
         leadd.to_loop = queue_free(leadd.to_loop, NULL);
         clock_free(leadd.clock);
         return code;

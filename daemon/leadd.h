@@ -1,9 +1,10 @@
 #pragma once
 /* SPDX-License-Identifier: MIT */
 /*
- * leadd: the wiring. Three threads and the values they hand each other: the reader
+ * leadd: the wiring. Threads and the values they hand each other: the reader
  * (spool, intake) gives batches to the judge (rules, gate, store, timers), which gives
- * finished files back to the reader and answers to the loop (socket, signals, watchdog).
+ * finished files back to the reader and answers to the loop (socket, signals, watchdog). The reporter makes reports
+ * from a connection of its own.
  * Nothing is shared: what stands in a queue belongs to whoever takes it out.
  */
 #include "erase.h"
@@ -19,6 +20,7 @@
 #include <stdatomic.h>
 
 #define LEADD_QUEUE_BATCHES 32  /* batches between reader and judge */
+#define LEADD_REPORTS_MAX 16    /* reports that wait for the one that is made */
 #define LEADD_NEWS_MAX 16384    /* answers and watch items on their way to the loop */
 #define LEADD_TICKETS_MAX 1024  /* files claimed and not yet settled */
 #define LEADD_OPEN_MAX 16       /* files being read at the same time, in turn */
@@ -117,7 +119,7 @@ typedef struct Leadd {
         Store *store;   /* the judge's, once it runs */
         RuleSet *rules; /* the judge's */
         Followup *followup;
-        Queue *to_judge, *to_reader, *to_loop;
+        Queue *to_judge, *to_reader, *to_reporter, *to_loop; /* to_reporter: calls */
         Busy judge_busy, reader_busy;
         atomic_bool stopping;
         atomic_bool watched;              /* somebody watches: items are worth making */
@@ -150,6 +152,13 @@ typedef struct ReaderStart {
         size_t n_resumes;
 } ReaderStart;
 void *reader_run(void *reader_start);
+
+/* reporter.c: the thread's body. */
+typedef struct ReporterStart {
+        Leadd *leadd;
+        const char *database;
+} ReporterStart;
+void *reporter_run(void *reporter_start);
 
 /* judge.c: the thread's body. */
 void *judge_run(void *leadd);

@@ -73,6 +73,21 @@ int64_t call_integer(const ControlCall *call, const char *name, int64_t absent) 
         return json_is_integer(value) ? json_integer_value(value) : absent;
 }
 
+bool call_read_since(const char *text, const Zone *zone, int64_t now_us, int64_t *ret_us) {
+        Duration duration;
+        int64_t days;
+        size_t size = strlen(text);
+        if (duration_parse(text, &duration) == 0) {
+                *ret_us = now_us - duration.us;
+                return duration.workdays == 0;
+        }
+        if (time_parse_date(text, size, &days) == 0) {
+                *ret_us = zone ? zone_local_to_utc(zone, days * US_PER_DAY) : days * US_PER_DAY;
+                return true;
+        }
+        return time_parse_rfc3339(text, size, ret_us) == 0;
+}
+
 /* ---- reading a request ---- */
 
 static bool too_deep(const char *s, size_t size) {

@@ -43,23 +43,6 @@ static int on_row(const Feedback *row, void *userdata) {
         return rows->failed;
 }
 
-/* "90d" ago, a day, or an instant. */
-static bool read_since(const char *text, int64_t now_us, int64_t *ret_us) {
-        Duration duration;
-        int64_t days;
-        size_t size = strlen(text);
-
-        if (duration_parse(text, &duration) == 0) {
-                *ret_us = now_us - duration.us;
-                return duration.workdays == 0;
-        }
-        if (time_parse_date(text, size, &days) == 0) {
-                *ret_us = days * US_PER_DAY;
-                return true;
-        }
-        return time_parse_rfc3339(text, size, ret_us) == 0;
-}
-
 int execute_feedback(const ControlDesk *desk, ControlCall *call) {
         int64_t limit = call_integer(call, "limit", CONTROL_PAGE_DEFAULT), before = call_integer(call, "before", 0);
         int64_t now_us = clock_now_us(desk->clock);
@@ -77,7 +60,7 @@ int execute_feedback(const ControlDesk *desk, ControlCall *call) {
                 call_bad_value(call, "before", "the number of an event");
                 return 0;
         }
-        if (since && !read_since(since, now_us, &filter.since_us)) {
+        if (since && !call_read_since(since, NULL, now_us, &filter.since_us)) {
                 call_bad_value(call, "since", "a duration such as 90d, a date or an instant (RFC 3339)");
                 return 0;
         }

@@ -375,7 +375,7 @@ static const Method methods_leads[] = {
                        "duration, a date or an instant. At most limit (default 100, at most 1000); next is what to give as before for the\n"
                        "next page.",
                 .inputs = { NAMED("since"), NAMED("reason"), NAMED("source"), NAMED("owner"), INTEGER("limit"), INTEGER("before") },
-                .output = "(items: []Feedback, next: ?int, now: string)",
+                .output = "(items: []Returned, next: ?int, now: string)",
                 .where = CONTROL_ON_READER,
                 .role = ROLE_GROUP,
                 .execute = execute_feedback },
@@ -529,7 +529,7 @@ const Interface interface_leads = {
                  "\n"
                  "# A move with a reason. owner had the lead, accepted: and had moved it before; source and campaign are those of then,\n"
                  "# null also when they were erased.\n"
-                 "type Feedback (event: int, time: string, lead: string, reason: string, move: string, from: string, to: string,\n"
+                 "type Returned (event: int, time: string, lead: string, reason: string, move: string, from: string, to: string,\n"
                  "  owner: ?string, accepted: bool, by: string, source: ?string, campaign: ?string, note: ?string)\n",
         .methods = methods_leads,
         .n_methods = ARRAY_SIZE(methods_leads),

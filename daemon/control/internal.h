@@ -67,7 +67,7 @@ typedef struct Interface {
         const char *errors; /* `error` declarations */
 } Interface;
 
-extern const Interface interface_service, interface_control, interface_leads;
+extern const Interface interface_service, interface_control, interface_leads, interface_report;
 int interface_describe(const Interface *interface, Text *out);
 const Method *interface_method(const Interface *interface, const char *name);
 
@@ -114,6 +114,8 @@ int64_t call_integer(const ControlCall *call, const char *name, int64_t absent);
 /* "NAME" becomes "<the method's interface>.NAME". Takes parameters. */
 void call_fail(ControlCall *call, const char *name, json_t *parameters);
 void call_bad_value(ControlCall *call, const char *parameter, const char *text);
+/* "90d" ago, a day (of the zone; NULL = UTC), or an instant. */
+bool call_read_since(const char *text, const Zone *zone, int64_t now_us, int64_t *ret_us);
 
 /* The server on any interfaces; control_new() serves those of leadd. */
 int control_new_with(sd_event *event, const ControlConfig *config, const Interface *const *interfaces, size_t n_interfaces, Control **ret);
@@ -212,6 +214,7 @@ int execute_did(const ControlDesk *desk, ControlCall *call);
 int execute_note(const ControlDesk *desk, ControlCall *call);
 int execute_assign(const ControlDesk *desk, ControlCall *call);
 int execute_snooze(const ControlDesk *desk, ControlCall *call);
+int execute_report_fairness(const ControlDesk *desk, ControlCall *call);
 int execute_away(const ControlDesk *desk, ControlCall *call);
 int execute_absences(const ControlDesk *desk, ControlCall *call);
 int execute_merge(const ControlDesk *desk, ControlCall *call);

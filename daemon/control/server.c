@@ -166,7 +166,7 @@ int control_new_with(sd_event *event, const ControlConfig *config, const Interfa
 }
 
 int control_new(sd_event *event, const ControlConfig *config, Control **ret) {
-        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads };
+        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads, &interface_report };
         return control_new_with(event, config, interfaces, ARRAY_SIZE(interfaces), ret);
 }
 

@@ -503,6 +503,9 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                 return r;
         timers_arm(&deciding);
         note_freed(&deciding);
+        r = fairness_of_answer(&deciding);
+        if (r < 0)
+                return r;
 
         if (!ret->after.test) {
                 for (size_t i = 0; i < ret->n_moves; i++) {

@@ -112,6 +112,7 @@ typedef struct Candidate {
         const Member *member;
         const Seat *seat;
         const char *cause; /* NULL = eligible */
+        FairKind skipped;  /* ... of that kind; 0 = has left */
         int64_t free_us;   /* when the cause ends; TIME_NONE = not known */
         /* by turns_choose: */
         bool runs;       /* the turn decides between this one and others */
@@ -128,6 +129,14 @@ bool turns_is_paid(const Candidate *chosen);
 int turns_save(Deciding *deciding, const Candidate *candidates, size_t n, const Candidate *chosen);
 /* The owner's turn is given back: the lead came by one and was not worth it. */
 int turns_give_back(Deciding *deciding);
+
+/* fairness.c */
+int fairness_add(Deciding *deciding, const char *team, const char *route, const char *member, FairKind kind, int64_t n);
+/* A lead went to the chosen one, or to the head when that is NULL, and not to the others. */
+int fairness_of_turn(
+        Deciding *deciding, const Team *team, const char *route, const Candidate *candidates, size_t n, const Candidate *chosen);
+/* At the end of the decision: what became of a lead that its owner had not accepted. */
+int fairness_of_answer(Deciding *deciding);
 
 /* absence.c */
 /* owner.away, owner.back */

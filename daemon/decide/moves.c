@@ -421,7 +421,9 @@ int moves_assign(Deciding *deciding) {
         deciding_set_owner(deciding, owner, "assign", "by hand");
         deciding->out->after.unaccepted = false;
         deciding->out->after.held = (HeldState){ .next_look_us = TIME_NONE };
-        int r = deciding_summarise(deciding, "handed to %s by %s", owner->rule.name, deciding->input->actor);
+        int r = fairness_add(deciding, team->rule.name, "assign", owner->rule.name, FAIR_BY_HAND, 1);
+        if (r == 0)
+                r = deciding_summarise(deciding, "handed to %s by %s", owner->rule.name, deciding->input->actor);
         if (r < 0)
                 return r;
         return add_move(deciding, (MoveMade){ .move = "assign",

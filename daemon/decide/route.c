@@ -39,6 +39,7 @@ void deciding_set_owner(Deciding *deciding, const Member *owner, const char *rou
         };
         deciding->owner_changed = true;
         deciding->out->after.by_turn = false;
+        deciding->out->after.route = owner && !deciding->input->before_6 ? route : NULL;
 }
 
 const Seat *route_seat(const Desk *desk, const char *member) {
@@ -146,22 +147,29 @@ static void judge_candidate(const Deciding *deciding, const Route *route, Candid
         candidate->free_us = TIME_NONE;
         if (member->left)
                 candidate->cause = "has left";
-        else if (let_expire(&deciding->out->after, member))
+        else if (let_expire(&deciding->out->after, member)) {
+                candidate->skipped = FAIR_SKIPPED_EXPIRED;
                 candidate->cause = "let it expire";
-        else if (member->weight == 0)
+        } else if (member->weight == 0) {
+                candidate->skipped = FAIR_SKIPPED_WEIGHT;
                 candidate->cause = "gets leads only as head";
-        else if (!has_skills(deciding, route, member))
+        } else if (!has_skills(deciding, route, member)) {
+                candidate->skipped = FAIR_SKIPPED_SKILL;
                 candidate->cause = "lacks the skill";
-        else if (is_away(member, seat, now_us, &until_us)) {
+        } else if (is_away(member, seat, now_us, &until_us)) {
+                candidate->skipped = FAIR_SKIPPED_AWAY;
                 char text[TIME_TEXT_SIZE];
                 candidate->free_us = look_from(deciding, member, until_us);
                 candidate->cause = arena_printf(deciding->arena, "is away until %s", time_format_rfc3339(until_us, text));
-        } else if (member->max_unaccepted && seat->n_unaccepted >= member->max_unaccepted)
+        } else if (member->max_unaccepted && seat->n_unaccepted >= member->max_unaccepted) {
+                candidate->skipped = FAIR_SKIPPED_UNACCEPTED;
                 candidate->cause =
                         arena_printf(deciding->arena, "has %u of %u not yet accepted", seat->n_unaccepted, member->max_unaccepted);
-        else if (member->max_open && seat->n_open >= member->max_open)
+        } else if (member->max_open && seat->n_open >= member->max_open) {
+                candidate->skipped = FAIR_SKIPPED_OPEN;
                 candidate->cause = arena_printf(deciding->arena, "has %u of %u open", seat->n_open, member->max_open);
-        else if (member->per_day && seat->n_today >= member->per_day) {
+        } else if (member->per_day && seat->n_today >= member->per_day) {
+                candidate->skipped = FAIR_SKIPPED_TODAY;
                 candidate->free_us = look_from(deciding, member, next_midnight(deciding, member));
                 candidate->cause = arena_printf(deciding->arena, "got %u of %u today", seat->n_today, member->per_day);
         } else
@@ -215,7 +223,7 @@ static int route_to_account(Deciding *deciding, const Route *route, bool *ret_do
                 return 0;
         deciding_set_owner(deciding, member, route->rule.name, "owns the same company's other open leads");
         *ret_done = true;
-        return 0;
+        return fairness_add(deciding, member->team->rule.name, route->rule.name, name, FAIR_BY_ACCOUNT, 1);
 }
 
 static const char *why_this_one(Deciding *deciding, const char *why, const char *name, const Candidate *candidates, size_t n) {
@@ -255,7 +263,7 @@ static int route_by_team(Deciding *deciding, const Route *route, bool again, boo
                         return -ENOMEM;
                 deciding_set_owner(deciding, team->head, route->rule.name, text);
                 *ret_done = true;
-                return 0;
+                return fairness_of_turn(deciding, team, route->rule.name, candidates, team->n_members, NULL);
         }
         r = turns_save(deciding, candidates, team->n_members, chosen);
         if (r < 0)
@@ -268,7 +276,7 @@ static int route_by_team(Deciding *deciding, const Route *route, bool again, boo
         deciding->out->after.by_turn = turns_is_paid(chosen);
         deciding->reassigned = deciding->reassigned || again;
         *ret_done = true;
-        return 0;
+        return fairness_of_turn(deciding, team, route->rule.name, candidates, team->n_members, chosen);
 }
 
 /* ---- absences ---- */
@@ -300,7 +308,8 @@ int route_absence(Deciding *deciding) {
                 if (!text)
                         return -ENOMEM;
                 deciding_set_owner(deciding, deputy, "deputy", text);
-                return deciding_summarise(deciding, "%s: handed to the deputy %s", away, deputy->rule.name);
+                int r = fairness_add(deciding, deputy->team->rule.name, "deputy", deputy->rule.name, FAIR_AS_DEPUTY, 1);
+                return r < 0 ? r : deciding_summarise(deciding, "%s: handed to the deputy %s", away, deputy->rule.name);
         }
         /* The phase after this one routes what nobody owns. */
         deciding_set_owner(deciding, NULL, "absence", away);

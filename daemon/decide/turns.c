@@ -312,6 +312,8 @@ int turns_give_back(Deciding *deciding) {
                 TurnChange turn = turn_of(deciding, owner);
                 turn.credits++;
                 r = set_turn(deciding, turn);
+                if (r == 0)
+                        r = fairness_add(deciding, owner->team->rule.name, after->route, owner->rule.name, FAIR_GIVEN_BACK, 1);
         }
         return r < 0 ? r : deciding_summarise(deciding, "the turn of %s is given back", owner->rule.name);
 }

@@ -82,6 +82,7 @@ int submit_mail(const Arguments *arguments, int fd, bool wait);
 extern const Verb verb_test; /* verbs_test.c */
 
 extern const Verb verb_inbox, verb_next, verb_digest; /* verbs_desk.c */
+extern const Verb verb_report;                        /* verbs_report.c */
 
 extern const Verb verb_status, verb_ping, verb_list, verb_show, verb_log, verb_explain, verb_whynot, verb_need, verb_watch, verb_move,
         verb_did, verb_note, verb_assign, verb_away, verb_snooze, verb_submit, verb_spool, verb_rules, verb_glossary, verb_check,

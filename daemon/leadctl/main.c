@@ -34,6 +34,7 @@ const Verb *const leadctl_verbs[] = {
         &verb_rules,
         &verb_glossary,
         &verb_calendar,
+        &verb_report,
         &verb_merge,
         &verb_unmerge,
         &verb_duplicates,

@@ -217,11 +217,11 @@ static int write_lead(Store *store, const LeadRow *before, const LeadRow *row, c
                 return sql_run(store, SQL_LEAD_ADD, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version),
                         ARG(row->last_event), ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us),
                         ARG(idle_from), ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags),
-                        wake, ARG(row->company), ARG(row->profile_event), ARG(source), ARG(source_at));
+                        wake, ARG(row->company), ARG(row->profile_event), ARG(source), ARG(source_at), ARG(row->route));
         r = sql_run(store, SQL_LEAD_SET, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version), ARG(row->last_event),
                 ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us), ARG(idle_from), ARG(after->fit_mp),
                 ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags), wake, ARG(row->company),
-                ARG(row->profile_event), ARG(before->last_event), ARG(source), ARG(source_at));
+                ARG(row->profile_event), ARG(before->last_event), ARG(source), ARG(source_at), ARG(row->route));
         if (r == 0 && sqlite3_changes(store->db) != 1)
                 return -ESTALE;
         return r;
@@ -275,6 +275,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
         int r = name_intern(store, after->status, &row.status);
         if (r == 0)
                 r = name_intern(store, after->owner, &row.owner);
+        if (r == 0)
+                r = name_intern(store, after->route, &row.route);
         if (r == 0)
                 r = name_intern(store, after->grade, &row.grade);
         if (after->erased) {
@@ -331,6 +333,8 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = digests_fold(store, entry->decision);
         if (r == 0)
                 r = hits_fold(store, entry);
+        if (r == 0)
+                r = fair_fold(store, entry->decision);
         if (r == 0)
                 r = activation_fold(store, entry);
         if (r == 0)

@@ -145,6 +145,10 @@ typedef enum Sql {
         SQL_WAKE_DUE,
         SQL_SEAT_SET,
         SQL_SEAT_ALL,
+        SQL_FAIR_ADD,
+        SQL_FAIR_PRUNE,
+        SQL_FAIR_NEWEST,
+        SQL_FAIR_SUMS,
         SQL_ABSENCE_ADD,
         SQL_ABSENCE_ALL,
         SQL_ABSENCE_CLEAR,
@@ -485,6 +489,27 @@ int hits_fold(Store *store, const StoreEntry *entry);
 int hits_flush(Store *store); /* before COMMIT */
 void hits_forget(Store *store);
 
+/* ---- fair.c ------------------------------------------------------------- */
+
+/* What routing did in this transaction: written once, however many events it holds. */
+typedef struct Fair {
+        int64_t day;
+        uint64_t team, route, member;
+        FairKind kind;
+        int64_t n;
+        uint32_t next; /* index + 1 of another in the same bucket */
+} Fair;
+#define FAIR_BUCKETS 256
+typedef struct Fairs {
+        Fair *items;
+        size_t n, capacity;
+        uint32_t buckets[FAIR_BUCKETS]; /* index + 1 of the first */
+} Fairs;
+int fair_load(Store *store);
+int fair_fold(Store *store, const Decision *decision);
+int fair_flush(Store *store); /* before COMMIT */
+void fair_forget(Store *store);
+
 /* ---- activation.c ------------------------------------------------------- */
 
 int activation_load(Store *store);
@@ -528,7 +553,7 @@ enum {
 typedef struct LeadRow {
         uint64_t id, version, last_event, moved_event;
         uint64_t profile_event; /* the event whose facts are the whole profile; 0: it has a row of its own, or none */
-        uint64_t status, owner, grade, company;
+        uint64_t status, owner, grade, company, route;
         int64_t created_us, entered_us, idle_from_us, source_us, wake_us;
         unsigned flags;
 } LeadRow;
@@ -603,6 +628,7 @@ typedef struct Counters {
         uint64_t n_accepted, n_duplicates, n_refused, n_dropped, n_files;
         size_t n_names, n_seats;
         int64_t newest_hour; /* that a rule applied in */
+        int64_t newest_day;  /* that routing did anything on */
         uint64_t suspended;  /* event that changed last what is suspended */
 } Counters;
 
@@ -639,6 +665,8 @@ struct Store {
 
         Look looks[STORE_LOOKS_MAX];
         size_t n_looks;
+
+        Fairs fairs; /* of this transaction */
 
         LeadRow hot; /* the row read or written last; id 0 = none */
         Text body, notes, facts, profile, key_text, segments;

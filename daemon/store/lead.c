@@ -31,6 +31,7 @@ enum {
         LEAD_PROFILE_EVENT,
         LEAD_SOURCE,
         LEAD_SOURCE_AT,
+        LEAD_ROUTE,
 };
 
 static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
@@ -45,6 +46,7 @@ static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
                 .owner = column_u64(row, LEAD_OWNER),
                 .grade = column_u64(row, LEAD_GRADE),
                 .company = column_u64(row, LEAD_COMPANY),
+                .route = column_u64(row, LEAD_ROUTE),
                 .profile_event = column_u64(row, LEAD_PROFILE_EVENT),
                 .created_us = created_us,
                 .entered_us = created_us + sqlite3_column_int64(row, LEAD_ENTERED),
@@ -258,6 +260,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
         int r = name_copy(store, ret_row->status, arena, &ret->status);
         if (r == 0)
                 r = name_copy(store, ret_row->owner, arena, &ret->owner);
+        if (r == 0)
+                r = name_copy(store, ret_row->route, arena, &ret->route);
         if (r == 0)
                 r = name_copy(store, ret_row->grade, arena, &ret->grade);
         if (r == 0 && !ret->grade)

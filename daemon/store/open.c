@@ -155,6 +155,8 @@ static int load_memory(Store *store) {
         if (r == 0)
                 r = hits_load(store);
         if (r == 0)
+                r = fair_load(store);
+        if (r == 0)
                 r = activation_load(store);
         if (r == 0)
                 r = desk_load_statuses(store);
@@ -238,6 +240,7 @@ Store *store_close(Store *store) {
         looks_done(store);
         free(store->undo);
         free(store->hits);
+        free(store->fairs.items);
         Text *texts[] = { &store->body, &store->notes, &store->facts, &store->profile, &store->key_text, &store->segments,
                 &store->archive };
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -296,6 +299,7 @@ int store_rollback(Store *store) {
                 return r;
         undo_all(store);
         hits_forget(store);
+        fair_forget(store);
         store->now = store->saved;
         store->hot = (LeadRow){ 0 };
         names_truncate(store, store->saved.n_names);
@@ -314,6 +318,8 @@ static int flush(Store *store) {
         int r = desk_flush(store);
         if (r == 0)
                 r = hits_flush(store);
+        if (r == 0)
+                r = fair_flush(store);
         if (r == 0)
                 r = looks_flush(store);
         if (r == 0 && store->totals_changed)

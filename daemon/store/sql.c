@@ -132,6 +132,10 @@ static const char schema_6[] =
         "CREATE TABLE absence(member INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(member, since))"
         " STRICT, WITHOUT ROWID;"
         "INSERT INTO absence SELECT member, away_from, away_until FROM seat WHERE away_from IS NOT NULL AND away_until IS NOT NULL;"
+        /* how its owner got it; a day is one of the site's zone */
+        "ALTER TABLE lead ADD COLUMN route INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE fair(day INTEGER NOT NULL, team INTEGER NOT NULL, route INTEGER NOT NULL, member INTEGER NOT NULL,"
+        " kind INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(day, team, route, member, kind)) STRICT, WITHOUT ROWID;"
         "ALTER TABLE seat DROP COLUMN away_from;"
         "ALTER TABLE seat DROP COLUMN away_until;"
         /* fences and criteria that refused what a person asked for: no event says so, and no replay can */
@@ -245,12 +249,14 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_KEY_ADD] = "INSERT INTO key VALUES(?1, ?2, ?3)",
         [SQL_KEY_GET] = "SELECT lead, keys FROM key WHERE event = ?1",
         [SQL_KEY_ALL] = "SELECT event, keys FROM key ORDER BY event",
-        [SQL_LEAD_ADD] = "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+        [SQL_LEAD_ADD] =
+                "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
         [SQL_LEAD_SET] = "UPDATE lead SET status = ?2, owner = ?3, version = ?4, last_event = ?5, moved_event = ?6, created = ?7,"
                          " entered = ?8, idle_from = ?9, fit = ?10, engagement = ?11, grade = ?12, segments = ?13, flags = ?14, wake = ?15,"
-                         " company = ?16, profile_event = ?17, source = ?19, source_at = ?20 WHERE id = ?1 AND last_event = ?18",
+                         " company = ?16, profile_event = ?17, source = ?19, source_at = ?20, route = ?21 WHERE id = ?1 AND last_event ="
+                         " ?18",
         [SQL_LEAD_GET] = "SELECT status, owner, version, last_event, moved_event, created, entered, idle_from, fit, engagement, grade,"
-                         " segments, flags, wake, company, profile_event, source, source_at FROM lead WHERE id = ?1",
+                         " segments, flags, wake, company, profile_event, source, source_at, route FROM lead WHERE id = ?1",
         [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER " ORDER BY l.id DESC",
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
                                " ORDER BY h.lead DESC",
@@ -340,6 +346,10 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_SEAT_SET] = "INSERT INTO seat VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET turn = ?2, took_part = ?3, served = ?4,"
                          " credits = ?5",
         [SQL_SEAT_ALL] = "SELECT member, turn, took_part, served, credits FROM seat ORDER BY member",
+        [SQL_FAIR_ADD] = "INSERT INTO fair VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET n = n + ?6",
+        [SQL_FAIR_PRUNE] = "DELETE FROM fair WHERE day <= ?1",
+        [SQL_FAIR_NEWEST] = "SELECT day FROM fair ORDER BY day DESC LIMIT 1",
+        [SQL_FAIR_SUMS] = "SELECT team, route, member, kind, sum(n) FROM fair WHERE day >= ?1 GROUP BY team, route, member, kind",
         [SQL_ABSENCE_ADD] = "INSERT INTO absence VALUES(?1, ?2, ?3)",
         [SQL_ABSENCE_ALL] = "SELECT member, since, until FROM absence ORDER BY member, since",
         [SQL_ABSENCE_CLEAR] = "DELETE FROM absence WHERE member = ?1",
@@ -442,7 +452,7 @@ static const SqlQuery projections[] = {
                 "SELECT id, name(status) AS status, name(owner) AS owner, version, last_event, moved_event, created, created + entered AS"
                 " entered, created + idle_from AS idle_from, fit, engagement, name(grade) AS grade, name(segments) AS segments, flags,"
                 " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company, profile_event, "
-                "name(source) AS source, created + source_at AS source_at FROM lead "
+                "name(source) AS source, created + source_at AS source_at, name(route) AS route FROM lead "
                 "ORDER BY id",
                 1 },
         { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },
@@ -475,6 +485,8 @@ static const SqlQuery projections[] = {
         { "status", "SELECT name(name) AS name, name(team) AS team, kind, staffed FROM status ORDER BY 1", 1 },
         { "ruleset", "SELECT hash FROM ruleset ORDER BY hash", 1 },
         { "hit", "SELECT hour, name(rule) AS rule, kind, n, failed FROM hit ORDER BY 1, 2, 3", 3 },
+        { "fair", "SELECT day, name(team) AS team, name(route) AS route, name(member) AS member, kind, n FROM fair ORDER BY 1, 2, 3, 4, 5",
+                5 },
         { "hit_ever", "SELECT name(rule) AS rule, kind, n, failed, last, last_failed FROM hit_ever ORDER BY 1, 2", 2 },
         { "suspended", "SELECT event, kind, name(rule) AS rule, since FROM suspended ORDER BY event", 1 },
         { "pass", "SELECT id, event, next, upto, apply, leads, changed, regraded, moving, moved FROM pass", 1 },

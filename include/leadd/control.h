@@ -25,10 +25,11 @@ typedef struct Control Control;
 typedef struct ControlCall ControlCall; /* one request: owned by whoever holds it, ended by control_finish on the loop's thread */
 
 typedef enum ControlWhere {
-        CONTROL_ON_LOOP,   /* needs no book: answered at once inside control */
-        CONTROL_ON_READER, /* reads with a read-only store on the loop's thread */
-        CONTROL_ON_GATE,   /* needs the rule set, the indexes or changes something: runs on the judging thread between two transactions */
-        CONTROL_BY_OWNER,  /* submit, watch: the daemon itself */
+        CONTROL_ON_LOOP,     /* needs no book: answered at once inside control */
+        CONTROL_ON_READER,   /* reads with a read-only store on the loop's thread */
+        CONTROL_ON_GATE,     /* needs the rule set, the indexes or changes something: runs on the judging thread between two transactions */
+        CONTROL_ON_REPORTER, /* reads with a read-only store and rules of its own, on a thread that may take its time */
+        CONTROL_BY_OWNER,    /* submit, watch: the daemon itself */
 } ControlWhere;
 
 /* Called on the loop's thread for every call that is not CONTROL_ON_LOOP; takes the call. */

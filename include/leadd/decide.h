@@ -72,8 +72,9 @@ typedef struct LeadState {
         int64_t fit_mp, engagement_mp;
         const char *const *segments; /* names, sorted */
         size_t n_segments;
-        bool unaccepted; /* routed and not yet moved by its owner */
-        bool by_turn;    /* its owner paid with a turn for it */
+        bool unaccepted;   /* routed and not yet moved by its owner */
+        bool by_turn;      /* its owner paid with a turn for it */
+        const char *route; /* how its owner got it: a route, "assign", "deputy"; NULL = nobody owns it, or it was not recorded */
         bool test;
         int64_t recycle_us;         /* no automatic move before this instant; TIME_NONE */
         const char *recycle_reason; /* whose wake_on opens it earlier */
@@ -168,6 +169,40 @@ typedef struct TurnChange {
         uint32_t credits;
 } TurnChange;
 
+/* What routing did, for the report on fairness: by team, route and member. */
+typedef enum FairKind {
+        FAIR_ENTITLED = 1, /* shares of leads given by turn, in parts of FAIR_LEAD */
+        /* received */
+        FAIR_BY_TURN,
+        FAIR_MADE_GOOD, /* in the place of one whose turn was given back */
+        FAIR_BY_ACCOUNT,
+        FAIR_AS_DEPUTY,
+        FAIR_AS_HEAD, /* nobody else could take it */
+        FAIR_BY_HAND,
+        /* what became of those */
+        FAIR_ACCEPTED,
+        FAIR_RETURNED,
+        FAIR_EXPIRED,    /* no answer in time */
+        FAIR_LEFT,       /* went to somebody else before there was an answer: an absence, by hand */
+        FAIR_GIVEN_BACK, /* ... with the turn, be it after it had been accepted */
+        /* a lead went to somebody else, because this one: */
+        FAIR_SKIPPED_AWAY,
+        FAIR_SKIPPED_UNACCEPTED,
+        FAIR_SKIPPED_OPEN,
+        FAIR_SKIPPED_TODAY,
+        FAIR_SKIPPED_SKILL,
+        FAIR_SKIPPED_WEIGHT,
+        FAIR_SKIPPED_EXPIRED, /* let this very lead expire */
+        FAIR_SKIPPED_BEHIND,  /* has more open leads, or a higher rank, where the strategy asks for that */
+        FAIR_KINDS,
+} FairKind;
+#define FAIR_LEAD INT64_C(1000000000)
+typedef struct FairFact {
+        const char *team, *route, *member; /* route NULL: it was not recorded */
+        FairKind kind;
+        int64_t n;
+} FairFact;
+
 typedef enum EffectKind { EFFECT_ASSIGNED = 1, EFFECT_MOVED = 2, EFFECT_REMINDED = 3, EFFECT_HELD = 4, EFFECT_DIGEST = 5 } EffectKind;
 
 /* Something the world is told, through the outbox: one row a recipient and channel. */
@@ -224,7 +259,10 @@ typedef struct Decision {
         Effect *effects;
         size_t n_effects;
         const char *reminded_roles; /* "owner, head" when an SLA step reminded, else NULL */
-        const char *absences_of;    /* owner.away|back: a member whose recorded absences are now these; NULL */
+        FairFact *fair;             /* none of events before version 6 */
+        size_t n_fair;
+        int64_t fair_day;        /* days since 1970 in the site's zone */
+        const char *absences_of; /* owner.away|back: a member whose recorded absences are now these; NULL */
         const Absence *absences;
         size_t n_absences;
         const char *absent; /* a member who is or will be away and whose unaccepted leads others should have: they may be looked at; NULL */

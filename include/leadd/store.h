@@ -339,6 +339,15 @@ bool store_is_before_6(const Store *store, uint64_t event);
 /* What becoming one did to the turns: nobody is owed anything. */
 int store_restart_turns(Store *store);
 
+/* ---- what routing did ---- */
+#define STORE_FAIR_DAYS_KEPT 800
+/* Sums since the day (days since 1970 in the site's zone) by team, route, member and kind (either mode). */
+int store_fairness(Store *store, int64_t from_day, int (*on_fact)(const FairFact *fact, void *userdata), void *userdata);
+/* Of what came before nothing is recorded; TIME_NONE = there is no event yet. */
+int64_t store_fairness_since(Store *store);
+/* What everybody is owed now (either mode). */
+int store_turns(Store *store, int (*on_turn)(const TurnChange *turn, void *userdata), void *userdata);
+
 /* ---- suspended rules, and what a new rule set still has to go through ---- */
 /* Changes with every change of what is suspended, and goes back with a rollback. */
 uint64_t store_suspended_serial(const Store *store);

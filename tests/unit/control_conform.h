@@ -135,7 +135,7 @@ static inline bool conform_value(Conform *c, const json_t *value, const char *wh
 
 /* Fails the test when the reply of a method, or its error, is not as the interface says. method with the interface's name. */
 static inline void conform_reply(const char *method, const char *error, const json_t *parameters) {
-        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads };
+        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads, &interface_report };
         const char *name = *error ? error : method, *dot = strrchr(name, '.');
         for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++) {
                 if (strncmp(interfaces[i]->name, name, (size_t) (dot - name)) != 0 || interfaces[i]->name[dot - name] != '\0')

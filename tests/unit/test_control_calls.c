@@ -397,7 +397,7 @@ static char *ask_as(Harness *h, int fd, const Interface *interface, const Method
 
 static void role__of_every_method__lets_in_whom_the_table_says(void **state) {
         (void) state;
-        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads };
+        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads, &interface_report };
         struct group *group = getgrnam("games"); /* any group that exists */
         if (geteuid() != 0 || !group)
                 skip();
@@ -499,7 +499,7 @@ static void strangers__at_their_limit__leave_room_for_the_team(void **state) {
 
 static void description__of_every_interface__names_what_is_served(void **state) {
         (void) state;
-        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads };
+        static const Interface *const interfaces[] = { &interface_service, &interface_control, &interface_leads, &interface_report };
         Harness h;
         harness_start(&h);
         int fd = harness_connect(&h);

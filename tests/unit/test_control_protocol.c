@@ -49,7 +49,8 @@ static const Exchange exchanges[] = {
                 "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"descriptor\"}}" },
         { "{\"method\":\"org.varlink.service.GetInfo\"}",
                 "{\"parameters\":{\"vendor\":\"leadd\",\"product\":\"leadd\",\"version\":\"" LEADD_VERSION
-                "\",\"url\":\"man:leadctl(1)\",\"interfaces\":[\"org.varlink.service\",\"org.leadd.Control\",\"org.leadd.Leads\"]}}" },
+                "\",\"url\":\"man:leadctl(1)\",\"interfaces\":[\"org.varlink.service\",\"org.leadd.Control\",\"org.leadd.Leads\",\"org."
+                "leadd.Report\"]}}" },
         { "{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"org.example\"}}",
                 "{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"org.example\"}}" },
 };

@@ -36,7 +36,11 @@ typedef struct Person {
         bool is_in;
         double entitled;
         int n_got;
-        int n_given_back, n_made_good;
+        int n_given_back, n_made_good, n_by_turn;
+        /* over the whole life: by the model, and as decide says */
+        double all_entitled;
+        int n_skipped;
+        int64_t said[FAIR_KINDS];
 } Person;
 
 typedef struct World {
@@ -149,6 +153,8 @@ static void count_turn(World *world, const bool *can, const Person *owner, bool 
         for (unsigned i = 0; i < world->n; i++)
                 sum += can[i] ? world->people[i].share : 0;
         world->n_turns++;
+        for (unsigned i = 0; i < world->n; i++)
+                world->people[i].n_skipped += !can[i];
         if (is_credit)
                 return; /* in the place of one that was counted */
         for (unsigned i = 0; i < world->n; i++) {
@@ -162,6 +168,7 @@ static void count_turn(World *world, const bool *can, const Person *owner, bool 
                         person->entitled = person->n_got = 0;
                 }
                 person->entitled += (double) person->share / sum;
+                person->all_entitled += (double) person->share / sum;
                 person->n_got += person == owner;
                 double off = fabs(person->entitled - person->n_got);
                 world->worst = off > world->worst ? off : world->worst;
@@ -220,6 +227,8 @@ static void check_routing(World *world, uint64_t lead, const bool *can, const in
         Person *owner = person_named(world, after->owner);
         if (!anybody) { /* everybody let it expire or is not there: the head */
                 assert_string_equal(after->owner, "z");
+                for (unsigned i = 0; i < world->n; i++)
+                        world->people[i].n_skipped++;
                 assert_int_equal(book->decision.n_turns, 0);
                 return;
         }
@@ -234,12 +243,51 @@ static void check_routing(World *world, uint64_t lead, const bool *can, const in
                 assert_true(owner->n_made_good < owner->n_given_back);
                 owner->n_made_good++;
                 world->n_credits++;
-        } else
+        } else {
+                owner->n_by_turn++;
                 for (unsigned i = 0; i < world->n; i++) /* nobody with a credit was passed over */
                         assert_true(!can[i] || world->people[i].n_made_good == world->people[i].n_given_back);
+        }
         world->n_reassigned += was_reassigned;
         count_turn(world, can, owner, is_credit);
         nothing_is_owed(world);
+}
+
+/* What decide says for the report; to be called after each event. */
+static void hear(World *world) {
+        const Decision *decision = &world->book->decision;
+        for (size_t i = 0; i < decision->n_fair; i++) {
+                Person *person = person_named(world, decision->fair[i].member);
+                assert_string_equal(decision->fair[i].team, "desk");
+                assert_in_range(decision->fair[i].kind, FAIR_ENTITLED, FAIR_KINDS - 1);
+                if (person)
+                        person->said[decision->fair[i].kind] += decision->fair[i].n;
+        }
+}
+
+/* The sums of the report are what happened; and nothing that was received got lost. */
+static void compare_facts(World *world) {
+        for (unsigned i = 0; i < world->n; i++) {
+                const Person *person = &world->people[i];
+                int64_t n_received = 0, n_answered = 0;
+                int n_waiting = 0;
+                assert_true(fabs((double) person->said[FAIR_ENTITLED] / FAIR_LEAD - person->all_entitled) < 0.001);
+                assert_int_equal(person->said[FAIR_BY_TURN], person->n_by_turn);
+                assert_int_equal(person->said[FAIR_MADE_GOOD], person->n_made_good);
+                assert_int_equal(person->said[FAIR_GIVEN_BACK], person->n_given_back);
+                for (int kind = FAIR_SKIPPED_AWAY; kind <= FAIR_SKIPPED_EXPIRED; kind++)
+                        n_answered += person->said[kind];
+                assert_int_equal(n_answered, person->n_skipped);
+                /* What was received and had to be answered (by hand is accepted) was, or waits. */
+                for (int kind = FAIR_BY_TURN; kind <= FAIR_AS_HEAD; kind++)
+                        n_received += person->said[kind];
+                n_answered =
+                        person->said[FAIR_ACCEPTED] + person->said[FAIR_RETURNED] + person->said[FAIR_EXPIRED] + person->said[FAIR_LEFT];
+                for (uint64_t lead = 1; lead <= world->book->n_leads; lead++)
+                        n_waiting += world->book->leads[lead].owner && base_streq(world->book->leads[lead].owner, person->name) &&
+                                     world->book->leads[lead].unaccepted;
+                assert_int_equal(n_received, n_answered + n_waiting);
+        }
 }
 
 /* ---- what happens ---- */
@@ -263,6 +311,7 @@ static void look_with_model(World *world, uint64_t lead) {
         for (unsigned i = 0; i < world->n; i++)
                 can[i] = can_take(world, &world->people[i], is_french, &before, &free_us[i]);
         look(book, lead);
+        hear(world);
         if (before.held.by || (expires && book->decision.assignment.changed))
                 check_routing(world, lead, can, free_us, expires);
 }
@@ -331,6 +380,7 @@ static void come(World *world) {
         const Person *account = person_named(world, book->account_owner);
         bool by_account = account && account->away_until_us <= book->now_us;
         uint64_t lead = judge(book, 0, record, "integration:web");
+        hear(world);
         book->account_owner = NULL;
         if (by_account) {
                 assert_string_equal(book->leads[lead].owner, account->name);
@@ -375,6 +425,7 @@ static void act(World *world) {
         }
         }
         assert_false(book->decision.refused);
+        hear(world);
         if (book->decision.freed_team)
                 offer_held(world);
 }
@@ -419,6 +470,7 @@ static void any_history__is_fair(void **state) {
                 random_state = 0x9e3779b97f4a7c15u * round;
                 World *world = open_world(round % 3 != 0, round % 2);
                 live(world, STEPS, round % 4 != 3);
+                compare_facts(world);
                 n_turns += world->n_turns;
                 n_credits += world->n_credits;
                 n_held += world->n_held;
