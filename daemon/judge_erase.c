@@ -18,7 +18,7 @@ typedef struct Rejects {
 static bool is_gone(const char *text, size_t size, void *userdata) {
         const Rejects *rejects = userdata;
 
-        return erase_concerns(rejects->needles->data ? rejects->needles->data : "", rejects->needles->size, text, size);
+        return spool_concerns(rejects->needles->data ? rejects->needles->data : "", rejects->needles->size, text, size);
 }
 
 int judge_note_erasure(Judge *judge, uint64_t id) {
@@ -166,7 +166,7 @@ void judge_end_erasures(Judge *judge) {
         while (judge->erased) {
                 Erased *erased = judge->erased;
                 judge->erased = erased->next;
-                control_set_error(erased->call, "org.leadd.Leads.Stopping", NULL);
+                control_set_error(erased->call, "org.leadd.Control.Stopping", NULL);
                 leadd_tell(judge->leadd, NEWS_REPLY, erased->call, NULL, 0);
                 json_decref(erased->reply);
                 free(erased);

@@ -7,7 +7,6 @@
  * from a connection of its own.
  * Nothing is shared: what stands in a queue belongs to whoever takes it out.
  */
-#include "erase.h"
 #include "leadd/base.h"
 #include "leadd/control.h"
 #include "leadd/followup.h"
@@ -80,7 +79,7 @@ typedef struct Work {
         ControlCall *call;
         Told told;
         struct Reload *reload;
-        EraseFound found;
+        SpoolForgotten found;
         int error;
 } Work;
 

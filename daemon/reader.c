@@ -274,7 +274,7 @@ static void sweep(Reader *reader, const Order *order) {
         work->ledger = order->id;
         if (LEADD_BROKEN("no_resume"))
                 (void) usleep(50 * 1000);
-        work->error = erase_files(reader->leadd->options.spool, order->archive, order->archive_size, on_alive, reader, &work->found);
+        work->error = spool_forget(reader->leadd->options.spool, order->archive, order->archive_size, on_alive, reader, &work->found);
         send(reader, work);
 }
 

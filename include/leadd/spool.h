@@ -120,3 +120,18 @@ int spool_parse_name(const char *listed, char ret_source[static NAME_MAX + 1], c
  * again. NAME as listed, "SOURCE/NAME". */
 int spool_held_release(const char *directory, const char *name);
 int spool_held_discard(const char *directory, const char *name);
+
+/* ---- a person who is to be forgotten ----
+ * What was kept in done/, set aside in held/, or not fetched from outgoing/. What waits in incoming/ is not touched: nobody knows whom it
+ * is about before it is judged, and then a redelivery is told by its key. Touches the file system only; on the thread that has the
+ * spool, because nothing else must move files meanwhile. */
+#define SPOOL_NEEDLES_MAX 4096 /* lines to look for; more would never end */
+/* What to look for: lines "e ADDRESS", "p NUMBER", "i ID", "n L-42", as the gate wrote them. */
+typedef struct SpoolForgotten {
+        uint64_t n_files;   /* removed */
+        uint64_t n_records; /* lines taken out of files that stay */
+} SpoolForgotten;
+/* alive is called between files, by whoever must show a sign of life; NULL. What cannot be gone through is an error, the rest is done. */
+int spool_forget(const char *spool, const char *needles, size_t size, void (*alive)(void *userdata), void *userdata, SpoolForgotten *ret);
+/* Is this one record about the person? With the address, or with an id or number and no other address. */
+bool spool_concerns(const char *needles, size_t needles_size, const char *record, size_t size);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * erase: looks for a person in files. An address is the person's wherever it stands. An id or a telephone number may be in
+ * forget: looks for a person in files. An address is the person's wherever it stands. An id or a telephone number may be in
  * a record of somebody else (a switchboard, a customer number): in a record with another address it is.
  *
  * Copies in done/ are a courtesy: a file in which the person may be is removed whole. In held/ other people's records wait
  * for somebody to mend them: files of lines lose the person's lines, and only what has no lines (a JSON array, a compressed
  * file) goes whole. Everything is done again after a kill; a second time there is nothing to do.
  */
-#include "erase.h"
 #include "leadd/spool.h"
 
 #include <ctype.h>
@@ -21,9 +20,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define ERASE_NEEDLES_MAX 4096 /* of one person; a look for more would never end */
-#define ID_SIZE_MIN 6          /* a shorter id is found in everything */
-#define DIGITS_MIN 8           /* the end of a telephone number, however it is written */
+#define ID_SIZE_MIN 6 /* a shorter id is found in everything */
+#define DIGITS_MIN 8  /* the end of a telephone number, however it is written */
 #define CHUNK_SIZE (1024 * 1024)
 #define OVERLAP_SIZE 1024 /* longer than any address or id that can be cut by the end of a chunk */
 #define TMP_NAME ".leadd.erase"
@@ -42,10 +40,10 @@ static void person_done(Person *person) { free(person->needles); }
 
 static int person_parse(const char *text, size_t size, Person *ret) {
         size_t n = 0;
-        *ret = (Person){ .needles = calloc(ERASE_NEEDLES_MAX, sizeof(Needle)) };
+        *ret = (Person){ .needles = calloc(SPOOL_NEEDLES_MAX, sizeof(Needle)) };
         if (!ret->needles)
                 return -ENOMEM;
-        for (const char *at = text, *end = text + size; at < end && n < ERASE_NEEDLES_MAX;) {
+        for (const char *at = text, *end = text + size; at < end && n < SPOOL_NEEDLES_MAX;) {
                 const char *line_end = memchr(at, '\n', (size_t) (end - at));
                 line_end = line_end ? line_end : end;
                 if (line_end - at > 2) {
@@ -63,21 +61,27 @@ static int person_parse(const char *text, size_t size, Person *ret) {
 
 static bool is_word(char c) { return isalnum((unsigned char) c) || c == '_' || c == '-' || c == '.' || c == '+' || c == '@' || (c & 0x80); }
 
-/* Case does not matter, and an at sign may be written as an escape of JSON or of a form. */
+static int hex_at(const char *at, size_t left) {
+        char digits[3] = { 0 };
+        if (left < 2 || !isxdigit((unsigned char) at[0]) || !isxdigit((unsigned char) at[1]))
+                return -1;
+        memcpy(digits, at, 2);
+        return (int) strtol(digits, NULL, 16);
+}
+
+/* Case does not matter, and any character may be written as an escape of JSON or of a form. */
 static size_t address_at(const Needle *needle, const char *at, size_t left) {
-        static const char *const signs[] = { "@", "%40", "\\u0040" };
         size_t used = 0;
         for (size_t i = 0; i < needle->size; i++) {
-                char c = needle->text[i];
-                size_t step = 0;
-                for (size_t k = 0; c == '@' && k < ARRAY_SIZE(signs) && step == 0; k++)
-                        if (left - used >= strlen(signs[k]) && strncasecmp(at + used, signs[k], strlen(signs[k])) == 0)
-                                step = strlen(signs[k]);
-                if (step == 0 && used < left && tolower((unsigned char) at[used]) == tolower((unsigned char) c))
-                        step = 1;
-                if (step == 0)
+                int c = (unsigned char) needle->text[i];
+                if (used < left && tolower((unsigned char) at[used]) == tolower(c))
+                        used++;
+                else if (left - used >= 3 && at[used] == '%' && hex_at(at + used + 1, left - used - 1) == c)
+                        used += 3;
+                else if (left - used >= 6 && strncasecmp(at + used, "\\u00", 4) == 0 && hex_at(at + used + 4, left - used - 4) == c)
+                        used += 6;
+                else
                         return 0;
-                used += step;
         }
         return used;
 }
@@ -169,7 +173,7 @@ static bool concerns(const Person *person, const char *data, size_t size) {
         return has_of_kind(person, "e", data, size) || (has_of_kind(person, "ip", data, size) && !has_other_address(person, data, size));
 }
 
-bool erase_concerns(const char *needles, size_t needles_size, const char *record, size_t size) {
+bool spool_concerns(const char *needles, size_t needles_size, const char *record, size_t size) {
         Person person;
         bool found = person_parse(needles, needles_size, &person) == 0 && concerns(&person, record, size);
         person_done(&person);
@@ -246,7 +250,7 @@ static ssize_t source_read(Source *source, char *into, size_t size) {
 static size_t drop_zeros(char *data, size_t size) {
         size_t n = 0;
         for (size_t i = 0; i < size; i++)
-                if (data[i] != '\0')
+                if (data[i] != '\0' && data[i] != '\xfe' && data[i] != '\xff') /* nor are these bytes of UTF-8 */
                         data[n++] = data[i];
         return n;
 }
@@ -274,7 +278,7 @@ static int find_in_file(const Person *person, int dir_fd, const char *name, cons
         return r;
 }
 
-static int remove_file(int dir_fd, const char *name, EraseFound *found) {
+static int remove_file(int dir_fd, const char *name, SpoolForgotten *found) {
         if (unlinkat(dir_fd, name, 0) < 0)
                 return errno == ENOENT ? 0 : -errno;
         found->n_files++;
@@ -308,7 +312,7 @@ static bool has_records_of_lines(FILE *in) {
 typedef bool (*IsGone)(const Person *person, const char *line, size_t size);
 
 /* Writes the file anew without the lines that are gone; with its times, by which others know it. */
-static int filter_lines(const Person *person, int dir_fd, const char *name, bool csv, IsGone is_gone, EraseFound *found) {
+static int filter_lines(const Person *person, int dir_fd, const char *name, bool csv, IsGone is_gone, SpoolForgotten *found) {
         _cleanup_(file_close) FILE *in = NULL;
         _cleanup_(file_close) FILE *out = NULL;
         _cleanup_(base_freep) char *line = NULL;
@@ -373,13 +377,13 @@ static int filter_lines(const Person *person, int dir_fd, const char *name, bool
 
 /* ---- the three places ---- */
 
-static int erase_kept(const Person *person, int dir_fd, const char *name, EraseFound *found) {
+static int erase_kept(const Person *person, int dir_fd, const char *name, SpoolForgotten *found) {
         bool has = has_of_kind(person, "eip", name, strlen(name));
         int r = has ? 0 : find_in_file(person, dir_fd, name, "eip", &has);
         return r == 0 && has ? remove_file(dir_fd, name, found) : r;
 }
 
-static int erase_held(const Person *person, int dir_fd, const char *name, EraseFound *found) {
+static int erase_held(const Person *person, int dir_fd, const char *name, SpoolForgotten *found) {
         static const char reason_end[] = ".reason.json";
         char reason[NAME_MAX + sizeof(reason_end)];
         if (ends_with(name, reason_end) && !has_of_kind(person, "e", name, strlen(name))) {
@@ -407,16 +411,16 @@ static bool is_outgoing_gone(const Person *person, const char *line, size_t size
         return has_of_kind(person, "n", line, size) || concerns(person, line, size);
 }
 
-static int erase_outgoing(const Person *person, int dir_fd, const char *name, EraseFound *found) {
+static int erase_outgoing(const Person *person, int dir_fd, const char *name, SpoolForgotten *found) {
         return filter_lines(person, dir_fd, name, false, is_outgoing_gone, found);
 }
 
 typedef struct Walk {
         const Person *person;
-        int (*on_file)(const Person *person, int dir_fd, const char *name, EraseFound *found);
+        int (*on_file)(const Person *person, int dir_fd, const char *name, SpoolForgotten *found);
         void (*alive)(void *userdata);
         void *userdata;
-        EraseFound *found;
+        SpoolForgotten *found;
         int error; /* the first; the others are gone through all the same */
 } Walk;
 
@@ -454,7 +458,7 @@ static void walk(Walk *w, int parent_fd, const char *name, unsigned below) {
                         walk(w, fd, entry->d_name, below - 1);
                 if (below > 0 || !S_ISREG(st.st_mode))
                         continue;
-                EraseFound before = *w->found;
+                SpoolForgotten before = *w->found;
                 int r = w->on_file(w->person, fd, entry->d_name, w->found);
                 if (r < 0 && r != -ENOENT && w->error == 0)
                         w->error = r;
@@ -466,14 +470,14 @@ static void walk(Walk *w, int parent_fd, const char *name, unsigned below) {
                 w->error = -errno;
 }
 
-int erase_files(const char *spool, const char *needles, size_t size, void (*alive)(void *userdata), void *userdata, EraseFound *ret) {
+int spool_forget(const char *spool, const char *needles, size_t size, void (*alive)(void *userdata), void *userdata, SpoolForgotten *ret) {
         static const struct {
                 const char *directory;
                 unsigned below;
-                int (*on_file)(const Person *person, int dir_fd, const char *name, EraseFound *found);
+                int (*on_file)(const Person *person, int dir_fd, const char *name, SpoolForgotten *found);
         } places[] = { { "done", 1, erase_kept }, { "held", 1, erase_held }, { "outgoing", 2, erase_outgoing } };
         Person person;
-        *ret = (EraseFound){ 0 };
+        *ret = (SpoolForgotten){ 0 };
         int r = person_parse(needles, size, &person);
         _cleanup_(base_closep) int fd = r == 0 ? open(spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
         if (r == 0 && fd < 0)
