@@ -141,6 +141,15 @@ static int check_token(const ControlDesk *desk, ControlCall *call, const Genuine
                         now > 0 ? "%s was merged into L-%" PRIu64 ": answer that one" : "there is no lead %s any more", name, now);
                 return refuse(call, "token_used", lead, text);
         }
+        bool erased;
+        int64_t erased_us;
+        r = store_is_erased(desk->store, lead, &erased, &erased_us);
+        if (r < 0)
+                return r;
+        if (r == 0 && erased) {
+                (void) snprintf(text, sizeof text, "%s was erased at %s", name, time_format_rfc3339(erased_us, at));
+                return refuse(call, "token_used", lead, text);
+        }
         if (genuine->member->left) {
                 (void) snprintf(text, sizeof text, "%s has left", genuine->member->rule.name);
                 return refuse(call, "token_used", lead, text);
