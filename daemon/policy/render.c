@@ -221,6 +221,10 @@ void render_check(Loader *loader, const char *where, const char *text) {
         const char *start, *end, *key;
         FieldId field;
 
+        /* next_name passes these over: they would be sent as they stand. */
+        for (start = text; (start = strstr(start, "${")); start += 2)
+                if ((end = strchr(start, '}')) && end - start - 2 > RENDER_NAME_MAX)
+                        loader_refuse(loader, "\"%s\": a name in ${} has more than %d bytes", where, RENDER_NAME_MAX);
         for (; next_name(text, &start, &end, name); text = end)
                 if (find_name(name, &field, &key) == NAME_UNKNOWN)
                         report_unknown(loader, name);

@@ -165,6 +165,8 @@ static const Mistake mistakes[] = {
         { "channel 'c' { via = 'journal' } message 'm' { channel = 'c', subject = '${ownr}', body = 'x' }",
                 "unknown name in a message \"ownr\"; did you mean \"owner\"?" },
         { "channel 'c' { via = 'journal' } message 'm' { channel = 'c', subject = 'x', body = 'Hello ${lead.id' }", "${ without its }" },
+        { "channel 'c' { via = 'journal' } message 'm' { channel = 'c', subject = 'x', body = '${' .. string.rep('a', 201) .. '}' }",
+                "\"body\": a name in ${} has more than 200 bytes" },
 };
 
 static void rules__that_cannot_be_meant__are_reported_at_their_line(void **state _unused_) {
