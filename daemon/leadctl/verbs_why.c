@@ -185,22 +185,27 @@ static void format_explanation(Text *out, const Output *output, const json_t *re
         text_free(&text);
 }
 
+/* As an object, or in words. */
+static void answer(const Arguments *arguments, const json_t *reply, void (*format)(Text *out, const Output *output, const json_t *reply)) {
+        Output output;
+        Text text = { 0 };
+        if (arguments->json) {
+                print_json(reply);
+                return;
+        }
+        output_open(&output);
+        format(&text, &output, reply);
+        print_text(&text);
+        text_free(&text);
+}
+
 static int run_explain(const Arguments *arguments) {
         json_auto_t *reply = NULL;
         int r = client_ask(arguments, "org.leadd.Leads.Explain",
                 PARAMETERS({ "lead", arguments->positional[0] }, { "at", arguments_value(arguments, "at") }), LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
-        if (arguments->json) {
-                print_json(reply);
-                return EXIT_DONE;
-        }
-        Output output;
-        Text text = { 0 };
-        output_open(&output);
-        format_explanation(&text, &output, reply);
-        print_text(&text);
-        text_free(&text);
+        answer(arguments, reply, format_explanation);
         return EXIT_DONE;
 }
 
@@ -279,16 +284,7 @@ static int run_whynot(const Arguments *arguments) {
                 LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
-        if (arguments->json) {
-                print_json(reply);
-                return EXIT_DONE;
-        }
-        Output output;
-        Text text = { 0 };
-        output_open(&output);
-        format_whynot(&text, &output, reply);
-        print_text(&text);
-        text_free(&text);
+        answer(arguments, reply, format_whynot);
         return EXIT_DONE;
 }
 
@@ -392,16 +388,7 @@ static int run_need(const Arguments *arguments) {
         if (r != 0)
                 return r;
         bool found = true_at(reply, "so") || json_array_size(json_object_get(reply, "sets")) > 0;
-        if (arguments->json) {
-                print_json(reply);
-                return found ? EXIT_DONE : EXIT_REFUSED;
-        }
-        Output output;
-        Text text = { 0 };
-        output_open(&output);
-        format_need(&text, &output, reply);
-        print_text(&text);
-        text_free(&text);
+        answer(arguments, reply, format_need);
         return found ? EXIT_DONE : EXIT_REFUSED;
 }
 
