@@ -39,7 +39,9 @@ void deciding_set_owner(Deciding *deciding, const Member *owner, const char *rou
         };
         deciding->owner_changed = true;
         deciding->out->after.by_turn = false;
-        deciding->out->after.route = owner && !deciding->input->before_6 ? route : NULL;
+        deciding->out->after.route = !owner || deciding->input->before_6 ? NULL
+                                     : assignment->changed               ? route
+                                                                         : deciding->input->before->route;
 }
 
 const Seat *route_seat(const Desk *desk, const char *member) {

@@ -170,8 +170,10 @@ static void move_on(Gate *gate, const StoredEvent *event, const Record *record, 
         for (size_t i = 0; i < event->n_moves; i++)
                 if (!base_streq(event->moves[i].move, "assign"))
                         after->status = event->moves[i].to;
-        if (event->assignment.changed)
+        if (event->assignment.changed) {
                 after->owner = event->assignment.owner;
+                after->route = after->owner && !store_is_before_6(gate->store, event->id) ? event->assignment.route : NULL;
+        }
         after->unaccepted = event->leaves_unaccepted;
         after->test = event->leaves_test;
         after->by_turn = event->leaves_by_turn;
@@ -206,6 +208,9 @@ int ghosts_apply(Gate *gate, const StoredEvent *event, const Record *record) {
         decision.assignment = event->assignment;
         decision.turns = (TurnChange *) event->turns;
         decision.n_turns = event->n_turns;
+        decision.fair = (FairFact *) event->fair;
+        decision.n_fair = event->n_fair;
+        decision.fair_day = event->fair_day;
         decision.account_asked = event->account_asked;
         decision.account_owner = event->account_owner;
         decision.reminded_roles = event->reminded_roles;
@@ -275,21 +280,22 @@ static json_t *write_names(const char *const *names, size_t n) {
 
 int ghosts_write_state(Gate *gate, const LeadState *state, const char **ret) {
         const SlaState *sla = &state->sla;
-        json_t *json = json_pack("{s:s, s:s?, s:s, s:I, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:o, s:b, s:b, s:b, s:I, s:s?, s:o, s:o, s:I, "
-                                 "s:[s?, I, I, I, I, I, "
-                                 "I, I, s?, s?], s:[s?, s?, I, I], s:[s?, I, I]}",
-                "status", state->status, "owner", state->owner, "grade", state->grade ? state->grade : "", "created",
-                (json_int_t) state->created_us, "entered", (json_int_t) state->entered_us, "idle", (json_int_t) state->idle_from_us,
-                "source", state->source, "source_at", (json_int_t) state->source_us, "moved", (json_int_t) state->moved_event, "fit",
-                (json_int_t) state->fit_mp, "engagement", (json_int_t) state->engagement_mp, "segments",
-                write_names(state->segments, state->n_segments), "unaccepted", (int) state->unaccepted, "by_turn", (int) state->by_turn,
-                "test", (int) state->test, "recycle", (json_int_t) state->recycle_us, "recycle_reason", state->recycle_reason, "uses",
-                write_uses(state), "expired", write_names(state->expired, state->n_expired), "wake", (json_int_t) state->wake_us, "sla",
-                sla->rule, (json_int_t) sla->start_event, (json_int_t) sla->start_us, (json_int_t) sla->due_us, (json_int_t) sla->next_step,
-                (json_int_t) sla->next_due_us, (json_int_t) sla->paused_us, (json_int_t) sla->snoozed_until_us, sla->snooze_reason,
-                sla->version, "held", state->held.by, state->held.text, (json_int_t) state->held.since_us,
-                (json_int_t) state->held.next_look_us, "response", state->response.rule, (json_int_t) state->response.n_in_time,
-                (json_int_t) state->response.n_late);
+        json_t *json =
+                json_pack("{s:s, s:s?, s:s?, s:s, s:I, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:o, s:b, s:b, s:b, s:I, s:s?, s:o, s:o, s:I, "
+                          "s:[s?, I, I, I, I, I, "
+                          "I, I, s?, s?], s:[s?, s?, I, I], s:[s?, I, I]}",
+                        "status", state->status, "owner", state->owner, "route", state->route, "grade", state->grade ? state->grade : "",
+                        "created", (json_int_t) state->created_us, "entered", (json_int_t) state->entered_us, "idle",
+                        (json_int_t) state->idle_from_us, "source", state->source, "source_at", (json_int_t) state->source_us, "moved",
+                        (json_int_t) state->moved_event, "fit", (json_int_t) state->fit_mp, "engagement", (json_int_t) state->engagement_mp,
+                        "segments", write_names(state->segments, state->n_segments), "unaccepted", (int) state->unaccepted, "by_turn",
+                        (int) state->by_turn, "test", (int) state->test, "recycle", (json_int_t) state->recycle_us, "recycle_reason",
+                        state->recycle_reason, "uses", write_uses(state), "expired", write_names(state->expired, state->n_expired), "wake",
+                        (json_int_t) state->wake_us, "sla", sla->rule, (json_int_t) sla->start_event, (json_int_t) sla->start_us,
+                        (json_int_t) sla->due_us, (json_int_t) sla->next_step, (json_int_t) sla->next_due_us, (json_int_t) sla->paused_us,
+                        (json_int_t) sla->snoozed_until_us, sla->snooze_reason, sla->version, "held", state->held.by, state->held.text,
+                        (json_int_t) state->held.since_us, (json_int_t) state->held.next_look_us, "response", state->response.rule,
+                        (json_int_t) state->response.n_in_time, (json_int_t) state->response.n_late);
         char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
         json_decref(json);
@@ -341,8 +347,8 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
         struct {
                 const char *key;
                 const char **into;
-        } texts[] = { { "status", &into->status }, { "owner", &into->owner }, { "grade", &into->grade }, { "source", &into->source },
-                { "recycle_reason", &into->recycle_reason } };
+        } texts[] = { { "status", &into->status }, { "owner", &into->owner }, { "route", &into->route }, { "grade", &into->grade },
+                { "source", &into->source }, { "recycle_reason", &into->recycle_reason } };
         uint64_t moved = 0;
         struct {
                 const char *key;

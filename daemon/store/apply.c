@@ -9,7 +9,7 @@
 
 static bool is_submission(const Record *record) { return record->family == FAMILY_LEAD && base_streq(record->event, "submitted"); }
 
-static unsigned event_flags(const StoreEntry *entry) {
+static unsigned event_flags(const Store *store, const StoreEntry *entry) {
         const Record *record = entry->record;
         const Assignment *assignment = &entry->decision->assignment;
         unsigned flags = record->flags & EVENT_RECORD_FLAGS;
@@ -21,7 +21,7 @@ static unsigned event_flags(const StoreEntry *entry) {
         if (assignment->changed && assignment->owner && assignment->route && !base_streq(assignment->route, "assign") &&
                 !base_streq(assignment->route, "unmerge"))
                 flags |= EVENT_IS_ROUTED;
-        if (entry->lead_id > 0 && !entry->decision->after.erased)
+        if (entry->lead_id > 0 && !entry->decision->after.erased && entry->event_id >= store->uses_from)
                 flags |= (entry->decision->after.unaccepted ? EVENT_LEAVES_UNACCEPTED : 0) |
                          (entry->decision->after.test ? EVENT_LEAVES_TEST : 0) |
                          (entry->decision->after.by_turn ? EVENT_LEAVES_BY_TURN : 0);
@@ -305,7 +305,7 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
 
 static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
         bool has_email = false;
-        unsigned flags = event_flags(entry);
+        unsigned flags = event_flags(store, entry);
         uint64_t owner = 0;
         int r = add_event(store, entry, before->last_event, flags);
         if (r == 0 && entry->copied_from)

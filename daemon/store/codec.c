@@ -22,7 +22,8 @@ enum {
         PART_ADAPTER = 2,
         PART_TURNS = 3,
         PART_ACCOUNT = 4,
-        PART_MESSAGES = 5
+        PART_MESSAGES = 5,
+        PART_FAIR = 6
 }; /* blocks: number, each: kind, rule, move. Adapter: name */
 enum { RECEIPT_FAILED = 1 << 0, RECEIPT_HAS_NOTE = 1 << 1, RECEIPT_MATCHED = 1 << 2, RECEIPT_KIND = 3 };
 
@@ -133,16 +134,38 @@ static int put_blocks(Store *store, const Decision *decision, Text *body) {
         return r;
 }
 
+/* Facts of one turn are of one team and one route: said once. */
+static int put_fair(Store *store, const Decision *decision, Text *body) {
+        int r = 0;
+        text_append_varint(body, PART_FAIR);
+        text_append_varint(body, decision->n_fair);
+        text_append_varint(body, zigzag(decision->fair_day));
+        for (size_t i = 0; i < decision->n_fair && r == 0; i++) {
+                const FairFact *fact = &decision->fair[i], *before = i > 0 ? &decision->fair[i - 1] : NULL;
+                bool is_same = before && base_streq(before->team, fact->team) && (before->route == NULL) == (fact->route == NULL) &&
+                               (!fact->route || base_streq(before->route, fact->route));
+                text_append_varint(body, (uint64_t) fact->kind << 1 | is_same);
+                if (!is_same)
+                        r = put_name(store, body, fact->team, STORE_NAMES_MAX);
+                if (r == 0 && !is_same)
+                        r = put_name(store, body, fact->route, STORE_NAMES_MAX);
+                if (r == 0)
+                        r = put_name(store, body, fact->member, STORE_NAMES_MAX);
+                text_append_varint(body, zigzag(fact->n));
+        }
+        return r;
+}
+
 /* What is rare stands behind the rest, or nowhere. What an older leadd did not write is not written of its events, either. */
 static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
         const Decision *decision = entry->decision;
         bool is_new = entry->event_id >= store->uses_from;
         bool has_blocks = is_new && decision->n_blocks > 0, has_adapter = is_new && entry->record->adapter;
         int r = 0;
-        bool has_messages = false;
-        for (size_t i = 0; i < decision->n_effects; i++)
+        bool has_messages = false, has_turns = is_new && decision->n_turns > 0, has_account = is_new && decision->account_asked;
+        for (size_t i = 0; is_new && i < decision->n_effects; i++)
                 has_messages |= decision->effects[i].message != NULL;
-        if (decision->n_cuts == 0 && !has_blocks && !has_adapter && decision->n_turns == 0 && !decision->account_asked && !has_messages)
+        if (decision->n_cuts == 0 && !has_blocks && !has_adapter && !has_turns && !has_account && !has_messages && decision->n_fair == 0)
                 return 0;
         text_append_varint(body, decision->n_cuts);
         for (size_t i = 0; i < decision->n_cuts; i++)
@@ -154,18 +177,18 @@ static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
                 r = put_name(store, body, entry->record->adapter, STORE_NAMES_MAX);
         }
         /* What a replay cannot find out of a lead that was erased, and others depend on. */
-        if (r == 0 && decision->n_turns > 0) {
+        if (r == 0 && has_turns) {
                 text_append_varint(body, PART_TURNS);
                 text_append_varint(body, decision->n_turns);
         }
-        for (size_t i = 0; r == 0 && i < decision->n_turns; i++) {
+        for (size_t i = 0; r == 0 && has_turns && i < decision->n_turns; i++) {
                 r = put_name(store, body, decision->turns[i].member, STORE_NAMES_MAX);
                 text_append_varint(body, zigzag(decision->turns[i].turn));
                 text_append_varint(body, decision->turns[i].took_part);
                 text_append_varint(body, decision->turns[i].served);
                 text_append_varint(body, decision->turns[i].credits);
         }
-        if (r == 0 && decision->account_asked) {
+        if (r == 0 && has_account) {
                 text_append_varint(body, PART_ACCOUNT);
                 r = put_name(store, body, decision->account_owner, STORE_NAMES_MAX);
         }
@@ -175,7 +198,7 @@ static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
         }
         for (size_t i = 0; r == 0 && has_messages && i < decision->n_effects; i++)
                 r = put_name(store, body, decision->effects[i].message, STORE_NAMES_MAX);
-        return r;
+        return r == 0 && decision->n_fair > 0 ? put_fair(store, decision, body) : r;
 }
 
 int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes) {
@@ -354,6 +377,27 @@ static void get_turns(Reader *reader, Store *store, Arena *arena, StoredEvent *r
         ret->n_turns = n;
 }
 
+static void get_fair(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
+        size_t n = get_count(reader);
+        FairFact *fair = n > 0 ? ARENA_ARRAY(arena, FairFact, n) : NULL;
+        if (n > 0 && !fair)
+                reader->error = -ENOMEM;
+        ret->fair_day = unzigzag(get_number(reader));
+        for (size_t i = 0; i < n && reader->error == 0; i++) {
+                uint64_t head = get_number(reader);
+                bool is_same = head & 1;
+                if (is_same && i == 0)
+                        reader->error = -EBADMSG;
+                fair[i].kind = (FairKind) (head >> 1);
+                fair[i].team = is_same && i > 0 ? fair[i - 1].team : get_name(reader, store, arena);
+                fair[i].route = is_same && i > 0 ? fair[i - 1].route : get_name(reader, store, arena);
+                fair[i].member = get_name(reader, store, arena);
+                fair[i].n = unzigzag(get_number(reader));
+        }
+        ret->fair = fair;
+        ret->n_fair = n;
+}
+
 static void get_messages(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
         size_t n = get_count(reader);
         const char **messages = n > 0 ? ARENA_ARRAY(arena, const char *, n) : NULL;
@@ -383,6 +427,9 @@ static void get_parts(Reader *reader, Store *store, Arena *arena, StoredEvent *r
                         break;
                 case PART_MESSAGES:
                         get_messages(reader, store, arena, ret);
+                        break;
+                case PART_FAIR:
+                        get_fair(reader, store, arena, ret);
                         break;
                 default:
                         reader->error = -EBADMSG;

@@ -290,6 +290,9 @@ typedef struct StoredEvent {
         const char *adapter; /* that made the record, NULL */
         const TurnChange *turns;
         size_t n_turns;
+        const FairFact *fair;
+        size_t n_fair;
+        int64_t fair_day;
         bool account_asked;
         const char *account_owner;
         const char *const *messages; /* of its effects, each NULL or a name; NULL = of none */
