@@ -20,6 +20,10 @@ Please answer by ${due}: go on with it, or send it back with a reason. (${rule})
 ]],
 }
 
+-- And the desk of the team on one screen, every morning (`leadctl digest inside_sales` shows it at any time):
+--
+-- digest "MORNING" { team = "inside_sales", at = "08:30", channel = "mail", to = { "head", "members" } }
+
 -- To mail them instead, and let the reader answer by replying (leadctl(1), MAIL, says how the mail system hands replies over):
 --
 -- channel "mail" { via = "sendmail", from = "leads@example.com", quiet = "recipient", reply_to = "answers@example.com" }

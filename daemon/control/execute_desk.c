@@ -186,7 +186,7 @@ static int desk_lead_json(const ControlDesk *desk, const DeskLead *lead, int64_t
 /* The desk in the pecking order. */
 static int load_desk(const ControlDesk *desk, const Member *owner, int64_t now_us, Arena *arena, DeskLead **ret, size_t *ret_n) {
         size_t n_all;
-        int r = store_on_desk(desk->store, owner->rule.name, arena, ret, ret_n, &n_all);
+        int r = store_on_desk(desk->store, owner->rule.name, STORE_DESK_MAX, arena, ret, ret_n, &n_all);
         if (r == 0)
                 decide_peck(desk->rules, now_us, *ret, *ret_n);
         return r;

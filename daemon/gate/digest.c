@@ -115,7 +115,7 @@ static bool is_waiting(const DeskLead *lead) { return lead->rank <= PECK_WAITS; 
 
 static int load_desks(Board *board) {
         const Team *team = board->team;
-        size_t capacity = 0;
+        size_t capacity = 0, share = team->n_members > 0 ? GATE_DIGEST_LEADS_MAX / team->n_members : 0;
 
         board->members = ARENA_ARRAY(board->arena, Count, team->n_members + 1);
         if (!board->members)
@@ -123,15 +123,11 @@ static int load_desks(Board *board) {
         for (size_t i = 0; i < team->n_members; i++) {
                 DeskLead *leads;
                 size_t n, n_all;
-                int r = store_on_desk(board->store, team->members[i]->rule.name, board->arena, &leads, &n, &n_all);
+                int r = store_on_desk(board->store, team->members[i]->rule.name, share, board->arena, &leads, &n, &n_all);
                 if (r != 0)
                         return r;
                 board->members[i] = (Count){ .name = team->members[i]->rule.name, .n = n_all };
                 board->n_left_out += n_all - n;
-                if (n > GATE_DIGEST_LEADS_MAX - board->n_leads) {
-                        board->n_left_out += n - (GATE_DIGEST_LEADS_MAX - board->n_leads);
-                        n = GATE_DIGEST_LEADS_MAX - board->n_leads;
-                }
                 if (board->n_leads + n > capacity) {
                         capacity = 2 * (board->n_leads + n);
                         DeskLead *grown = ARENA_ARRAY(board->arena, DeskLead, capacity);

@@ -194,14 +194,16 @@ static int read_desk_lead(Store *store, uint64_t lead, DeskLead *ret) {
         return 0;
 }
 
-int store_on_desk(Store *store, const char *owner, Arena *arena, DeskLead **ret, size_t *ret_n, size_t *ret_n_all) {
+int store_on_desk(Store *store, const char *owner, size_t n_max, Arena *arena, DeskLead **ret, size_t *ret_n, size_t *ret_n_all) {
         *ret = NULL;
         *ret_n = *ret_n_all = 0;
         if (!store_is_writer(store))
                 return -EOPNOTSUPP;
         uint32_t n_all;
         const uint32_t *leads = accounts_leads(&store->members.owners, name_find(store, owner), &n_all);
-        size_t n = n_all < STORE_DESK_MAX ? n_all : STORE_DESK_MAX;
+        if (n_max > STORE_DESK_MAX)
+                n_max = STORE_DESK_MAX;
+        size_t n = n_all < n_max ? n_all : n_max;
         DeskLead *items = ARENA_ARRAY(arena, DeskLead, n + 1);
         if (!items)
                 return -ENOMEM;

@@ -117,7 +117,7 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
 #define GATE_DIGEST_LINES_MAX 24                /* one screen */
 #define GATE_DIGEST_COLUMNS_MAX 80              /* ... of plain text */
 #define GATE_DIGEST_EVENTS_MAX 10000            /* newest events that are gone through for what is new and what was handed back */
-#define GATE_DIGEST_LEADS_MAX 50000             /* open leads of a team that are looked at */
+#define GATE_DIGEST_LEADS_MAX 10000             /* open leads of a team that are looked at: each member's newest, in equal shares */
 #define GATE_DIGEST_STALLED_US (7 * US_PER_DAY) /* a lead that waits for nobody and for so long had no activity is stalled */
 #define GATE_DIGEST_STALLED_LOOKS_MAX 500       /* leads that are judged for it: those longest in their status */
 /* What is new since an instant, what waits, is held, was handed back and is stalled, what falls due next, and what each member has. It

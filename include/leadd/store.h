@@ -169,8 +169,9 @@ int store_held_in(Store *store, const char *team, const HeldLead *after, size_t 
 
 #define STORE_DESK_MAX 20000 /* open leads of one person that are looked at for one answer: the newest */
 /* The open leads that somebody owns, newest first, without test leads: found from memory, not by going through the book. Their texts are
- * borrowed until the store is closed or the transaction ends; *ret_n_all counts those above STORE_DESK_MAX as well. Writing modes only. */
-int store_on_desk(Store *store, const char *owner, Arena *arena, DeskLead **ret, size_t *ret_n, size_t *ret_n_all);
+ * borrowed until the store is closed or the transaction ends; *ret_n_all counts those above n_max, at most STORE_DESK_MAX, as well. Writing
+ * modes only. */
+int store_on_desk(Store *store, const char *owner, size_t n_max, Arena *arena, DeskLead **ret, size_t *ret_n, size_t *ret_n_all);
 
 #define STORE_SEEN_MAX 1000 /* leads remembered of one person: the one looked at longest ago is forgotten first */
 #define STORE_LOOKS_MAX 256 /* looks that wait for a transaction: on a disk that stays full the oldest is forgotten */

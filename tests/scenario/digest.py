@@ -155,5 +155,17 @@ def a_new_rule_sends_its_first_at_its_next_moment():
         check([e["data"]["digest"] for e in d.outgoing("out")], ["EVENING", "MORNING", "MORNING", "MORNING"])
 
 
+def by_mail_it_is_one_row_a_reader_and_names_no_lead():
+    mail = 'channel "mail" { via = "sendmail", from = "leads@example.com" }\n' + DIGEST.replace('"out"', '"mail"')
+    with daemon(RULES + mail) as d:
+        give(d, "a")
+        d.advance("1h")
+        rows = d.lines("outbox")
+        check([(r["kind"], r["lead"], r["channel"], r["recipient"], r["rule"]) for r in rows], [("digest", None, "mail", who, "MORNING") for who in EVERYBODY])
+        d.advance("1d")
+        check([r["recipient"] for r in d.lines("outbox")], EVERYBODY * 2, "the next day's are rows of their own")
+
+
 main(one_screen_of_plain_text_says_what_the_desk_of_a_team_is, it_is_sent_on_every_day_its_calendar_is_open_to_each_reader_once,
-     neither_a_restart_nor_a_reload_sends_a_day_twice_and_of_those_missed_only_the_newest_is_sent, a_new_rule_sends_its_first_at_its_next_moment)
+     neither_a_restart_nor_a_reload_sends_a_day_twice_and_of_those_missed_only_the_newest_is_sent, a_new_rule_sends_its_first_at_its_next_moment,
+     by_mail_it_is_one_row_a_reader_and_names_no_lead)

@@ -246,7 +246,7 @@ static void same_desk(Fixture *f, const char *owner) {
                 if (base_streq(state.owner ? state.owner : "", owner) && !state.test && status->kind != STATUS_FINAL)
                         want[n_want++] = lead;
         }
-        ok(store_on_desk(f->store, owner, f->arena, &leads, &n, &n_all));
+        ok(store_on_desk(f->store, owner, SIZE_MAX, f->arena, &leads, &n, &n_all));
         same(n, n_want);
         same(n_all, n_want);
         for (size_t i = 0; i < n; i++) {
