@@ -162,17 +162,6 @@ static bool is_of_team(const Board *board, const char *status) {
         return found && found->team == board->team;
 }
 
-static int is_test(Board *board, uint64_t lead, bool *ret) {
-        _cleanup_(arena_freep) Arena *arena = arena_new(0);
-        LeadState state;
-
-        if (!arena)
-                return -ENOMEM;
-        int r = store_load_lead(board->store, lead, arena, &state, NULL, NULL, NULL);
-        *ret = r == 0 ? state.test : true;
-        return r < 0 ? r : 0;
-}
-
 static void count_reason(Board *board, const char *reason) {
         size_t i = 0;
 
@@ -194,20 +183,15 @@ static int on_event(const StoredEvent *event, void *userdata) {
         Board *board = userdata;
         const char *born = event->n_moves > 0 ? event->moves[0].from : board->rules->initial ? board->rules->initial->rule.name : NULL;
         const char *last = event->n_moves > 0 ? event->moves[event->n_moves - 1].to : born, *reason = NULL;
-        bool entered = false, left = false, test;
+        bool entered = false, left = false;
 
-        if (event->lead == 0 || (event->n_moves == 0 && !event->is_first))
+        if (event->lead == 0 || event->is_test || (event->n_moves == 0 && !event->is_first))
                 return 0;
         entered = is_of_team(board, last) && (event->is_first || !is_of_team(board, born));
         for (size_t i = 0; i < event->n_moves && !reason; i++)
                 if (event->moves[i].reason && is_of_team(board, event->moves[i].from) && !is_of_team(board, event->moves[i].to))
                         reason = event->moves[i].reason;
         left = reason && !is_of_team(board, last);
-        if (!entered && !left)
-                return 0;
-        int r = is_test(board, event->lead, &test);
-        if (r < 0 || test)
-                return r;
         if (entered && board->n_new++ < NAMED_SHOWN_MAX)
                 board->new_leads[board->n_new - 1] = event->lead;
         if (left) {

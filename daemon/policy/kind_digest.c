@@ -64,6 +64,11 @@ int kind_compile_digest(Load *load, int index, void *head) {
                 if (base_streq(digest->to[i], "members") && digest->team->n_members == 0)
                         loader_error(&load->loader, "goes to the members, but the team \"%s\" has none", digest->team->rule.name);
         }
+        size_t n_readers = 0;
+        for (size_t i = 0; i < digest->n_to; i++)
+                n_readers += base_streq(digest->to[i], "members") ? digest->team->n_members : 1;
+        if (n_readers > POLICY_DIGEST_READERS_MAX)
+                loader_error(&load->loader, "goes to %zu readers; %d is the most", n_readers, POLICY_DIGEST_READERS_MAX);
         if (digest->channel && digest->channel->via == VIA_JOURNAL)
                 loader_error(&load->loader, "the journal gets no lead data: a digest goes by mail, webhook, exec or drop");
         return 0;

@@ -454,15 +454,20 @@ int body_decode(Store *store, uint64_t event, Blob body, Blob notes_blob, const 
         return reader.error != 0 ? reader.error : notes.error;
 }
 
-int body_decode_owner(Store *store, Blob body, Arena *arena, const char **ret_owner) {
-        StoredEvent event = { 0 };
+int body_decode_moves(Store *store, Blob body, Arena *arena, StoredEvent *ret) {
         Reader reader = reader_of(body), notes = { 0 };
         if (!body.data || get_number(&reader) != BODY_FORMAT)
                 return -EBADMSG;
-        get_moves(&reader, &notes, store, NULL, arena, &event);
-        get_assignment(&reader, store, arena, &event.assignment);
-        *ret_owner = event.assignment.owner;
+        get_moves(&reader, &notes, store, NULL, arena, ret);
+        get_assignment(&reader, store, arena, &ret->assignment);
         return reader.error;
+}
+
+int body_decode_owner(Store *store, Blob body, Arena *arena, const char **ret_owner) {
+        StoredEvent event = { 0 };
+        int r = body_decode_moves(store, body, arena, &event);
+        *ret_owner = event.assignment.owner;
+        return r;
 }
 
 /* ---- record ids ---- */

@@ -451,6 +451,8 @@ enum {
 int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes);
 /* Fills moves, assignment, receipts, summary, reminded of an event; strings in the arena. facts: for notes kept in the payload. */
 int body_decode(Store *store, uint64_t event, Blob body, Blob notes, const Facts *facts, Arena *arena, StoredEvent *ret);
+/* Its moves and its assignment alone, without their notes. */
+int body_decode_moves(Store *store, Blob body, Arena *arena, StoredEvent *ret);
 /* The owner an event routed its lead to. */
 int body_decode_owner(Store *store, Blob body, Arena *arena, const char **ret_owner);
 /* Record ids: a hex digest, a UUID or a number takes a fraction of its text. */

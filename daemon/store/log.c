@@ -176,6 +176,17 @@ int store_log_newest(Store *store, uint64_t lead, uint64_t from, size_t n_max, i
         return log_lead(store, lead, from, n_max, on_event, userdata, ret_more);
 }
 
+static int get_moves_before(Store *store, uint64_t before, Arena *arena, StoredEvent *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_EVENT_BEFORE, &row, ARG(before));
+        if (r != 0)
+                return r;
+        *ret = (StoredEvent){ .id = column_u64(row, 0), .lead = column_u64(row, 1), .now_us = sqlite3_column_int64(row, 3) };
+        ret->is_first = ret->lead > 0 && column_u64(row, 2) == 0;
+        ret->is_test = sqlite3_column_int(row, 5) != 0;
+        return body_decode_moves(store, column_blob(row, 4), arena, ret);
+}
+
 int store_log_since(Store *store, int64_t since_us, size_t n_max, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata,
         bool *ret_more) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
@@ -190,7 +201,7 @@ int store_log_since(Store *store, int64_t since_us, size_t n_max, int (*on_event
         for (size_t n = 0;; n++) {
                 StoredEvent event;
                 arena_reset(arena);
-                r = get_event(store, SQL_EVENT_BEFORE, before, arena, &event);
+                r = get_moves_before(store, before, arena, &event);
                 if (r == STORE_E_NONE || (r == 0 && event.now_us < since_us))
                         return 0;
                 if (r == 0 && n == n_max) {

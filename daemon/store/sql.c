@@ -238,7 +238,8 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_EVENT_ADD] = "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         [SQL_EVENT_GET] = "SELECT " EVENT_COLUMNS " WHERE e.id = ?1",
         [SQL_EVENT_NEXT] = "SELECT " EVENT_COLUMNS " WHERE e.id >= ?1 ORDER BY e.id LIMIT 1",
-        [SQL_EVENT_BEFORE] = "SELECT " EVENT_COLUMNS " WHERE e.id < ?1 ORDER BY e.id DESC LIMIT 1",
+        [SQL_EVENT_BEFORE] = "SELECT e.id, e.lead, e.prev, e.now, e.body, coalesce(l.flags & 2, 0) FROM event e"
+                             " LEFT JOIN lead l ON l.id = e.lead WHERE e.id < ?1 ORDER BY e.id DESC LIMIT 1",
         [SQL_EVENT_PREV] = "SELECT prev FROM event WHERE id = ?1",
         [SQL_EVENT_ACTIVITY] = "SELECT prev, flags, CASE WHEN flags & 256 THEN type END, now - age,"
                                " CASE WHEN flags & 256 THEN (SELECT facts FROM payload WHERE event = id) END FROM event WHERE id = ?1",

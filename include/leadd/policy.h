@@ -22,6 +22,7 @@
 #define POLICY_SEGMENTS_MAX 256
 #define POLICY_GROUPS_MAX 16
 #define POLICY_STEPS_MAX 16
+#define POLICY_DIGEST_READERS_MAX 200        /* each is a row of the outbox */
 #define POLICY_GATHER_US (3 * US_PER_MINUTE) /* what a channel for mail gathers unless it says otherwise */
 #define POLICY_GATHER_MAX_US US_PER_HOUR
 #define POLICY_CHAIN_MAX 8 /* automatic moves in one event */

@@ -167,7 +167,7 @@ typedef struct HeldLead {
 /* Held leads whose status belongs to the team, the longest waiting first, behind `after` (NULL: from the first), at most n_max. */
 int store_held_in(Store *store, const char *team, const HeldLead *after, size_t n_max, HeldLead *ret, size_t *ret_n);
 
-#define STORE_DESK_MAX 20000 /* open leads of one person that are looked at for one answer: the newest */
+#define STORE_DESK_MAX 10000 /* open leads of one person that are looked at for one answer: the newest */
 /* The open leads that somebody owns, newest first, without test leads: found from memory, not by going through the book. Their texts are
  * borrowed until the store is closed or the transaction ends; *ret_n_all counts those above n_max, at most STORE_DESK_MAX, as well. Writing
  * modes only. */
@@ -276,6 +276,7 @@ typedef struct StoredBlock {
 typedef struct StoredEvent {
         uint64_t id, lead, named; /* named: the lead by which it came to this one, 0 = itself */
         bool is_first;            /* of its lead */
+        bool is_test;             /* its lead is a test, as it stands now: store_log_since alone says so */
         const char *type, *source, *record_id, *actor, *rules_hash, *summary, *subject, *reminded_roles;
         int64_t time_us, now_us;
         unsigned flags;
@@ -305,7 +306,8 @@ typedef struct StoredEvent {
 /* A lead's events with those of the leads merged into it, oldest first; lead 0: the whole log in commit order from event `from`. Strings
  * live during the callback. */
 int store_log(Store *store, uint64_t lead, uint64_t from, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata);
-/* The whole log backwards, from its newest event to the first that was made before since_us; *ret_more: there were more than n_max. */
+/* Moves and assignments of the whole log backwards (of an event's other fields id, lead, is_first, is_test and now_us alone), from its
+ * newest event to the first that was made before since_us; *ret_more: there were more than n_max. */
 int store_log_since(Store *store, int64_t since_us, size_t n_max, int (*on_event)(const StoredEvent *event, void *userdata), void *userdata,
         bool *ret_more);
 /* As store_log, of at most the n_max newest of them; *ret_more: there are older ones from `from` on. */

@@ -45,6 +45,14 @@ static void digest__of_a_table_of_mistakes__is_refused_with_what_is_wrong(void *
                 { "digest 'D' { team = 'desk', at = '08:30', channel = 'mail', to = 'head', too = 'anna' }", "unknown key \"too\"" },
         };
         (void) state;
+        _cleanup_(text_free) Text many = { 0 };
+        text_append(&many, "team 'crowd' { members = {");
+        for (int i = 0; i <= POLICY_DIGEST_READERS_MAX; i++)
+                text_printf(&many, " m%d = {},", i);
+        text_append(&many, " } }\ndigest 'D' { team = 'crowd', at = '08:30', channel = 'mail', to = 'members' }");
+        _cleanup_(base_freep) char *crowd = NULL;
+        assert_null(load(many.data, &crowd));
+        assert_non_null(strstr(crowd, "goes to 201 readers; 200 is the most"));
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 _cleanup_(base_freep) char *problems = NULL;
                 RuleSet *rules = load(cases[i].rule, &problems);
