@@ -243,6 +243,9 @@ typedef struct Step {
         const char *absences_of;
         const Absence *absences;
         size_t n_absences;
+        const FairFact *fair;
+        size_t n_fair;
+        int64_t fair_day;
         int expect; /* of store_apply */
 } Step;
 
@@ -376,6 +379,9 @@ static inline Done step(Fixture *f, const Step *step) {
         decision.n_effects = step->n_effects;
         decision.turns = step->turns;
         decision.n_turns = step->n_turns;
+        decision.fair = (FairFact *) step->fair;
+        decision.n_fair = step->n_fair;
+        decision.fair_day = step->fair_day;
         decision.absences_of = step->absences_of;
         decision.absences = step->absences;
         decision.n_absences = step->n_absences;
