@@ -19,8 +19,8 @@
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
  * digests.c  when the digests of teams are due
  * seen.c     what a person has looked at
- * rules.c    archived rule sets; hits.c how often each rule applied; activation.c suspended rules, the pass after a reload
- * proof.c comparing and checking; counts.c numbers
+ * rules.c    archived rule sets; hits.c how often each rule applied; backfill.c what an older leadd did not keep; activation.c suspended
+ * rules, the pass after a reload proof.c comparing and checking; counts.c numbers
  */
 #include "leadd/store.h"
 #include <sqlite3.h>
@@ -45,6 +45,7 @@ typedef enum Sql {
         SQL_COMMIT,
         SQL_ROLLBACK,
         SQL_META_GET,
+        SQL_META_DELETE,
         SQL_META_SET,
         SQL_COUNTERS,
         SQL_TOTAL_GET,
@@ -101,6 +102,8 @@ typedef enum Sql {
         SQL_RECYCLE_DELETE,
         SQL_USED_ADD,
         SQL_USED_ALL,
+        SQL_USED_BACKFILL,
+        SQL_USED_FLAGS,
         SQL_USED_DELETE,
         SQL_EXPIRED_ADD,
         SQL_EXPIRED_ALL,
@@ -511,6 +514,11 @@ int fair_load(Store *store);
 int fair_fold(Store *store, const Decision *decision);
 int fair_flush(Store *store); /* before COMMIT */
 void fair_forget(Store *store);
+
+/* ---- backfill.c --------------------------------------------------------- */
+
+/* Once, when a book is brought up to date: what an older leadd did not keep and the log says. */
+int backfill(Store *store);
 
 /* ---- activation.c ------------------------------------------------------- */
 

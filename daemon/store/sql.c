@@ -145,6 +145,8 @@ static const char schema_6[] =
         " PRIMARY KEY(rule, kind)) STRICT, WITHOUT ROWID;"
         /* from this event on, hits of every kind are counted, and of no lead that is a test */
         "INSERT INTO meta SELECT 'uses', coalesce(max(id), 0) + 1 FROM event;"
+        /* events before this one may be of a leadd that did not keep hand-backs: see backfill.c */
+        "INSERT INTO meta SELECT 'backfill', value FROM meta WHERE key = 'hits';"
         /* leads that another one goes on for: who owned it, and had not accepted it, when it was merged */
         "CREATE TABLE merged(lead INTEGER PRIMARY KEY, into_lead INTEGER NOT NULL, event INTEGER NOT NULL, owner INTEGER NOT NULL,"
         " unaccepted INTEGER NOT NULL) STRICT;"
@@ -216,6 +218,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_COMMIT] = "COMMIT",
         [SQL_ROLLBACK] = "ROLLBACK",
         [SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+        [SQL_META_DELETE] = "DELETE FROM meta WHERE key = ?1",
         [SQL_META_SET] = "INSERT INTO meta VALUES(?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
         [SQL_COUNTERS] = "SELECT (SELECT coalesce(max(id), 0) FROM event), (SELECT coalesce(max(id), 0) FROM lead),"
                          " (SELECT coalesce(max(id), 0) FROM outbox), (SELECT coalesce(max(id), 0) FROM ledger),"
@@ -295,6 +298,10 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_RECYCLE_DELETE] = "DELETE FROM recycle WHERE lead = ?1",
         [SQL_USED_ADD] = "INSERT INTO used VALUES(?1, ?2, ?3, ?4, ?5)",
         [SQL_USED_ALL] = "SELECT reason, event, at, woken FROM used WHERE lead = ?1",
+        /* of an older event than what is there: nothing */
+        [SQL_USED_BACKFILL] = "INSERT INTO used VALUES(?1, ?2, ?3, ?4, 0) ON CONFLICT DO UPDATE SET event = ?3, at = ?4, woken = 0"
+                              " WHERE event < ?3",
+        [SQL_USED_FLAGS] = "UPDATE lead SET flags = flags | 64 WHERE id IN (SELECT lead FROM used) AND flags & 64 = 0",
         [SQL_USED_DELETE] = "DELETE FROM used WHERE lead = ?1",
         [SQL_EXPIRED_ADD] = "INSERT INTO expired VALUES(?1, ?2, ?3)",
         [SQL_EXPIRED_ALL] = "SELECT member FROM expired WHERE lead = ?1 ORDER BY n",

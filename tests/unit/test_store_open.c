@@ -173,6 +173,62 @@ static void file_of_another_program_or_version__is_refused_and_left_alone(void *
         same_open(f->path, STORE_READ_ONLY, STORE_E_CORRUPT);
 }
 
+/* ---- an older book ---- */
+
+/* L-1 was handed back for "later" and came again, L-2 and L-5 for "never" (L-5 last of all); L-3 and L-4 never were. */
+static void book_of_version_2__knows_what_its_leads_were_handed_back_for(void **state) {
+        Fixture *f = *state;
+        static char text[65536];
+        static const struct {
+                uint64_t lead, event;
+                const char *reason;
+                int64_t at_us;
+        } want[] = {
+                { 1, 6, "later", INT64_C(1772701200000000) },
+                { 2, 7, "never", INT64_C(1772701200000000) },
+                { 5, 16, "never", INT64_C(1772704800000000) },
+        };
+        char *error = NULL;
+        sqlite3 *db = NULL;
+        FILE *file = fopen("tests/data/store/version-2.sql", "re");
+        if (!file)
+                fail_msg("cannot read tests/data/store/version-2.sql from here");
+        size_t size = fread(text, 1, sizeof(text) - 1, file);
+        assert_true(feof(file));
+        fclose(file);
+        text[size] = '\0';
+        f->store = store_close(f->store);
+        assert_int_equal(unlink(f->path), 0);
+        assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+        if (sqlite3_exec(db, text, NULL, NULL, &error) != SQLITE_OK)
+                fail_msg("%s", error);
+        sqlite3_close(db);
+        for (int again = 0; again < 2; again++) {
+                size_t n = 0;
+                ok(store_open(f->path, STORE_WRITE, &f->store));
+                for (uint64_t lead = 1; lead <= 5; lead++) {
+                        LeadState got;
+                        arena_reset(f->arena);
+                        ok(store_load_lead(f->store, lead, f->arena, &got, NULL, NULL, NULL));
+                        if (n == ARRAY_SIZE(want) || want[n].lead != lead) {
+                                same(got.n_uses, 0);
+                                continue;
+                        }
+                        same(got.n_uses, 1);
+                        same_text(got.uses[0].reason, want[n].reason);
+                        same(got.uses[0].event, want[n].event);
+                        same(got.uses[0].at_us, want[n].at_us);
+                        same(got.uses[0].woken, false);
+                        n++;
+                }
+                same(n, ARRAY_SIZE(want));
+                same_and_sound(f->store);
+                same(fixture_number(f->store, "SELECT count(*) FROM meta WHERE key = 'backfill'"), 0);
+                f->store = store_close(f->store);
+        }
+        ok(store_open(f->path, STORE_WRITE, &f->store));
+}
+
 /* Does opening, checking or reading it tell that something is wrong? */
 static bool examine(Fixture *f, const char *path) {
         Store *store = NULL;
@@ -376,6 +432,7 @@ int main(void) {
                 TEST(reader__may_not_write__and_does_not_checkpoint),
                 TEST(writer__checkpoints_when_the_log_is_large_or_idle__and_only_between_transactions),
                 TEST(file_of_another_program_or_version__is_refused_and_left_alone),
+                TEST(book_of_version_2__knows_what_its_leads_were_handed_back_for),
                 TEST(damaged_file__is_refused_or_reported__never_a_crash),
                 TEST(reader__while_the_writer_commits__sees_whole_transactions),
                 TEST(reader__meets_names_made_after_it_was_opened),
