@@ -118,6 +118,8 @@ static void tell_record(const StoredEvent *event, const Facts *facts, Text *out)
                 add_words(out, name);
         } else if (base_streq(type, "lead.updated") || base_streq(type, "company.updated"))
                 text_append(out, "its data was updated");
+        else if (base_streq(type, "lead.merged") || base_streq(type, "lead.unmerged"))
+                return; /* the summary says with which */
         else
                 add_words(out, type);
 }

@@ -102,6 +102,11 @@ static int collect(Store *store, const StoreEntry *entry, IdentityKind kind, con
         return out->error;
 }
 
+/* What two leads are as one, or each for itself again, nobody has said of a person. */
+static bool is_stated(const Record *record) {
+        return record->family != FAMILY_LEAD || (!base_streq(record->event, "merged") && !base_streq(record->event, "unmerged"));
+}
+
 int keys_collect(Store *store, const StoreEntry *entry, Text *out, bool *ret_email) {
         const Record *record = entry->record;
         bool is_new;
@@ -115,7 +120,7 @@ int keys_collect(Store *store, const StoreEntry *entry, Text *out, bool *ret_ema
                         return r;
                 *ret_email |= is_new && identity->kind == IDENTITY_EMAIL;
         }
-        if (entry->lead_id > 0 && entry->decision->profile_changed) {
+        if (entry->lead_id > 0 && entry->decision->profile_changed && is_stated(record)) {
                 Key key;
                 int r = identity_key_of_name(store->secret, &entry->decision->profile, &key);
                 if (r == 0)

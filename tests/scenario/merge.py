@@ -55,6 +55,21 @@ def noticed_merged_and_undone():
         check(len(d.lines("duplicates")), 1)
 
 
+def who_was_merged_by_mistake_and_parted_again_is_no_pair():
+    with Daemon(clock=THURSDAY) as d:
+        d.drop("web", "1.json", lead("maria@keller.example", id="1", person=MARIA, company=COMPANY))
+        d.settle()
+        d.advance("1m")
+        d.drop("web", "2.json", lead("otto@brandt.example", id="2", person={"name": "Otto Brandt", "phone_number": "+4930999"}, company={"domain": "brandt.example"}))
+        d.settle()
+        d.ctl("merge", "L-2", "L-1")
+        d.ctl("unmerge", "L-2")
+        check([d.show(n)["person"]["name"] for n in ("L-1", "L-2")], ["Maria Keller", "Otto Brandt"])
+        check(d.lines("duplicates"), [], "their one profile was nobody's statement")
+        check([e["story"] for e in d.log_of("L-2")][-2:], ["merged into L-1", "a lead of its own again, no longer part of L-1"])
+        check([e["story"] for e in d.log_of("L-1")][-2:], ["L-2 was merged into it", "L-2 is a lead of its own again"])
+
+
 def what_cannot_be_merged_is_refused_in_words():
     with Daemon(clock=THURSDAY) as d:
         for n in (1, 2):
@@ -73,4 +88,4 @@ def what_cannot_be_merged_is_refused_in_words():
         check(d.held("web"), ["x.json.rejects.ndjson"])
 
 
-main(noticed_merged_and_undone, what_cannot_be_merged_is_refused_in_words)
+main(noticed_merged_and_undone, who_was_merged_by_mistake_and_parted_again_is_no_pair, what_cannot_be_merged_is_refused_in_words)
