@@ -74,8 +74,9 @@ int rules_load(const char *directory, unsigned flags, struct RuleSet **ret, stru
 /* rules_init.c: an ExitCode; NULL = the shipped rules, /etc/leadd/rules. */
 int rules_init(const char *from, const char *to);
 
-/* verbs_submit.c: gives the regular file at fd to the spool and prints what becomes of it. An ExitCode. */
-int submit_file(const Arguments *arguments, int fd, const char *format, bool wait);
+/* verbs_submit.c: gives the regular file at fd to the spool and prints what becomes of it. An ExitCode; *ret_kept: the spool has it, be it
+ * with records that are refused. */
+int submit_file(const Arguments *arguments, int fd, const char *format, bool wait, bool *ret_kept);
 /* mail.c: the mail at fd. EXIT_DONE, EXIT_BAD_DATA, EXIT_LATER. */
 int submit_mail(const Arguments *arguments, int fd, bool wait);
 

@@ -143,8 +143,9 @@ static int answer(const Arguments *arguments, const json_t *mail) {
         return EXIT_DONE;
 }
 
-static int submit_record(const Arguments *arguments, const json_t *record, bool wait) {
+static int submit_record(const Arguments *arguments, const json_t *record, bool wait, bool *ret_kept) {
         gsize size = 0;
+        *ret_kept = false;
         g_autofree guchar *data = g_base64_decode(text_at(record, "data"), &size);
         _cleanup_(base_closep) int fd = memfd_create("leadctl-mail", MFD_CLOEXEC);
 
@@ -152,7 +153,7 @@ static int submit_record(const Arguments *arguments, const json_t *record, bool 
                 say_error("cannot keep the attachment: %m");
                 return EXIT_LATER;
         }
-        return submit_file(arguments, fd, text_at(record, "format"), wait);
+        return submit_file(arguments, fd, text_at(record, "format"), wait, ret_kept);
 }
 
 int submit_mail(const Arguments *arguments, int fd, bool wait) {
@@ -180,7 +181,11 @@ int submit_mail(const Arguments *arguments, int fd, bool wait) {
         size_t i;
         json_t *record;
         json_array_foreach((json_t *) records, i, record) {
-                r = as_mail_system(submit_record(arguments, record, wait));
+                bool kept;
+                r = as_mail_system(submit_record(arguments, record, wait, &kept));
+                /* A program reads no reasons: what it sent stays in the spool for those who do, or the mail stays with the mail system. */
+                if (automatic && r == EXIT_BAD_DATA)
+                        r = kept ? EXIT_DONE : EXIT_LATER;
                 worst = r == EXIT_LATER || worst == EXIT_LATER ? EXIT_LATER : r > worst ? r : worst;
         }
         return worst;

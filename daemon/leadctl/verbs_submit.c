@@ -99,7 +99,8 @@ static bool on_submit_item(json_t *parameters, void *userdata) {
         return true;
 }
 
-int submit_file(const Arguments *arguments, int fd, const char *format, bool wait) {
+int submit_file(const Arguments *arguments, int fd, const char *format, bool wait, bool *ret_kept) {
+        *ret_kept = false;
         _cleanup_(client_close) Client client;
         int r = client_open(arguments, &client);
         if (r != 0)
@@ -113,6 +114,7 @@ int submit_file(const Arguments *arguments, int fd, const char *format, bool wai
         r = client_call_more(&client, "org.leadd.Control.Submit", parameters, fd, on_submit_item, &submitting, &last);
         if (r != 0)
                 return r;
+        *ret_kept = true;
         (void) on_submit_item(last, &submitting);
         if (!wait) {
                 if (arguments->json)
@@ -152,7 +154,8 @@ static int run_submit(const Arguments *arguments) {
                 say_error("cannot read %s: %s", path, strerror(-r));
                 return r == -ENOENT ? EXIT_NO_SUCH_THING : r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_BAD_DATA;
         }
-        return is_mail ? submit_mail(arguments, fd, wait) : submit_file(arguments, fd, format, wait);
+        bool kept;
+        return is_mail ? submit_mail(arguments, fd, wait) : submit_file(arguments, fd, format, wait, &kept);
 }
 
 const Verb verb_submit = {

@@ -337,7 +337,12 @@ def attached_records_are_taken_and_a_mail_without_any_is_refused():
         said = desk.pipe(both, arguments=["--source", "ads"])
         check(said.count("accepted 0, duplicates"), 2, "the same mail again counts once: " + said)
         check("spooled as" in desk.pipe(mail((json.replace("j@", "k@"), "application", "json", None)), arguments=["--no-wait"]), True)
-        desk.pipe(mail(('{"first_name": "nobody"}', "application", "json", None), (json.replace("j@", "m@"), "application", "json", None)), 65)
+        bad = mail(('{"first_name": "nobody"}', "application", "json", None), (json.replace("j@", "m@"), "application", "json", None))
+        check("refused 1" in desk.pipe(bad), True, "a portal reads no reasons: nothing is sent back to it")
+        check("rejects" in [e["state"] for e in d.lines("spool")], True, "they wait for those who do")
+        del bad["Auto-Submitted"]
+        desk.pipe(bad, 65)
+        check("nothing was taken" in desk.pipe(mail((json, "application", "json", None)), 75, ["--source", "no/name"]), True, "not lost over a bad option")
         check(d.show("m@x.de")["status"], "inquiry", "one bad record holds nobody back")
         inline = MIMEText(json.replace("j@", "n@"))
         inline["Subject"] = "lead"
