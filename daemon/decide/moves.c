@@ -277,6 +277,24 @@ static int check_by(Deciding *deciding, const Move *move, bool *ret_owner_acts) 
         return deciding_refuse(deciding, "not_allowed", "\"%s\" is made by the rules, not by people", move->rule.name);
 }
 
+/* Without a reason, or with one that the move does not have: which it takes. */
+static int refuse_reason(Deciding *deciding, const Move *move, const char *name, const char *const *candidates, size_t n) {
+        _cleanup_(text_free) Text list = { 0 };
+        const char *near = name ? text_closest(name, candidates, n) : NULL;
+
+        for (size_t i = 0; i < n; i++)
+                text_printf(&list, "%s%s", i ? ", " : "", candidates[i]);
+        if (list.error < 0)
+                return list.error;
+        if (!name)
+                return deciding_refuse(deciding, "reason_required", "\"%s\" needs a reason: %s", move->rule.name, list.data);
+        if (near)
+                return deciding_refuse(
+                        deciding, "unknown_reason", "\"%s\" has no reason \"%s\"; did you mean \"%s\"?", move->rule.name, name, near);
+        return deciding_refuse(deciding, "unknown_reason", "\"%s\" has no reason \"%s\"%s%s", move->rule.name, name,
+                n > 0 ? "; its reasons are: " : ": it is made without one", n > 0 ? list.data : "");
+}
+
 static int check_reason(Deciding *deciding, const Move *move, const char *name, const Reason **ret) {
         const char *candidates[64];
         size_t n = 0;
@@ -284,26 +302,12 @@ static int check_reason(Deciding *deciding, const Move *move, const char *name, 
         *ret = NULL;
         for (size_t i = 0; i < move->n_reasons && n < ARRAY_SIZE(candidates); i++)
                 candidates[n++] = move->reasons[i]->rule.name;
-        if (!name) {
-                if (n == 0)
-                        return 0;
-                Text list = { 0 };
-                for (size_t i = 0; i < n; i++)
-                        text_printf(&list, "%s%s", i ? ", " : "", candidates[i]);
-                int r = list.error ? list.error
-                                   : deciding_refuse(deciding, "reason_required", "\"%s\" needs a reason: %s", move->rule.name, list.data);
-                text_free(&list);
-                return r;
-        }
+        if (!name)
+                return n > 0 ? refuse_reason(deciding, move, NULL, candidates, n) : 0;
         for (size_t i = 0; i < move->n_reasons; i++)
                 if (base_streq(move->reasons[i]->rule.name, name))
                         *ret = move->reasons[i];
-        if (!*ret) {
-                const char *near = text_closest(name, candidates, n);
-                return deciding_refuse(deciding, "unknown_reason", "\"%s\" has no reason \"%s\"%s%s%s", move->rule.name, name,
-                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-        }
-        return 0;
+        return *ret ? 0 : refuse_reason(deciding, move, name, candidates, n);
 }
 
 /* Everything that is missing is named at once: nobody should have to ask three times. */

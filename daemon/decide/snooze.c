@@ -47,7 +47,7 @@ static int check_actor(Deciding *deciding) {
         if (actor && (actor == deciding->owner || actor == team->head))
                 return 0;
         return deciding_refuse(deciding, "not_allowed", "a lead is snoozed by its owner (%s)%s%s; %s is not",
-                deciding->owner ? deciding->owner->rule.name : "nobody", team->head ? " or the head of the team, " : "",
+                deciding->owner ? deciding->owner->rule.name : "nobody has it", team->head ? " or the head of the team, " : "",
                 team->head ? team->head->rule.name : "", actor ? actor->rule.name : deciding->input->actor);
 }
 

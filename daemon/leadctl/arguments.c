@@ -155,10 +155,12 @@ int arguments_parse(int n_words, char *const *words, const Verb *const *verbs, c
         if (!verb)
                 return usage(problem, "say what to do; `leadctl help` lists the verbs");
         if (arguments.as && !verb->acts)
-                return usage(problem, "%s acts for nobody: --as is for moves, did, note, assign, snooze and show", verb->name);
+                return usage(problem, "%s acts for nobody: --as is for moves, did, note, assign, snooze, show, merge, unmerge and erase",
+                        verb->name);
         if (arguments.n_positional < verb->n_min || arguments.n_positional > verb->n_max)
-                return usage(problem, "%s: usage: leadctl %s %s",
-                        arguments.n_positional < verb->n_min ? "something is missing" : "too many arguments", verb->name, verb->usage);
+                return usage(problem, "%s: usage: leadctl %s%s%s",
+                        arguments.n_positional < verb->n_min ? "something is missing" : "too many arguments", verb->name,
+                        *verb->usage ? " " : "", verb->usage);
         return 0;
 }
 

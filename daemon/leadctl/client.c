@@ -218,6 +218,14 @@ static const char *text_of(json_t *object, const char *key) {
         return text ? text : "";
 }
 
+/* What the daemon says, with its instants in the zone of whoever reads it. */
+static void say_sentence(const char *before, const char *s) {
+        _cleanup_(text_free) Text text = { 0 };
+
+        text_append_sentence(&text, s);
+        say_error("%s%s", before, text.error == 0 && text.data ? text.data : s);
+}
+
 static int say_reply_error(Client *client, const char *error, json_t *parameters) {
         const char *name = strrchr(error, '.') ? strrchr(error, '.') + 1 : error;
         if (base_streq(name, "NoSuchLead")) {
@@ -226,7 +234,9 @@ static int say_reply_error(Client *client, const char *error, json_t *parameters
                 return EXIT_NO_SUCH_THING;
         }
         if (base_streq(name, "Erased")) {
-                say_error("%s was erased on %s", text_of(parameters, "lead"), text_of(parameters, "time"));
+                _cleanup_(text_free) Text time = { 0 };
+                text_append_time(&time, text_of(parameters, "time"));
+                say_error("%s was erased on %s", text_of(parameters, "lead"), time.data ? time.data : "");
                 return EXIT_NO_SUCH_THING;
         }
         if (base_streq(name, "NoSuchName")) {
@@ -234,13 +244,16 @@ static int say_reply_error(Client *client, const char *error, json_t *parameters
                 return EXIT_NO_SUCH_THING;
         }
         if (base_streq(name, "NoSuchEntry")) {
-                say_error("nothing in the spool is called \"%s\"; `leadctl spool` lists what is there as SOURCE/NAME",
-                        text_of(parameters, "name"));
+                const char *entry = text_of(parameters, "name");
+                if (*entry && entry[strspn(entry, "0123456789")] == '\0') /* of the outbox: in the spool it is SOURCE/NAME */
+                        say_error("nothing in the outbox has the id %s; `leadctl outbox` lists what is there", entry);
+                else
+                        say_error("nothing in the spool is called \"%s\"; `leadctl spool` lists what is there as SOURCE/NAME", entry);
                 return EXIT_NO_SUCH_THING;
         }
         if (base_streq(name, "Refused")) {
                 (void) snprintf(client->refusal, sizeof(client->refusal), "%s", text_of(parameters, "code"));
-                say_error("refused: %s", text_of(parameters, "text"));
+                say_sentence("refused: ", text_of(parameters, "text"));
                 return refusal_exit(client->refusal);
         }
         if (base_streq(name, "BadValue")) {
@@ -248,7 +261,7 @@ static int say_reply_error(Client *client, const char *error, json_t *parameters
                 return EXIT_USAGE;
         }
         if (base_streq(name, "InvalidParameter")) {
-                say_error("leadd cannot take this %s (empty, too long or not of its kind)", text_of(parameters, "parameter"));
+                say_error("leadd cannot take this %s: it is empty, too long or not of its kind", text_of(parameters, "parameter"));
                 return EXIT_USAGE;
         }
         if (base_streq(name, "PermissionDenied")) {

@@ -118,6 +118,10 @@ const Verb verb_assign = {
 };
 
 static int run_snooze(const Arguments *arguments) {
+        if (!arguments_value(arguments, "reason")) {
+                say_error("a snooze says why: --reason R");
+                return EXIT_USAGE;
+        }
         return act(arguments, "org.leadd.Leads.Snooze",
                 PARAMETERS({ "lead", arguments->positional[0] }, { "until", arguments->positional[1] },
                         { "reason", arguments_value(arguments, "reason") }, { "as", arguments->as }));

@@ -161,6 +161,12 @@ static void format_explanation(Text *out, const Output *output, const json_t *re
         text_append(&text, recorded ? ", as it was recorded" : "");
         heading(out, output, text.data ? text.data : "");
         text_clear(&text);
+        if (recorded && !json_is_integer(json_object_get(reply, "event"))) {
+                text_append(&text, "Nothing is recorded of it before then.");
+                sentence(out, 0, &text);
+                text_free(&text);
+                return;
+        }
         text_printf(&text, "%s, owner %s", text_at(reply, "status") ? text_at(reply, "status") : "-",
                 text_at(reply, "owner") ? text_at(reply, "owner") : "nobody");
         if (!recorded) {

@@ -146,6 +146,7 @@ def who_is_asked_about_is_named_or_is_the_caller():
         d.ctl("assign", "L-2", "petra")
         check((inbox(d), inbox(d, "petra")), ([], ["L-2"]), "it goes with its owner")
         d.ctl("inbox", "anna", "ben", check_code=2)
+        check(d.ctl("watch", "L-1", check_code=2).stderr, "leadctl: too many arguments: usage: leadctl watch\n")
         d.ctl("inbox", "anna", "--limit", "none", check_code=2)
 
 

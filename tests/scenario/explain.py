@@ -65,6 +65,7 @@ def explain_of_the_past_is_what_was_recorded():
         past = d.json("explain", "L-1", "--at", "2026-03-05T09:30:00Z")
         check(past["recorded"], True)
         check("SIZE" in {r["rule"] for r in past["receipts"]}, True)
+        check("Nothing is recorded of it before then.\n" in d.ctl("explain", "L-1", "--at", "2026-03-04T09:30:00Z").stdout, True)
         later = d.json("explain", "L-1", "--at", "2026-06-05T09:30:00Z")
         check(later["recorded"] is False and later["engagement"] < 20, True, f"engagement fades: {later['engagement']}")
 

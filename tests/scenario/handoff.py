@@ -44,7 +44,7 @@ def the_owner_accepts_and_nobody_else():
         d.ctl("accept", "L-1", "--as", owner)
         check(d.show("L-1")["status"], "sal")
         refusal = d.ctl("accept", "L-1", "--as", owner, check_code=1).stderr
-        check("sal" in refusal, True, refusal)
+        check("since 2026-03-05 " in refusal and f"accept by {owner} at 2026-03-05 " in refusal, True, refusal)
         check(d.ctl("accept", "L-99", "--as", owner, check_code=3).returncode, 3)
         check(d.ctl("acept", "L-1", "--as", owner, check_code=2).returncode, 2)
 

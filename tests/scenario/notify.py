@@ -96,7 +96,7 @@ def a_mail_server_that_puts_it_off_gets_it_again_one_that_refuses_does_not():
         wait_for(lambda: not [r for r in rows(d) if r["id"] == dead["id"]], "the retry")
         check(len(server.mails) > n, True)
         d.ctl("outbox", "retry", dead["id"], check_code=3)
-        d.ctl("outbox", "cancel", "999999", check_code=3)
+        check(d.ctl("outbox", "cancel", "999999", check_code=3).stderr, "leadctl: nothing in the outbox has the id 999999; `leadctl outbox` lists what is there\n")
         d.ctl("outbox", "forget", "1", check_code=2)
 
     with_daemon(f'via = "smtp", target = "127.0.0.1:{server.port}", from = "leads@firm.de"', body)

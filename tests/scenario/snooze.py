@@ -75,7 +75,7 @@ def longer_than_policy_allows_is_refused_with_the_latest_instant():
     with daemon() as d:
         new(d)
         refusal = d.ctl("snooze", "L-1", "2026-03-12", "--reason", "holidays", "--as", "anna", check_code=1).stderr
-        check("2wd" in refusal and "2026-03-09T10:00:00+01:00 at the latest" in refusal, True, refusal)
+        check("2wd" in refusal and "until 2026-03-09 " in refusal and "at the latest" in refusal, True, refusal)
         check(d.show("L-1")["snoozed"], None)
         check(d.show("L-1")["version"], 1)
         d.ctl("snooze", "L-1", "1wd", "--reason", "a fair", "--as", "anna")
@@ -88,7 +88,7 @@ def longer_than_policy_allows_is_refused_with_the_latest_instant():
 def who_may_not_and_what_cannot_be_snoozed_is_refused():
     with daemon() as d:
         new(d)
-        check(d.ctl("snooze", "L-1", "2h", "--as", "anna", check_code=2).returncode, 2, "a snooze says why")
+        check("says why: --reason" in d.ctl("snooze", "L-1", "2h", "--as", "anna", check_code=2).stderr, True)
         check(d.ctl("snooze", "L-1", "2h", "--reason", "x", check_code=77).returncode, 77)
         check("past" in d.ctl("snooze", "L-1", "2026-03-01", "--reason", "x", "--as", "anna", check_code=1).stderr, True)
         check("is no time" in d.ctl("snooze", "L-1", "soon", "--reason", "x", "--as", "anna", check_code=1).stderr, True)

@@ -122,6 +122,9 @@ static void person__each_check_refuses_with_its_code_and_changes_nothing(void **
                 { "outcome.hand_raise", "rep:a", NULL, NULL, "wrong_status", "mql" },
                 { "outcome.reject", "rep:a", NULL, NULL, "reason_required", "no_budget, not_a_fit" },
                 { "outcome.reject", "rep:a", "no_buget", NULL, "unknown_reason", "did you mean \"no_budget\"" },
+                { "outcome.reject", "rep:a", "whim", NULL, "unknown_reason",
+                        "has no reason \"whim\"; its reasons are: no_budget, not_a_fit" },
+                { "outcome.accept", "rep:a", "whim", NULL, "unknown_reason", "has no reason \"whim\": it is made without one" },
                 { "outcome.reject", "rep:a", "not_a_fit", NULL, "note_required", "note" },
         };
         Book *book = malloc(sizeof *book);
