@@ -347,7 +347,9 @@ int timers_fire(Deciding *deciding) {
         deciding->fired_sla = sla->rule.name;
         r = timers_find_calendar(deciding, sla, &calendar) ? 0 : -EINVAL;
         int64_t due_us = state->next_due_us;
-        uint32_t number = r == 0 ? most_urgent(deciding, sla, calendar, &due_us) : state->next_step;
+        /* Before version 6 each step that was missed fired. */
+        bool all_fire = r < 0 || deciding->input->before_6;
+        uint32_t number = all_fire ? state->next_step : most_urgent(deciding, sla, calendar, &due_us);
         const SlaStep *step = step_of(sla, number);
         if (summarise_missed(deciding, sla, state->next_step, number) < 0)
                 return -ENOMEM;

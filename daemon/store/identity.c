@@ -80,7 +80,7 @@ uint64_t store_find_event(Store *store, const Key *key) {
 
 /* Known of another lead, and not by its e-mail or id, which find it: somebody should look whether the two are one. */
 static int note_duplicate(Store *store, const StoreEntry *entry, IdentityKind kind, uint64_t known) {
-        if (entry->lead_id == 0 || known == entry->lead_id || known == entry->named)
+        if (entry->lead_id == 0 || known == entry->lead_id || known == entry->named || store_is_before_6(store, entry->event_id))
                 return 0;
         uint64_t newer = known > entry->lead_id ? known : entry->lead_id, older = known > entry->lead_id ? entry->lead_id : known;
         return sql_run(store, SQL_DUPLICATE_ADD, ARG(newer), ARG(older), ARG(1u << kind), ARG(entry->event_id));
@@ -120,7 +120,8 @@ int keys_collect(Store *store, const StoreEntry *entry, Text *out, bool *ret_ema
                         return r;
                 *ret_email |= is_new && identity->kind == IDENTITY_EMAIL;
         }
-        if (entry->lead_id > 0 && entry->decision->profile_changed && is_stated(record)) {
+        /* Of an event of an older book neither names nor pairs are kept: it was not asked for them, and a replay must come to the same. */
+        if (entry->lead_id > 0 && entry->decision->profile_changed && is_stated(record) && !store_is_before_6(store, entry->event_id)) {
                 Key key;
                 int r = identity_key_of_name(store->secret, &entry->decision->profile, &key);
                 if (r == 0)

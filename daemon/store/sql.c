@@ -483,7 +483,11 @@ static const SqlQuery projections[] = {
                 2 },
         { "digest", "SELECT name(rule) AS rule, due, sent FROM digest ORDER BY 1", 1 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
-        { "seat", "SELECT name(member) AS member, turn, took_part, served, credits FROM seat ORDER BY 1", 1 },
+        /* a row of nothing but zeros says what no row says: a book before version 6 has them of who was only away */
+        { "seat",
+                "SELECT name(member) AS member, turn, took_part, served, credits FROM seat WHERE turn != 0 OR took_part != 0 OR served != 0"
+                " OR credits != 0 ORDER BY 1",
+                1 },
         { "absence", "SELECT name(member) AS member, since, until FROM absence ORDER BY 1, 2", 2 },
         { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
         { "outbox",
