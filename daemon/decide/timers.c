@@ -130,7 +130,7 @@ int timers_is_met(Deciding *deciding, const Sla *sla, bool *ret) {
         if (!sla->stop)
                 return 0;
         int r = find_message(deciding, sla, &message);
-        if (r < 0 || !message)
+        if (r < 0 || !message || deciding->input->before_6)
                 return r < 0 ? r : holds(deciding, sla->stop, ret);
         Subject since = deciding->subject;
         since.history = message + 1;
@@ -182,12 +182,21 @@ static int find_begun(Deciding *deciding, const Sla *running, const Sla **ret) {
         return r;
 }
 
-/* The prospect's message sets a new due; the owner's answer never does (vectors.md H5). One that was overtaken by a newer one does not. */
+/* The prospect's message sets a new due; the owner's answer never does (vectors.md H5). One that was overtaken by a newer one does not,
+ * and one that is junk neither, as both did before version 6. */
 static int rolls(Deciding *deciding, const Sla *sla, bool *ret) {
         const Activity *message;
-        int r = find_message(deciding, sla, &message);
+        int r = 0;
 
-        *ret = r == 0 && message && message->event == deciding->input->event_id;
+        *ret = false;
+        for (size_t i = sla->roll_on && deciding->input->before_6 ? deciding->n_history : 0; i-- > 0;)
+                if (deciding->history[i].event == deciding->input->event_id)
+                        return policy_matches_activity(
+                                deciding->rules, sla->roll_on, &deciding->subject, &deciding->history[i], deciding->arena, ret);
+        if (!deciding->input->before_6) {
+                r = find_message(deciding, sla, &message);
+                *ret = r == 0 && message && message->event == deciding->input->event_id;
+        }
         return r;
 }
 
@@ -272,8 +281,8 @@ int timers_update(Deciding *deciding) {
                         uint32_t n_late = after->response.n_late;
                         note_answer(deciding, sla);
                         after->sla = SLA_STATE_NONE;
-                        return deciding_summarise(
-                                deciding, "%s is met%s", sla->rule.name, after->response.n_late > n_late ? ", too late" : "");
+                        return deciding_summarise(deciding, "%s is met%s", sla->rule.name,
+                                after->response.n_late > n_late && !deciding->input->before_6 ? ", too late" : "");
                 }
                 r = rolls(deciding, sla, &rolled);
                 if (r < 0)
@@ -296,7 +305,7 @@ int timers_update(Deciding *deciding) {
                 /* Nothing runs: only an SLA that waits for its start_on may begin now, or one that was met and is asked again. */
                 bool rolled = false;
                 r = find_sla(deciding, &sla);
-                if (r >= 0 && sla && !sla->start_on)
+                if (r >= 0 && sla && !sla->start_on && !deciding->input->before_6)
                         r = rolls(deciding, sla, &rolled);
                 return r < 0 || !sla || !(sla->start_on || rolled) ? r : start(deciding, sla);
         }
