@@ -16,23 +16,37 @@ bool gate_is_erasure(const Record *record) { return record->family == FAMILY_LEA
 
 /* ---- what to look for ---- */
 
-/* A line each: "e ADDRESS", "p NUMBER", "i ID", "n LEAD" (its own number). Each once. */
-static void add_needle(Text *out, char kind, const char *text) {
-        char mark[3] = { kind, ' ' };
-        if (!text || !*text || strchr(text, '\n'))
-                return;
-        size_t size = strlen(text);
-        for (const char *line = out->data; line && *line; line = strchr(line, '\n') + 1)
-                if (strncmp(line, mark, 2) == 0 && strncmp(line + 2, text, size) == 0 && line[2 + size] == '\n')
-                        return;
-        text_append(out, mark);
+/* A line each: "n LEAD" (its own number), "e ADDRESS", "p NUMBER", "i ID". What names the person comes first, each once. Ids of records
+ * come last, the newest of them: a lead may have any number of events, and each file is gone through for each line. */
+typedef struct Needles {
+        Text text;
+        size_t n;
+} Needles;
+
+static void needles_done(Needles *needles) { text_free(&needles->text); }
+
+static void write_needle(Text *out, char kind, const char *text) {
+        text_append_char(out, kind);
+        text_append_char(out, ' ');
         text_append(out, text);
         text_append_char(out, '\n');
 }
 
-static void add_facts(Text *out, const Facts *facts) {
+static void add_needle(Needles *out, char kind, const char *text) {
+        if (!text || !*text || strchr(text, '\n') || out->n == GATE_NEEDLES_MAX)
+                return;
+        size_t size = strlen(text);
+        for (const char *line = out->text.data; line && *line; line = strchr(line, '\n') + 1)
+                if (line[0] == kind && strncmp(line + 2, text, size) == 0 && line[2 + size] == '\n')
+                        return;
+        write_needle(&out->text, kind, text);
+        out->n++;
+}
+
+static void add_facts(Needles *out, const Facts *facts) {
+        const char *email = facts_text(facts, FIELD_PERSON_EMAIL);
         char number[24];
-        add_needle(out, 'e', facts_text(facts, FIELD_PERSON_EMAIL));
+        add_needle(out, 'e', email);
         add_needle(out, 'p', facts_text(facts, FIELD_PERSON_PHONE_NUMBER));
         for (size_t i = 0; i < facts->n_items; i++) {
                 const Fact *fact = &facts->items[i];
@@ -48,7 +62,9 @@ static void add_facts(Text *out, const Facts *facts) {
 }
 
 typedef struct Gathering {
-        Text *needles;
+        Needles *needles;
+        Text ids; /* lines, the oldest first */
+        size_t n_ids;
         Arena *arena;
         int error;
 } Gathering;
@@ -56,10 +72,13 @@ typedef struct Gathering {
 static int on_said(const StoredEvent *event, void *userdata) {
         Gathering *gathering = userdata;
         Facts facts = { 0 };
+        bool is_ours = base_streq(event->source, "leadd") || base_streq(event->source, "leadctl");
 
         /* Ids of leadd's own are only numbers. */
-        if (event->source && !base_streq(event->source, "leadd") && !base_streq(event->source, "leadctl"))
-                add_needle(gathering->needles, 'i', event->record_id);
+        if (event->source && !is_ours && event->record_id && *event->record_id && !strchr(event->record_id, '\n')) {
+                write_needle(&gathering->ids, 'i', event->record_id);
+                gathering->n_ids++;
+        }
         if (event->facts) {
                 arena_reset(gathering->arena);
                 gathering->error = facts_decode(event->facts, event->facts_size, false, gathering->arena, &facts);
@@ -69,51 +88,63 @@ static int on_said(const StoredEvent *event, void *userdata) {
         return gathering->error != 0;
 }
 
-static int gather(Gate *gate, uint64_t lead, Text *needles) {
+/* What the lead's events say, then what the order says. */
+static int gather(Gate *gate, uint64_t lead, const Facts *order, Needles *needles) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         Gathering gathering = { .needles = needles, .arena = arena };
 
         if (!arena)
                 return -ENOMEM;
+        add_facts(needles, order);
         int r = store_log(gate->store, lead, 0, on_said, &gathering);
-        return gathering.error != 0 ? -EBADMSG : r < 0 ? r : needles->error;
+        const char *ids = gathering.ids.data;
+        for (; gathering.n_ids > GATE_NEEDLES_MAX; gathering.n_ids--)
+                ids = strchr(ids, '\n') + 1;
+        if (ids)
+                text_append(&needles->text, ids);
+        int error = gathering.ids.error;
+        text_free(&gathering.ids);
+        return gathering.error != 0 ? -EBADMSG : r < 0 ? r : error != 0 ? error : needles->text.error;
 }
 
 /* ---- judging ---- */
 
 /* Nobody is known by what the order names; but a file may have it. */
 static int judge_unknown(Gate *gate, const GateInput *input, GateOutcome *ret) {
-        _cleanup_(text_free) Text needles = { 0 };
+        _cleanup_(needles_done) Needles needles = { 0 };
 
         policy_begin_event(gate->rules, false, NULL, 0);
         policy_end_event(gate->rules);
         add_facts(&needles, &input->record->facts);
         ret->duplicate = ret->erased = true;
-        if (needles.error != 0 || needles.size == 0)
-                return needles.error;
-        return store_erasure_add(gate->store, needles.data, needles.size, &ret->erasure);
+        if (needles.text.error != 0 || needles.n == 0)
+                return needles.text.error;
+        return store_erasure_add(gate->store, needles.text.data, needles.text.size, &ret->erasure);
 }
 
 int gate_judge_erasure(Gate *gate, const GateInput *input, uint64_t lead, GateOutcome *ret) {
-        _cleanup_(text_free) Text needles = { 0 };
+        _cleanup_(needles_done) Needles needles = { 0 };
         uint64_t family[STORE_FAMILY_MAX];
+        char text[24];
         size_t n;
 
         if (lead == 0)
                 return judge_unknown(gate, input, ret);
         int r = store_family(gate->store, lead, family, &n);
-        if (r == 0)
-                r = gather(gate, lead, &needles);
         if (r != 0)
                 return r;
-        add_facts(&needles, &input->record->facts);
+        for (size_t i = n; i > 0; i--) {
+                (void) snprintf(text, sizeof text, "L-%" PRIu64, family[i - 1]);
+                add_needle(&needles, 'n', text);
+        }
+        r = gather(gate, lead, &input->record->facts, &needles);
+        if (r != 0)
+                return r;
         /* From the end: whatever a lead is part of, it goes before that. The order's own event is that of the lead it named last. */
         for (size_t i = n; i > 0; i--) {
                 _cleanup_(record_freep) Record *record = NULL;
-                char text[24], id[48];
-                (void) snprintf(text, sizeof text, "L-%" PRIu64, family[i - 1]);
-                (void) snprintf(id, sizeof id, "%s-%" PRIu64, text, store_next_event(gate->store));
-                add_needle(&needles, 'n', text);
+                char id[48];
+                (void) snprintf(id, sizeof id, "L-%" PRIu64 "-%" PRIu64, family[i - 1], store_next_event(gate->store));
                 r = gate_make_record(gate, "lead.erased", id, input->now_us, &record);
                 if (r != 0)
                         return r;
@@ -129,9 +160,7 @@ int gate_judge_erasure(Gate *gate, const GateInput *input, uint64_t lead, GateOu
                         return i == n ? 0 : -EINVAL;
         }
         ret->erased = true;
-        if (needles.error != 0)
-                return needles.error;
-        return store_erasure_add(gate->store, needles.data, needles.size, &ret->erasure);
+        return store_erasure_add(gate->store, needles.text.data, needles.text.size, &ret->erasure);
 }
 
 int gate_find_erased(Gate *gate, const Record *record, GateOutcome *ret, bool *ret_is) {
