@@ -211,7 +211,12 @@ int judge_on_erase(void *userdata, ControlCall *call, Record *record_taken, uint
                         judge_add_decision(judge, &outcome, false);
                         judge_add_watch_item(judge, record, &outcome, now_us);
                 }
-                r = erased->reply ? store_commit(judge->store) : -ENOMEM;
+                if (erased->reply)
+                        r = store_commit(judge->store);
+                else {
+                        (void) store_rollback(judge->store);
+                        r = -ENOMEM;
+                }
         } else
                 (void) store_rollback(judge->store);
         if (r != 0) {
@@ -231,6 +236,6 @@ int judge_on_erase(void *userdata, ControlCall *call, Record *record_taken, uint
         erased->next = judge->erased;
         judge->erased = erased;
         judge_sweep(judge);
-        r = judge_deliver(judge);
-        return r < 0 ? r : 1;
+        (void) judge_deliver(judge); /* what breaks ends leadd, and the call is answered by judge_end_erasures() */
+        return 1;
 }

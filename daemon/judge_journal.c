@@ -142,8 +142,11 @@ void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *eve
         line.fields[0] = (LogField){ "LEAD_ID", outcome->lead ? lead_text(judge, outcome->lead) : NULL };
         line.fields[1] = (LogField){ "LEAD_REASON", arena_strdup(judge->lines_arena, outcome->decision->refusal_code) };
         line.fields[2] = (LogField){ "LEAD_RULESET", arena_strdup(judge->lines_arena, judge->leadd->rules->hash_text) };
-        line.text = arena_printf(judge->lines_arena, "%s%s\"%s\" was refused: %s", outcome->lead ? lead_text(judge, outcome->lead) : "",
-                outcome->lead ? ": " : "", event, outcome->decision->refusal_code);
+        /* A word that is no move may be anything: the first of a letter, where an answer was wanted. */
+        bool is_move = !base_streq(outcome->decision->refusal_code, "unknown_move");
+        line.text = arena_printf(judge->lines_arena, "%s%s%s%s%s was refused: %s", outcome->lead ? lead_text(judge, outcome->lead) : "",
+                outcome->lead ? ": " : "", is_move ? "\"" : "", is_move ? event : "what the rules have no move for", is_move ? "\"" : "",
+                outcome->decision->refusal_code);
         add_line(judge, line);
         judge_add_suspended(judge, outcome->suspended, outcome->n_suspended);
 }

@@ -170,7 +170,8 @@ static bool has_of_kind(const Person *person, const char *kinds, const char *dat
 }
 
 static bool concerns(const Person *person, const char *data, size_t size) {
-        return has_of_kind(person, "e", data, size) || (has_of_kind(person, "ip", data, size) && !has_other_address(person, data, size));
+        /* The ids of a bot are as many as its visits: they are looked for last. */
+        return has_of_kind(person, "e", data, size) || (!has_other_address(person, data, size) && has_of_kind(person, "ip", data, size));
 }
 
 bool spool_concerns(const char *needles, size_t needles_size, const char *record, size_t size) {

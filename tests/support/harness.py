@@ -13,6 +13,7 @@ import json, os, pathlib, shutil, signal, subprocess, tempfile, time
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = TOP / os.environ.get("LEADD_BUILD", "build")
 WAIT = 60.0 if os.environ.get("LEADD_SANITIZED") else 30.0
+os.environ["TZ"] = "UTC"  # leadctl shows people their own zone
 
 
 SOURCES = ("web", "site", "crm", "sheet", "bulk", "ads", "fair", "partner", "google", "meta", "linkedin", "hubspot", "typeform", "salesforce", "zapier", "segment", "leadd")
