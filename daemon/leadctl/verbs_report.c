@@ -5,6 +5,10 @@
  */
 #include "leadctl.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 static long long number_at(const json_t *object, const char *key) { return (long long) json_integer_value(json_object_get(object, key)); }
@@ -95,17 +99,23 @@ static const struct {
 /* Whole or not at all: a page that somebody looks at is never half of one. */
 static int write_page(const char *path, const char *html) {
         Text temporary = { 0 };
-        text_printf(&temporary, "%s.tmp", path);
-        FILE *file = temporary.error == 0 ? fopen(temporary.data, "we") : NULL;
-        bool good = file && fputs(html, file) >= 0;
+        text_printf(&temporary, "%s.XXXXXX", path);
+        /* A name that nobody can have laid a link at: root may be writing into /tmp. */
+        int fd = temporary.error == 0 ? mkostemp(temporary.data, O_CLOEXEC) : -1;
+        mode_t mask = umask(0);
+        (void) umask(mask);
+        FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+        bool good = file && fputs(html, file) >= 0 && fchmod(fd, 0666 & ~mask) == 0;
         if (file && fclose(file) != 0)
                 good = false;
         if (good && rename(temporary.data, path) < 0)
                 good = false;
         if (!good) {
                 say_error("cannot write %s: %m", path);
-                if (file)
+                if (fd >= 0)
                         (void) remove(temporary.data);
+                if (fd >= 0 && !file)
+                        (void) close(fd);
         }
         text_free(&temporary);
         return good ? EXIT_DONE : EXIT_REFUSED;

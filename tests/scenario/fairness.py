@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """`leadctl report fairness`: who was entitled to what, who got it, what became of it, and why somebody was passed over."""
-import pathlib, shutil, sys, xml.etree.ElementTree
+import os, pathlib, shutil, sys, xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import Daemon, check, lead, main  # noqa: E402
@@ -106,7 +106,11 @@ def it_is_a_table_and_a_page():
         check(rows[2][:5], ["desk", "ALL", "anna", "2.17", "2"])
         check(rows[5][-3:], ["weight", "0", "4"])
         page = d.directory / "page.html"
+        victim = d.directory / "victim"
+        (d.directory / "page.html.tmp").symlink_to(victim)  # as somebody may in /tmp
         check(d.ctl("report", "fairness", "--html", page).stdout, "")
+        check((victim.exists(), page.stat().st_mode & 0o777), (False, 0o666 & ~UMASK))
+        (d.directory / "page.html.tmp").unlink()
         text = page.read_text()
         xml.etree.ElementTree.fromstring(text.split("\n", 1)[1].replace('<meta charset="utf-8">', ""))
         check(("c&lt;d&gt;" in text, "c<d>" in text, "<svg" in text, "http" in text), (True, False, True, False))
@@ -116,4 +120,6 @@ def it_is_a_table_and_a_page():
             check(said in d.ctl("report", *arguments, check_code=code).stderr, True, said)
 
 
+UMASK = os.umask(0o022)
+os.umask(UMASK)
 main(it_counts_what_happened, it_is_a_table_and_a_page)
