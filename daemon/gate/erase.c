@@ -43,10 +43,22 @@ static void add_needle(Needles *out, char kind, const char *text) {
         out->n++;
 }
 
-static void add_facts(Needles *out, const Facts *facts) {
-        const char *email = facts_text(facts, FIELD_PERSON_EMAIL);
-        char number[24];
+/* In files the address may stand as it was written. */
+static void add_email(Needles *out, const char *email) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
+        const char *letters;
+
         add_needle(out, 'e', email);
+        int r = !email ? RECORD_E_CORRUPT : arena ? email_with_letters(email, arena, &letters) : -ENOMEM;
+        if (r == 0)
+                add_needle(out, 'e', letters);
+        else if (r < 0 && out->text.error == 0)
+                out->text.error = r;
+}
+
+static void add_facts(Needles *out, const Facts *facts) {
+        char number[24];
+        add_email(out, facts_text(facts, FIELD_PERSON_EMAIL));
         add_needle(out, 'p', facts_text(facts, FIELD_PERSON_PHONE_NUMBER));
         for (size_t i = 0; i < facts->n_items; i++) {
                 const Fact *fact = &facts->items[i];

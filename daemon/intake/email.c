@@ -165,3 +165,24 @@ static int compare_domain(const void *key, const void *element) { return strcmp(
 bool email_domain_is_free(const char *domain) {
         return bsearch(domain, free_domains, ARRAY_SIZE(free_domains), sizeof free_domains[0], compare_domain);
 }
+
+int email_with_letters(const char *email, Arena *arena, const char **ret) {
+        const char *sign = strrchr(email, '@');
+        char *letters = NULL;
+        if (!sign || !strstr(sign, "xn--"))
+                return RECORD_E_CORRUPT;
+        int r = idn2_to_unicode_8z8z(sign + 1, &letters, 0);
+        if (r == IDN2_MALLOC)
+                return -ENOMEM;
+        if (r != IDN2_OK || base_streq(letters, sign + 1)) {
+                if (r == IDN2_OK)
+                        idn2_free(letters);
+                return RECORD_E_CORRUPT;
+        }
+        const char *text = arena_printf(arena, "%.*s@%s", (int) (sign - email), email, letters);
+        idn2_free(letters);
+        if (!text)
+                return -ENOMEM;
+        *ret = text;
+        return 0;
+}

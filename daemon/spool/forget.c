@@ -69,16 +69,43 @@ static int hex_at(const char *at, size_t left) {
         return (int) strtol(digits, NULL, 16);
 }
 
+/* The bytes of the character that JSON writes as \uXXXX; 0: there is none. Half of a pair is none: addresses do not need them. */
+static size_t escaped_at(const char *at, size_t left, char ret[static 4]) {
+        int high = left >= 6 && at[0] == '\\' && at[1] == 'u' ? hex_at(at + 2, 2) : -1, low = high >= 0 ? hex_at(at + 4, 2) : -1;
+        unsigned c = low >= 0 ? (unsigned) high << 8 | (unsigned) low : 0;
+        if (c == 0 || (c >= 0xd800 && c < 0xe000))
+                return 0;
+        if (c < 0x80) {
+                ret[0] = (char) c;
+                return 1;
+        }
+        size_t n = c < 0x800 ? 2 : 3;
+        for (size_t i = n; i > 1; i--, c >>= 6)
+                ret[i - 1] = (char) (0x80 | (c & 0x3f));
+        ret[0] = (char) ((n == 2 ? 0xc0 : 0xe0) | c);
+        return n;
+}
+
+static bool same_bytes(const char *a, const char *b, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if (tolower((unsigned char) a[i]) != tolower((unsigned char) b[i]))
+                        return false;
+        return true;
+}
+
 /* Case does not matter, and any character may be written as an escape of JSON or of a form. */
 static size_t address_at(const Needle *needle, const char *at, size_t left) {
         size_t used = 0;
-        for (size_t i = 0; i < needle->size; i++) {
-                int c = (unsigned char) needle->text[i];
-                if (used < left && tolower((unsigned char) at[used]) == tolower(c))
+        for (size_t i = 0, n; i < needle->size; i += n) {
+                char c[4];
+                int hex;
+                n = 1;
+                if (used < left && same_bytes(at + used, needle->text + i, 1))
                         used++;
-                else if (left - used >= 3 && at[used] == '%' && hex_at(at + used + 1, left - used - 1) == c)
+                else if (left - used >= 3 && at[used] == '%' && (hex = hex_at(at + used + 1, left - used - 1)) >= 0 &&
+                         same_bytes((const char[]){ (char) hex }, needle->text + i, 1))
                         used += 3;
-                else if (left - used >= 6 && strncasecmp(at + used, "\\u00", 4) == 0 && hex_at(at + used + 4, left - used - 4) == c)
+                else if ((n = escaped_at(at + used, left - used, c)) > 0 && n <= needle->size - i && same_bytes(c, needle->text + i, n))
                         used += 6;
                 else
                         return 0;
@@ -86,9 +113,15 @@ static size_t address_at(const Needle *needle, const char *at, size_t left) {
         return used;
 }
 
+/* Behind an escape that is no part of a word: a line break, or whatever a form writes as %0A. */
+static bool follows_escape(const char *data, size_t i) {
+        return (i >= 2 && data[i - 2] == '\\' && strchr("bfnrt", data[i - 1])) || (i >= 3 && data[i - 3] == '%') ||
+               (i >= 6 && data[i - 6] == '\\' && data[i - 5] == 'u');
+}
+
 static bool has_address(const Needle *needle, const char *data, size_t size) {
         for (size_t i = 0; i < size; i++) {
-                if (tolower((unsigned char) data[i]) != tolower((unsigned char) needle->text[0]) || (i > 0 && is_word(data[i - 1])))
+                if (i > 0 && is_word(data[i - 1]) && !follows_escape(data, i))
                         continue;
                 size_t used = address_at(needle, data + i, size - i);
                 if (used > 0 && (i + used == size || !is_word(data[i + used]) || data[i + used] == '.'))

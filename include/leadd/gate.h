@@ -16,7 +16,7 @@
 #define GATE_OVERRUNS_US US_PER_MINUTE           /* of event time */
 #define GATE_SUSPENDED_MAX 16                    /* rules that one event can suspend */
 #define GATE_SLICE_MAX 2000                      /* leads re-derived by one event of the log */
-#define GATE_NEEDLES_MAX 2000                    /* of an erasure: lines that name the person, and as many newest ids of records */
+#define GATE_NEEDLES_MAX 500                     /* of an erasure: lines that name the person, and as many newest ids of records */
 #define GATE_EVENT_MEMORY_MAX (64 * 1024 * 1024) /* bytes one decision may use */
 
 typedef struct Gate Gate;

@@ -271,6 +271,9 @@ int record_identify(Record *record, const uint8_t secret[static DIGEST_SIZE]);
 int identity_key(const uint8_t secret[static DIGEST_SIZE], IdentityKind kind, const char *system, const char *text, Key *ret);
 /* The key of a profile's name and company domain. RECORD_E_CORRUPT: one of them is not known, or the domain gives addresses to anybody. */
 int identity_key_of_name(const uint8_t secret[static DIGEST_SIZE], const Facts *profile, Key *ret);
+/* A normalised address as people write it, with the letters of its domain: RECORD_E_CORRUPT when that is the same
+ * text, or it is no address. */
+int email_with_letters(const char *email, Arena *arena, const char **ret);
 /* The facts as the JSON object `data` of record.md section 2 (nested); for show, log and rejects. Caller frees (json_decref). */
 struct json_t;
 int facts_to_json(const Facts *facts, struct json_t **ret);

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char needles[] = "e maria.k+x@keller.example\np +493077788899\ni 249592fc-d272\nn L-42\n";
+static const char needles[] = "e maria.k+x@keller.example\ne j\u00fcrgen@b\u00fccher.example\np +493077788899\ni 249592fc-d272\nn L-42\n";
 
 static void record__of_the_person_or_of_another__is_told(_unused_ void **state) {
         static const struct {
@@ -30,6 +30,13 @@ static void record__of_the_person_or_of_another__is_told(_unused_ void **state) 
                 { "email=maria.k+x%40keller.example&n=1", true },
                 { "<maria.k+x@keller.example>, hello", true },
                 { "Write to maria.k+x@keller.example.", true },
+                { "{\"text\": \"Yours,\\nmaria.k+x@keller.example\\nBerlin\"}", true },
+                { "{\"text\": \"\\u003cmaria.k+x@keller.example\\u003e\"}", true },
+                { "text=Yours,%0Amaria.k%2Bx%40keller.example", true },
+                { "{\"email\": \"J\u00fcrgen@b\u00fccher.example\"}", true },
+                { "{\"email\": \"j\\u00fcrgen@b\\u00FCcher.example\"}", true },
+                { "email=j%C3%BCrgen%40b%c3%bccher.example", true },
+                { "{\"email\": \"j\\u00f6rgen@b\\u00fccher.example\"}", false },
                 { "{\"email\": \"anna.maria.k+x@keller.example\"}", false },
                 { "{\"email\": \"maria.k+x@keller.example.org\"}", true }, /* rather one too many: it may end a sentence */
                 { "{\"email\": \"maria.k+x@keller.examples\"}", false },
