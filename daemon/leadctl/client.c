@@ -362,7 +362,7 @@ int client_call_more(Client *client, const char *method, json_t *parameters, int
 }
 
 int client_ask(const Arguments *arguments, const char *method, json_t *parameters, int timeout_ms, json_t **ret) {
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0) {
                 json_decref(parameters);

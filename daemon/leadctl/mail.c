@@ -115,7 +115,7 @@ static const char *text_at(const json_t *object, const char *key) {
 }
 
 static int answer(const Arguments *arguments, const json_t *mail) {
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         json_auto_t *reply = NULL;
 
         if (!*text_at(mail, "line")) {

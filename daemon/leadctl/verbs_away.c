@@ -72,7 +72,7 @@ static int run(const Arguments *arguments) {
                 say_error("either back, which ends what has begun, or FROM..TO --cancel");
                 return EXIT_USAGE;
         }
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0)
                 return r;

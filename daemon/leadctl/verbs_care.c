@@ -8,7 +8,7 @@ static const char *text_at(const json_t *object, const char *key) { return json_
 
 /* Asks once, and says in words what came of it. */
 static int change(const Arguments *arguments, const char *method, json_t *parameters) {
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         json_auto_t *reply = NULL;
         if (arguments->as && json_object_set_new(parameters, "as", json_string(arguments->as)) < 0) {
                 json_decref(parameters);
@@ -72,7 +72,7 @@ const Verb verb_unmerge = {
 /* ---- erase ---- */
 
 static int run_erase(const Arguments *arguments) {
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         json_auto_t *reply = NULL;
         json_t *parameters = json_pack("{s:s, s:s?}", "lead", arguments->positional[0], "as", arguments->as);
         int r = client_open(arguments, &client);

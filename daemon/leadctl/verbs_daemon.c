@@ -337,7 +337,7 @@ static int run_reload(const Arguments *arguments) {
                 say_error("--check changes nothing: it goes with neither --apply nor --no-wait");
                 return EXIT_USAGE;
         }
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0) {
                 json_decref(parameters);
@@ -390,7 +390,7 @@ static int run_clock(const Arguments *arguments) {
                 const char *by = arguments->positional[1];
                 parameters = PARAMETERS({ time_parse_rfc3339(by, strlen(by), &time_us) == 0 ? "to" : "advance", by });
         }
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0) {
                 json_decref(parameters);
@@ -480,7 +480,7 @@ static int run_spool(const Arguments *arguments) {
                 say_error("usage: leadctl spool [retry|release|discard SOURCE/NAME]");
                 return EXIT_USAGE;
         }
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0)
                 return r;

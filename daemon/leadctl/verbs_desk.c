@@ -121,7 +121,7 @@ static int run_inbox(const Arguments *arguments) {
         text_free(&text);
         if (n == 0)
                 return EXIT_DONE;
-        _cleanup_(table_done) Table table;
+        _cleanup_(table_done) Table table = { 0 };
         table_start(&table, inbox_columns, ARRAY_SIZE(inbox_columns));
         json_array_foreach(items, i, item) add_inbox_row(&table, &output, item);
         r = table_print(&table, &output);

@@ -113,13 +113,13 @@ static int run_list(const Arguments *arguments) {
         int r = arguments_number(arguments, "limit", 100, &limit);
         if (r != 0)
                 return r;
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         r = client_open(arguments, &client);
         if (r != 0)
                 return r;
         Output output;
         output_open(&output);
-        _cleanup_(table_done) Table table;
+        _cleanup_(table_done) Table table = { 0 };
         table_start(&table, list_columns, ARRAY_SIZE(list_columns));
         int64_t n = 0;
         do {
@@ -360,13 +360,13 @@ static const Column log_columns[] = {
 };
 
 static int run_log(const Arguments *arguments) {
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0)
                 return r;
         Output output;
         output_open(&output);
-        _cleanup_(table_done) Table table;
+        _cleanup_(table_done) Table table = { 0 };
         table_start(&table, log_columns, ARRAY_SIZE(log_columns));
         json_int_t after = 0;
         for (bool more = true; more;) {
@@ -452,7 +452,7 @@ static bool on_watch_item(json_t *item, void *userdata) {
 }
 
 static int run_watch(const Arguments *arguments) {
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0)
                 return r;

@@ -85,7 +85,7 @@ static int run(const Arguments *arguments) {
                 say_error("usage: leadctl outbox [retry|cancel ID]");
                 return EXIT_USAGE;
         }
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0)
                 return r;

@@ -6,7 +6,7 @@
 #include "leadctl.h"
 
 static int act(const Arguments *arguments, const char *method, json_t *parameters) {
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0) {
                 json_decref(parameters);

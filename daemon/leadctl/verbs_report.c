@@ -50,7 +50,7 @@ static int print_fairness(const json_t *report, const Output *output) {
         static const Word skips[] = { { "away", "away" }, { "unaccepted", "unaccepted" }, { "open", "open" }, { "today", "today" },
                 { "skill", "skill" }, { "weight", "weight 0" }, { "expired", "expired" }, { "behind", "behind" } };
         static const char *const outcomes[] = { "accepted", "returned", "expired", "left", "given_back" };
-        _cleanup_(table_done) Table table;
+        _cleanup_(table_done) Table table = { 0 };
         size_t i;
         json_t *line;
         Text text = { 0 };

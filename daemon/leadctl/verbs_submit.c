@@ -101,7 +101,7 @@ static bool on_submit_item(json_t *parameters, void *userdata) {
 
 int submit_file(const Arguments *arguments, int fd, const char *format, bool wait, bool *ret_kept) {
         *ret_kept = false;
-        _cleanup_(client_close) Client client;
+        _cleanup_(client_close) Client client = { .fd = -1 };
         int r = client_open(arguments, &client);
         if (r != 0)
                 return r;

@@ -129,6 +129,8 @@ def a_reply_gives_back_for_a_reason_with_a_note():
         check('did you mean "no_budget"' in refused, True, refused)
         refused = desk.pipe(reply_to(mail, "reject unreachable"), 65)
         check("is missing" in refused, True, "a reason checks its evidence: " + refused)
+        for empty in ("", "> accept", "-- \nAnna"):
+            check("says nothing above" in desk.pipe(reply_to(mail, empty), 65), True, f"nothing is above the quotation: {empty!r}")
         refused = desk.pipe(reply_to(mail, "thanks, will do"), 65)
         check("thanks" in d.log(), False, "what somebody writes is not for the journal")
         check("L-1: what the rules have no move for was refused: unknown_move" in d.log(), True)
