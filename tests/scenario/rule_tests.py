@@ -10,7 +10,7 @@ LEADCTL = str(BUILD / "leadctl")
 # What decides, reads or tells: the shipped policy has each, and its tests reach each rule of it.
 REACHED = "status criterion move reason fence segment score junk grade route sla message feed adapter".split()
 # What the others stand on, or say: nothing that could be reached.
-STANDING = "principle settings calendar team member list group channel test".split()
+STANDING = "principle settings calendar team member list group channel digest test".split()
 LATER = "campaign track".split()
 
 
