@@ -238,9 +238,9 @@ const Verb verb_next = {
         .section = "daily",
         .usage = "[OWNER]",
         .summary = "the lead somebody should take up now, and what to do",
-        .details = "OWNER is a member of the rules; without one it is you. The pecking order: what is overdue, the longest first; what is\n"
-                   "due within two hours, the soonest first; what waits for its owner and is not due so soon; what is open and waits for "
-                   "nobody.\n"
+        .details = "OWNER is a member of the rules; without one it is you. The pecking order: what is overdue, the longest first;\n"
+                   "what is due within two hours, the soonest first; what waits for its owner and is not due so soon; what is open\n"
+                   "and waits for nobody.\n"
                    "Among equals, and from the third on, the better grade (letter, then number), more engagement, longer in its\n"
                    "status, the lower number. What was snoozed is never next.",
         .n_max = 1,
