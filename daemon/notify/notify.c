@@ -94,10 +94,11 @@ static int64_t wait_after(uint32_t attempts) {
 }
 
 static void say_failed(const Flight *flight, bool forever, const char *error) {
-        char lead[32], more[40] = "";
-        const LogField fields[] = { { "LEAD_ID", lead } };
+        char lead[32] = "a digest", more[40] = "";
+        const LogField fields[] = { { "LEAD_ID", flight->lead > 0 ? lead : NULL } };
 
-        (void) snprintf(lead, sizeof lead, "L-%" PRIu64, flight->lead);
+        if (flight->lead > 0)
+                (void) snprintf(lead, sizeof lead, "L-%" PRIu64, flight->lead);
         if (flight->n_more > 0)
                 (void) snprintf(more, sizeof more, " and %" PRIu64 " more", flight->n_more);
         if (forever)

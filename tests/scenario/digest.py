@@ -162,6 +162,8 @@ def by_mail_it_is_one_row_a_reader_and_names_no_lead():
         d.advance("1h")
         rows = d.lines("outbox")
         check([(r["kind"], r["lead"], r["channel"], r["recipient"], r["rule"]) for r in rows], [("digest", None, "mail", who, "MORNING") for who in EVERYBODY])
+        wait_for(lambda: "not delivered to channel mail" in d.log(), "an attempt")
+        check(("a digest: not delivered" in d.log(), "L-0" in d.log()), (True, False), d.log())
         d.advance("1d")
         check([r["recipient"] for r in d.lines("outbox")], EVERYBODY * 2, "the next day's are rows of their own")
 
