@@ -12,7 +12,7 @@ static const Column columns[] = {
         { "FROM", false, false },
         { "UNTIL", false, false },
         { "BY", false, false },
-        { "", false, false },
+        { "IS", false, false },
 };
 
 static void add_time(Table *table, const char *time) {
@@ -22,7 +22,7 @@ static void add_time(Table *table, const char *time) {
         text_free(&text);
 }
 
-static int print_absences(const Arguments *arguments, const json_t *items) {
+static int print_absences(const Arguments *arguments, const char *owner, const json_t *items) {
         Output output;
         Table table;
         size_t i;
@@ -48,7 +48,10 @@ static int print_absences(const Arguments *arguments, const json_t *items) {
                 return r;
         }
         table_done(&table);
-        (void) printf("Nobody is or will be away.\n");
+        if (owner)
+                (void) printf("No absence of %s is known.\n", owner);
+        else
+                (void) printf("Nobody is or will be away.\n");
         return EXIT_DONE;
 }
 
@@ -56,7 +59,7 @@ static int list(const Arguments *arguments) {
         json_auto_t *reply = NULL;
         const char *owner = arguments->n_positional > 0 ? arguments->positional[0] : NULL;
         int r = client_ask(arguments, "org.leadd.Leads.Absences", PARAMETERS({ "owner", owner }), LEADCTL_TIMEOUT_MS, &reply);
-        return r != 0 ? r : print_absences(arguments, json_object_get(reply, "items"));
+        return r != 0 ? r : print_absences(arguments, owner, json_object_get(reply, "items"));
 }
 
 static int run(const Arguments *arguments) {

@@ -33,6 +33,7 @@ def absences_are_said_listed_and_taken_back():
         dana = ("dana", "2026-03-10T04:00:00Z", "2026-03-11T04:00:00Z", "recorded", False)
         check(listed(d), [("anna", "2026-03-05T09:00:00Z", "2026-03-05T17:00:00Z", "recorded", True), ben, dana, emil])
         check(listed(d, "ben"), [ben])
+        check(d.ctl("away", "petra").stdout, "No absence of petra is known.\n", "of others there are some")
         text = d.ctl("away").stdout
         check([line.split()[-1] for line in text.splitlines()[1:]], ["now", "come", "come", "come"], text)
 
