@@ -52,7 +52,7 @@ int erase_fold(Store *store, const StoreEntry *entry, const LeadRow *before) {
         if (r == 0)
                 r = sql_run(store, SQL_SEEN_FORGET, ARG(entry->lead_id));
         if (r == 0)
-                r = sql_run(store, SQL_OUTBOX_ERASE, ARG(entry->lead_id), ARG(entry->now_us));
+                r = outbox_erase(store, before, entry->now_us);
         if (r == 0 && before->company > 0)
                 r = company_erase(store, before->company, entry->lead_id);
         if (r == 0)

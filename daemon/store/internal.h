@@ -132,6 +132,7 @@ typedef enum Sql {
         SQL_KEY_SET,
         SQL_PROFILE_DELETE,
         SQL_OUTBOX_ERASE,
+        SQL_OUTBOX_AT,
         SQL_OUTBOX_OF_EVENT,
         SQL_OUTBOX_COPY,
         SQL_LEAD_AT_COMPANY,
@@ -619,6 +620,8 @@ int keys_erase(Store *store, uint64_t event);
 int keys_copy(Store *store, Store *from, uint64_t event);
 int company_erase(Store *store, uint64_t company, uint64_t lead);
 int outbox_copy(Store *store, Store *from, uint64_t event, uint64_t lead);
+/* Everything that was told or waits because of events of that lead's own. */
+int outbox_erase(Store *store, const LeadRow *lead, int64_t now_us);
 
 /* ---- ledger.c ---- */
 

@@ -8,12 +8,61 @@
 #include <errno.h>
 #include <inttypes.h>
 
+/* The first row of that event or a later one. Rows are appended event by event and never deleted. */
+static int first_row_of(Store *store, uint64_t event, uint64_t *ret) {
+        uint64_t low = 1, high = store->now.next_outbox;
+        while (low < high) {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                uint64_t middle = low + (high - low) / 2;
+                int r = sql_row(store, SQL_OUTBOX_AT, &row, ARG(middle));
+                if (r < 0)
+                        return r;
+                if (r == 0 && column_u64(row, 1) < event)
+                        low = column_u64(row, 0) + 1;
+                else
+                        high = middle;
+        }
+        *ret = low;
+        return 0;
+}
+
+static int rows_of(Store *store, uint64_t event, uint64_t *ret_from, uint64_t *ret_to) {
+        int r = first_row_of(store, event, ret_from);
+        return r == 0 ? first_row_of(store, event + 1, ret_to) : r;
+}
+
+#define LOOKUPS_OF_EVENT 64 /* what finding the rows of one event costs, in rows that are read one after the other */
+
+int outbox_erase(Store *store, const LeadRow *lead, int64_t now_us) {
+        if (lead->version > store->now.next_outbox / LOOKUPS_OF_EVENT)
+                return sql_run(store, SQL_OUTBOX_ERASE, ARG(lead->id), ARG(now_us), ARG(0), ARG(store->now.next_outbox));
+        for (uint64_t event = lead->last_event; event > 0;) {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                uint64_t from, to;
+                int r = rows_of(store, event, &from, &to);
+                if (r == 0 && from < to)
+                        r = sql_run(store, SQL_OUTBOX_ERASE, ARG(lead->id), ARG(now_us), ARG(from), ARG(to));
+                if (r == 0)
+                        r = sql_row(store, SQL_EVENT_PREV, &row, ARG(event));
+                if (r != 0)
+                        return r == STORE_E_NONE ? -EBADMSG : r;
+                uint64_t previous = column_u64(row, 0);
+                if (previous >= event)
+                        return -EBADMSG; /* a damaged chain must not be walked for ever */
+                event = previous;
+        }
+        return 0;
+}
+
 int store_outbox_of(Store *store, uint64_t event, Arena *arena, Effect **ret, size_t *ret_n) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         Effect *effects = NULL;
         size_t n = 0;
-        int r;
-        for (r = sql_row(store, SQL_OUTBOX_OF_EVENT, &row, ARG(event)); r == 0; r = sql_next(store, row)) {
+        uint64_t from, to;
+        int r = rows_of(store, event, &from, &to);
+        if (r == 0)
+                r = sql_row(store, SQL_OUTBOX_OF_EVENT, &row, ARG(event), ARG(from), ARG(to));
+        for (; r == 0; r = sql_next(store, row)) {
                 if (n == DECIDE_EFFECTS_MAX)
                         return -EBADMSG;
                 if (!effects)
@@ -45,8 +94,11 @@ int outbox_copy(Store *store, Store *from, uint64_t event, uint64_t lead) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         if (!arena)
                 return -ENOMEM;
-        int r;
-        for (r = sql_row(from, SQL_OUTBOX_OF_EVENT, &row, ARG(event)); r == 0; r = sql_next(from, row)) {
+        uint64_t first, end;
+        int r = rows_of(from, event, &first, &end);
+        if (r == 0)
+                r = sql_row(from, SQL_OUTBOX_OF_EVENT, &row, ARG(event), ARG(first), ARG(end));
+        for (; r == 0; r = sql_next(from, row)) {
                 static const int columns[] = { 2, 3, 4, 5 };
                 Ref refs[ARRAY_SIZE(columns)];
                 for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++) {

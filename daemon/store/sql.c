@@ -330,16 +330,21 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_KEY_SET] = "UPDATE key SET keys = ?2 WHERE event = ?1",
         [SQL_PROFILE_DELETE] = "DELETE FROM profile WHERE lead = ?1",
         [SQL_OUTBOX_ERASE] = "UPDATE outbox SET next = NULL, done = coalesce(done, ?2), lease = NULL, address = NULL, body = NULL, error ="
-                             " NULL WHERE lead = ?1",
+                             " NULL WHERE lead = ?1 AND id >= ?3 AND id < ?4",
+        /* ids ascend with events, so that those of an event are found without an index */
+        [SQL_OUTBOX_AT] = "SELECT id, event FROM outbox WHERE id >= ?1 ORDER BY id LIMIT 1",
         [SQL_OUTBOX_OF_EVENT] = "SELECT kind, via, channel, recipient, role, rule, step, body, created FROM outbox WHERE event = ?1"
-                                " ORDER BY id",
+                                " AND id >= ?2 AND id < ?3 ORDER BY id",
         [SQL_OUTBOX_COPY] = "INSERT INTO outbox(id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created,"
                             " attempts, next) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?9, ?10, ?11, ?12, 0, NULL)",
         [SQL_LEAD_AT_COMPANY] = "SELECT id FROM lead WHERE company = ?1 AND id != ?2 LIMIT 1",
         [SQL_COMPANY_ERASE] = "UPDATE company SET domain = '' WHERE id = ?1",
         [SQL_DUPLICATE_ALL] = "SELECT lead, other, reasons FROM duplicate WHERE lead < ?1 ORDER BY lead DESC, other DESC, reasons DESC",
+        /* found among what waits and what is dead, not among all that was ever told */
         [SQL_OUTBOX_CANCEL_OF] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
-                                 " WHERE lead = ?1 AND (next IS NOT NULL OR done IS NULL) AND lease IS NULL",
+                                 " WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_pending WHERE next IS NOT NULL AND lead = ?1"
+                                 " UNION ALL SELECT id FROM outbox INDEXED BY outbox_dead WHERE next IS NULL AND done IS NULL AND lead ="
+                                 " ?1) AND lease IS NULL",
         [SQL_FEEDBACK_ADD] = "INSERT INTO feedback VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         [SQL_FEEDBACK_ALL] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign FROM feedback"
                              " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
