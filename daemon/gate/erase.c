@@ -84,10 +84,10 @@ typedef struct Gathering {
 static int on_said(const StoredEvent *event, void *userdata) {
         Gathering *gathering = userdata;
         Facts facts = { 0 };
-        bool is_ours = base_streq(event->source, "leadd") || base_streq(event->source, "leadctl");
+        bool is_ours = !event->source || base_streq(event->source, "leadd") || base_streq(event->source, "leadctl");
 
         /* Ids of leadd's own are only numbers. */
-        if (event->source && !is_ours && event->record_id && *event->record_id && !strchr(event->record_id, '\n')) {
+        if (!is_ours && event->record_id && *event->record_id && !strchr(event->record_id, '\n')) {
                 write_needle(&gathering->ids, 'i', event->record_id);
                 gathering->n_ids++;
         }

@@ -76,7 +76,7 @@ static int stray(Ghosts *ghosts, uint64_t lead) {
 
 int ghosts_is_one(Ghosts *ghosts, Store *to, uint64_t lead, bool *ret) {
         uint64_t family[STORE_FAMILY_MAX];
-        size_t n;
+        size_t n = 0;
         int r = is_erased(ghosts, lead, ret);
 
         if (r == 0 && !*ret)

@@ -197,8 +197,8 @@ static Kind helper_kind(Flow *flow) {
         FlowFunction *function = &flow->functions[flow->n_functions++];
         function->code = code->prototypes;
         function->identity = identity;
-        for (uint8_t i = 0; i < code->prototypes->n_upvalues; i++)
-                function->upvalues[i] = (Upvalue){ .function = place, .index = i };
+        for (size_t i = 0; i < code->prototypes->n_upvalues; i++)
+                function->upvalues[i] = (Upvalue){ .function = place, .index = (uint8_t) i };
         return (Kind) (KIND_FUNCTION + flow->n_functions - 1);
 }
 

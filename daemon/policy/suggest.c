@@ -294,7 +294,7 @@ static bool excludes(const Addition *a, const Addition *b) {
 
 bool suggestion_unite(const Suggestions *suggestions, const Suggestion *a, const Suggestion *b, unsigned second, Suggestion *ret,
         unsigned *ret_excluded) {
-        bool b_stays[SUGGEST_PARTS_MAX], a_stays[SUGGEST_PARTS_MAX];
+        bool b_stays[SUGGEST_PARTS_MAX] = { false }, a_stays[SUGGEST_PARTS_MAX] = { false };
 
         *ret = (Suggestion){ 0 };
         *ret_excluded = 0;
