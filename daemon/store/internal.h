@@ -535,8 +535,9 @@ typedef struct Look {
         uint64_t lead, event;
         int64_t at_us;
 } Look;
-int looks_flush(Store *store); /* before COMMIT */
-void looks_done(Store *store); /* after it: they are in the file */
+void looks_forget(Store *store, uint64_t lead); /* what waits to be written of that lead; a rollback does not bring it back */
+int looks_flush(Store *store);                  /* before COMMIT */
+void looks_done(Store *store);                  /* after it: they are in the file */
 
 /* ---- digests.c ---------------------------------------------------------- */
 

@@ -20,6 +20,16 @@ void looks_done(Store *store) {
         store->n_looks = 0;
 }
 
+void looks_forget(Store *store, uint64_t lead) {
+        size_t n = 0;
+        for (size_t i = 0; i < store->n_looks; i++)
+                if (store->looks[i].lead == lead)
+                        look_done(&store->looks[i]);
+                else
+                        store->looks[n++] = store->looks[i];
+        store->n_looks = n;
+}
+
 size_t store_looks(const Store *store) { return store->n_looks; }
 
 int store_note_look(Store *store, const char *person, uint64_t lead, const char *grade, int64_t now_us) {

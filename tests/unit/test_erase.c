@@ -341,18 +341,37 @@ static void erase__somebody_with_many_events__looks_for_every_name_and_the_newes
         end(&f);
 }
 
-static int64_t count_waiting(Fixture *f, uint64_t lead) {
+static int64_t count_rows(Fixture *f, const char *sql, uint64_t lead) {
         sqlite3 *db;
         sqlite3_stmt *row;
         assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-        assert_int_equal(
-                sqlite3_prepare_v2(db, "SELECT count(*) FROM outbox WHERE lead = ?1 AND next IS NOT NULL", -1, &row, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_bind_int64(row, 1, (sqlite3_int64) lead), SQLITE_OK);
         assert_int_equal(sqlite3_step(row), SQLITE_ROW);
         int64_t n = sqlite3_column_int64(row, 0);
         assert_int_equal(sqlite3_finalize(row), SQLITE_OK);
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
         return n;
+}
+
+static int64_t count_waiting(Fixture *f, uint64_t lead) {
+        return count_rows(f, "SELECT count(*) FROM outbox WHERE lead = ?1 AND next IS NOT NULL", lead);
+}
+
+/* A look is written by the next transaction, which may be the one that erases. */
+static void erase__somebody_just_looked_at__leaves_no_trace_of_the_look(_unused_ void **state) {
+        Fixture f;
+        GateOutcome outcome;
+        start(&f);
+        uint64_t lead = happens(&f, "lead.submitted", "maria@keller.example", NULL);
+        uint64_t other = happens(&f, "lead.submitted", "joe@other.example", NULL);
+        assert_int_equal(store_note_look(f.book.store, "a", lead, "A1", f.now_us), 0);
+        assert_int_equal(store_note_look(f.book.store, "a", other, "A1", f.now_us), 0);
+        assert_null(erase(&f, lead, &outcome));
+        assert_int_equal(count_rows(&f, "SELECT count(*) FROM seen WHERE lead = ?1", lead), 0);
+        assert_int_equal(count_rows(&f, "SELECT count(*) FROM seen WHERE lead = ?1", other), 1);
+        finish_erasures(&f);
+        end(&f);
 }
 
 /* What was told of others is not gone through: rows are found by the events of the lead. */
@@ -386,6 +405,7 @@ int main(void) {
                 cmocka_unit_test(erase__somebody_who_was_part_of_another__leaves_the_other_as_it_is),
                 cmocka_unit_test(erase__somebody_nobody_knows__only_asks_for_a_look_at_the_files),
                 cmocka_unit_test(erase__somebody_with_many_events__looks_for_every_name_and_the_newest_ids),
+                cmocka_unit_test(erase__somebody_just_looked_at__leaves_no_trace_of_the_look),
                 cmocka_unit_test(erase__one_of_many_of_whom_somebody_was_told__takes_back_what_waits_of_this_one),
                 cmocka_unit_test(anything__random_lives_merges_unmerges_and_erasures__the_rest_is_as_it_was_and_the_replay_is_equal),
         };
