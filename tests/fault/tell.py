@@ -14,6 +14,7 @@ from receivers import MailServer, Notifier, WebServer  # noqa: E402
 
 BREAKS = ("new_id", "mark_first", "gather_again")
 N_LEADS = 120
+RUNS_BROKEN = 5
 RULES = """
 settings "site" { zone = "UTC", ops = "ops@firm.de" }
 calendar "always" { zone = "UTC", open = { mon_sun = "00:00-24:00" } }
@@ -155,7 +156,11 @@ def main():
     subprocess.run(["make", "--no-print-directory", "-s", "-C", str(TOP), "-j2", "BREAKABLE=1", "BUILD=build/breakable", "OPTIMIZE=-O0", "build/breakable/leadd"], check=True)
     bad = 0
     for broken in [arguments.broken] if arguments.broken else BREAKS:
-        problems = run(12, arguments.seed, leadd=TOP / "build/breakable/leadd", broken=broken, quiet=True)
+        # Whether a kill falls between a delivery and its mark is chance, and on an idle machine twelve have all missed.
+        for again in range(RUNS_BROKEN):
+            problems = run(12, arguments.seed + again, leadd=TOP / "build/breakable/leadd", broken=broken, quiet=True)
+            if problems:
+                break
         print(f"  broken on purpose ({broken}): " + (problems[0] if problems else "NOT NOTICED"), flush=True)
         bad += not problems
     return 1 if bad else 0
