@@ -101,7 +101,7 @@ echo "- a dropped file becomes a lead, and the journal knows it by field"
 printf '%s' '{"specversion":"1.0","id":"s1","type":"lead.submitted","data":{"person":{"email":"secret.name@keller.example"},"attribution":{"form_name":"demo"}}}' >"$here/a.json"
 inside sh -c '/opt/leadd/bin/leadd-drop web - json' <"$here/a.json" >/dev/null
 within 20 ctl show secret.name@keller.example
-[ "$(ctl --json show L-1 | sed -n 's/.*"status": *"\([^"]*\)".*/\1/p')" = mql ] || fail "L-1 is not in mql: $(ctl show L-1)"
+ctl --json show L-1 | grep -q '"status": *"mql"' || fail "L-1 is not in mql: $(ctl show L-1)"
 entries() { inside journalctl --sync; inside journalctl -o json --no-pager "$@"; }
 entries LEAD_ID=L-1 | grep -q '"LEAD_TO":"mql"' || fail "no journal entry with LEAD_ID=L-1 and LEAD_TO=mql"
 entries LEAD_ID=L-1 | grep -q '"LEAD_OWNER"' || fail "no journal entry that names the owner"
