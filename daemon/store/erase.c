@@ -11,19 +11,29 @@
 #include "internal.h"
 #include <errno.h>
 
-/* The ids of a merge are all that its two events say, and a replay needs them. */
-static bool is_kept(Store *store, uint64_t event) {
+/* The ids of a merge are all that its two events say, and a replay needs them. The lead that goes names its host, the one that goes on
+ * for it: *ret_host, else 0. */
+static bool is_kept(Store *store, uint64_t event, uint64_t *ret_host) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         Facts facts;
+        *ret_host = 0;
         if (!arena || sql_row(store, SQL_PROFILE_SAID, &row, ARG(event)) != 0 || facts_load(column_blob(row, 0), arena, &facts) != 0)
                 return false;
-        return facts.n_items == 1 && (facts.items[0].field == FIELD_CARE_INTO || facts.items[0].field == FIELD_CARE_FROM);
+        if (facts.n_items != 1)
+                return false;
+        if (facts.items[0].field == FIELD_CARE_INTO)
+                *ret_host = (uint64_t) facts.items[0].value.integer;
+        return facts.items[0].field == FIELD_CARE_INTO || facts.items[0].field == FIELD_CARE_FROM;
 }
 
-static int erase_event(Store *store, uint64_t event) {
-        uint64_t ledger = 0;
-        int r = is_kept(store, event) ? 0 : sql_run(store, SQL_PAYLOAD_DELETE, ARG(event));
+static int erase_event(Store *store, uint64_t event, int64_t now_us) {
+        uint64_t ledger = 0, host;
+        int r = is_kept(store, event, &host) ? 0 : sql_run(store, SQL_PAYLOAD_DELETE, ARG(event));
+        /* What was told of the host until the two parted may speak of this person. Where it still waits it is not told: its reader is
+         * reminded by the steps to come. */
+        if (r == 0 && host > 0)
+                r = sql_run(store, SQL_OUTBOX_CANCEL_OF, ARG(host), ARG(now_us), ARG(event));
         if (r == 0)
                 r = keys_erase(store, event);
         if (r == 0) {
@@ -44,7 +54,7 @@ int erase_fold(Store *store, const StoreEntry *entry, const LeadRow *before) {
         int r = family_events(store, entry->lead_id, 0, &events, &n);
         for (size_t i = 0; r == 0 && i < n; i++)
                 if (events[i] != entry->event_id)
-                        r = erase_event(store, events[i]);
+                        r = erase_event(store, events[i], entry->now_us);
         if (r == 0)
                 r = sql_run(store, SQL_DUPLICATE_DELETE, ARG(entry->lead_id));
         if (r == 0)

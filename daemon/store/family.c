@@ -171,7 +171,7 @@ int family_fold(Store *store, const StoreEntry *entry, const LeadRow *before, co
                                 ARG(after->merged_unaccepted));
                 /* Nobody is to be reminded of what they no longer have. What the merge itself has to say is written after this. */
                 if (r == 0)
-                        r = sql_run(store, SQL_OUTBOX_CANCEL_OF, ARG(row->id), ARG(entry->now_us));
+                        r = sql_run(store, SQL_OUTBOX_CANCEL_OF, ARG(row->id), ARG(entry->now_us), ARG(entry->event_id));
         } else if (!(row->flags & LEAD_MERGED) && before->flags & LEAD_MERGED)
                 r = sql_run(store, SQL_MERGED_DELETE, ARG(row->id));
         if (r == 0 && entry->named > 0 && entry->named != row->id)

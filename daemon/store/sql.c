@@ -344,7 +344,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_OUTBOX_CANCEL_OF] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
                                  " WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_pending WHERE next IS NOT NULL AND lead = ?1"
                                  " UNION ALL SELECT id FROM outbox INDEXED BY outbox_dead WHERE next IS NULL AND done IS NULL AND lead ="
-                                 " ?1) AND lease IS NULL",
+                                 " ?1) AND lease IS NULL AND event <= ?3",
         [SQL_FEEDBACK_ADD] = "INSERT INTO feedback VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         [SQL_FEEDBACK_ALL] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign FROM feedback"
                              " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",

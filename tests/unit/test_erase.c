@@ -359,6 +359,35 @@ static int64_t count_waiting(Fixture *f, uint64_t lead) {
 }
 
 /* A look is written by the next transaction, which may be the one that erases. */
+static void erase__somebody_who_was_part_of_another__takes_back_what_waits_of_the_other_since_then(_unused_ void **state) {
+        Fixture f;
+        GateOutcome outcome;
+        start(&f);
+        uint64_t bob = happens(&f, "lead.submitted", "bob@a.example", "person.name=Bob");
+        uint64_t jane = happens(&f, "lead.submitted", "jane@b.example", NULL);
+        uint64_t joey = happens(&f, "lead.submitted", "joey@c.example", "attribution.form_name=demo");
+        assert_null(merge(&f, bob, jane));
+        (void) happens(&f, "lead.submitted", "jane@b.example", "attribution.form_name=demo");
+        f.now_us += 2 * US_PER_HOUR;
+        assert_null(try(&f, "timer.look", jane, FIELD_NONE, (Value){ 0 }, "system:leadd", &outcome));
+        assert_null(try(&f, "timer.look", joey, FIELD_NONE, (Value){ 0 }, "system:leadd", &outcome));
+        int64_t n_others = count_waiting(&f, joey);
+        assert_true(n_others > 0);
+        assert_null(unmerge(&f, bob, jane));
+        assert_null(moves(&f, "reject", jane, "late", "c"));
+        (void) happens(&f, "lead.submitted", "jane@b.example", "attribution.form_name=demo;person.title=Boss");
+        int64_t n_before = count_waiting(&f, jane);
+        f.now_us += 2 * US_PER_HOUR;
+        assert_null(try(&f, "timer.look", jane, FIELD_NONE, (Value){ 0 }, "system:leadd", &outcome));
+        int64_t n_since = count_waiting(&f, jane) - n_before;
+        assert_true(n_before > 0 && n_since > 0);
+        assert_null(erase(&f, bob, &outcome));
+        assert_int_equal(count_waiting(&f, jane), n_since);
+        assert_int_equal(count_waiting(&f, joey), n_others);
+        finish_erasures(&f);
+        end(&f);
+}
+
 static void erase__somebody_just_looked_at__leaves_no_trace_of_the_look(_unused_ void **state) {
         Fixture f;
         GateOutcome outcome;
@@ -405,6 +434,7 @@ int main(void) {
                 cmocka_unit_test(erase__somebody_who_was_part_of_another__leaves_the_other_as_it_is),
                 cmocka_unit_test(erase__somebody_nobody_knows__only_asks_for_a_look_at_the_files),
                 cmocka_unit_test(erase__somebody_with_many_events__looks_for_every_name_and_the_newest_ids),
+                cmocka_unit_test(erase__somebody_who_was_part_of_another__takes_back_what_waits_of_the_other_since_then),
                 cmocka_unit_test(erase__somebody_just_looked_at__leaves_no_trace_of_the_look),
                 cmocka_unit_test(erase__one_of_many_of_whom_somebody_was_told__takes_back_what_waits_of_this_one),
                 cmocka_unit_test(anything__random_lives_merges_unmerges_and_erasures__the_rest_is_as_it_was_and_the_replay_is_equal),
