@@ -397,7 +397,7 @@ int check_whole(Load *load) {
                         check_step_order(load, &load->loader.rules->slas[i]);
         if (load->loader.report->n_errors == 0)
                 check_people(load);
-        /* A move that did not compile leads nowhere only for now. */
+        /* A move that did not compile leads nowhere: what is said of paths then would be wrong. */
         if (load->loader.report->n_errors > 0)
                 return 0;
         int r = check_paths(load);

@@ -2,7 +2,7 @@
 /*
  * kind_sla: the body of an SLA: how long an answer may take, by whose clock, and what happens on the way. Everything
  * that would only show when a step is due (nobody to remind, a move that does not start here, working days without a
- * calendar) is looked for now.
+ * calendar) is looked for when the rules are loaded.
  */
 #include "load.h"
 

@@ -55,7 +55,7 @@ class Timed(Daemon):
         n, latest = 0, 0
         for name, kind in self.kind_of.items():
             start = told[name][0][0]
-            steps = [now - start for now, is_step in told[name] if is_step]
+            steps = [at - start for at, is_step in told[name] if is_step]
             ats, every = self.kinds[kind]
             dues = list(ats)
             while until is not None and dues[-1] + every <= until:
