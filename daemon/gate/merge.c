@@ -135,7 +135,8 @@ static int on_own_event(const StoredEvent *event, void *userdata) {
         return refolding->error != 0;
 }
 
-static int refold(Gate *gate, uint64_t lead, Refolded **ret) {
+/* without: leads of its family that do not count. */
+static int refold(Gate *gate, uint64_t lead, const uint64_t *without, size_t n_without, Refolded **ret) {
         Refolded *into = ARENA_NEW(gate->arena, Refolded);
         Refolding refolding = {
                 .gate = gate,
@@ -157,6 +158,11 @@ static int refold(Gate *gate, uint64_t lead, Refolded **ret) {
         if (r != 0)
                 return r < 0 ? r : -EBADMSG;
         for (size_t i = 0; i < refolding.n; i++) {
+                bool counts = true;
+                for (size_t j = 0; j < n_without; j++)
+                        counts = counts && refolding.leads[i] != without[j];
+                if (!counts)
+                        continue;
                 r = facts_join(&into->profile, gate->arena, &refolding.profiles[i], &changed);
                 if (r < 0)
                         return r;
@@ -166,6 +172,33 @@ static int refold(Gate *gate, uint64_t lead, Refolded **ret) {
         return 0;
 }
 
+/* Whoever owns the account of a lead that is by itself again. The lead it parts from still stands under the company of both: it has the
+ * account only when that is what it says itself. */
+static int find_account(Gate *gate, uint64_t lead, uint64_t into, DecideInput *input) {
+        const char *domain = facts_text(&input->refolded->profile, FIELD_COMPANY_DOMAIN);
+        uint64_t except[2] = { lead }, family[STORE_FAMILY_MAX];
+        size_t n_except = 1, n_family;
+        Desk *desk = ARENA_NEW(gate->arena, Desk);
+
+        if (!desk)
+                return -ENOMEM;
+        *desk = *input->desk;
+        input->desk = desk;
+        if (into > 0 && domain) {
+                Refolded *host;
+                int r = store_survivor(gate->store, into, &except[1]);
+                if (r == 0)
+                        r = store_family(gate->store, lead, family, &n_family);
+                if (r == 0)
+                        r = refold(gate, except[1], family, n_family, &host);
+                if (r != 0)
+                        return r;
+                const char *said = facts_text(&host->profile, FIELD_COMPANY_DOMAIN);
+                n_except += !said || !base_streq(said, domain);
+        }
+        return store_account_owner(gate->store, domain, except, n_except, gate->arena, &desk->account_owner);
+}
+
 int gate_prepare_merge(Gate *gate, const Record *record, uint64_t lead, DecideInput *input) {
         uint64_t into = named_in(record, FIELD_CARE_INTO), from = named_in(record, FIELD_CARE_FROM);
 
@@ -173,10 +206,11 @@ int gate_prepare_merge(Gate *gate, const Record *record, uint64_t lead, DecideIn
                 return 0;
         if (is_lead_event(record, "unmerged")) {
                 Refolded *refolded;
-                int r = refold(gate, lead, &refolded);
-                if (r == 0)
-                        input->refolded = refolded;
-                return r;
+                int r = refold(gate, lead, NULL, 0, &refolded);
+                if (r != 0)
+                        return r;
+                input->refolded = refolded;
+                return find_account(gate, lead, into, input);
         }
         LeadState *other = ARENA_NEW(gate->arena, LeadState);
         Facts *profile = ARENA_NEW(gate->arena, Facts);

@@ -533,28 +533,44 @@ static void count_today(Store *store, const RuleSet *rules, int64_t now_us) {
 
 /* ---- the desk ---- */
 
-int store_load_desk(
-        Store *store, const char *company_domain, uint64_t except_lead, const RuleSet *rules, int64_t now_us, Arena *arena, Desk *ret) {
+static bool is_among(uint64_t lead, const uint64_t *leads, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (leads[i] == lead)
+                        return true;
+        return false;
+}
+
+int store_account_owner(
+        Store *store, const char *company_domain, const uint64_t *except, size_t n_except, Arena *arena, const char **ret_owner) {
         if (!store_is_writer(store))
                 return -EOPNOTSUPP;
-        Members *members = &store->members;
         uint64_t company;
         int r = company_find(store, company_domain, &company);
         if (r != 0)
                 return r;
-        count_today(store, rules, now_us);
-        *ret = (Desk){ .seats = members->seats + 1, .n_seats = members->n - 1 };
         uint32_t n;
-        const uint32_t *leads = accounts_leads(&members->companies, company, &n);
-        if (n > 0 && leads[n - 1] == except_lead)
+        const uint32_t *leads = accounts_leads(&store->members.companies, company, &n);
+        while (n > 0 && is_among(leads[n - 1], except, n_except))
                 n--;
+        *ret_owner = NULL;
         if (n == 0)
                 return 0;
         LeadRow row;
         r = lead_row(store, leads[n - 1], &row);
         if (r != 0)
                 return r == STORE_E_NONE ? -EBADMSG : r;
-        return name_copy(store, row.owner, arena, &ret->account_owner);
+        return name_copy(store, row.owner, arena, ret_owner);
+}
+
+int store_load_desk(
+        Store *store, const char *company_domain, uint64_t except_lead, const RuleSet *rules, int64_t now_us, Arena *arena, Desk *ret) {
+        const char *account_owner;
+        int r = store_account_owner(store, company_domain, &except_lead, 1, arena, &account_owner);
+        if (r != 0)
+                return r;
+        count_today(store, rules, now_us);
+        *ret = (Desk){ .seats = store->members.seats + 1, .n_seats = store->members.n - 1, .account_owner = account_owner };
+        return 0;
 }
 
 int store_tallies(Store *store, int (*on_tally)(const char *owner, const char *status, uint64_t n, void *userdata), void *userdata) {

@@ -111,6 +111,9 @@ int store_load_joined_history(Store *store, uint64_t lead, Arena *arena, Activit
  * one. Writing modes only. ret->seats is borrowed and stands until the next store_apply, store_rollback or store_load_desk. */
 int store_load_desk(
         Store *store, const char *company_domain, uint64_t except_lead, const RuleSet *rules, int64_t now_us, Arena *arena, Desk *ret);
+/* The owner of the company's newest open owned lead that is none of those; NULL = there is none. Writing modes only. */
+int store_account_owner(
+        Store *store, const char *company_domain, const uint64_t *except, size_t n_except, Arena *arena, const char **ret_owner);
 
 typedef struct StoreEntry {
         const Record *record;

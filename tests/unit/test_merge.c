@@ -231,6 +231,35 @@ static void unmerge__after_more_has_come__each_gets_back_what_is_its_own(_unused
         end(&f);
 }
 
+static void unmerge__of_another_company__is_not_given_to_the_owner_of_the_account_it_lent(_unused_ void **state) {
+        /* what jane says of her company herself, and whose bob then is */
+        static const struct {
+                const char *jane, *owner;
+        } cases[] = {
+                { "attribution.form_name=demo;company.domain=janeco.example", "b" },
+                { "attribution.form_name=demo", "b" },
+                { "attribution.form_name=demo;company.domain=bobco.example", "a" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Fixture f;
+                start(&f);
+                uint64_t jane = happens(&f, "lead.submitted", "jane@b.example", cases[i].jane);
+                uint64_t bob = happens(&f, "lead.submitted", "bob@a.example", "company.domain=bobco.example");
+                GateLook found = look(&f, jane);
+                assert_string_equal(found.state.owner, "a");
+                assert_null(merge(&f, bob, jane));
+                (void) happens(&f, "lead.submitted", "bob@a.example", "attribution.form_name=demo");
+                found = look(&f, jane);
+                assert_string_equal(say(&found, "company.domain"), "bobco.example");
+                assert_null(unmerge(&f, bob, jane));
+                found = look(&f, bob);
+                assert_string_equal(found.state.status, "offered");
+                if (!base_streq(found.state.owner, cases[i].owner))
+                        fail_msg("case %zu: got %s, want %s", i, found.state.owner, cases[i].owner);
+                end(&f);
+        }
+}
+
 static void unmerge__one_of_a_chain__takes_along_what_was_merged_into_it(_unused_ void **state) {
         Fixture f;
         start(&f);
@@ -421,6 +450,7 @@ int main(void) {
                 cmocka_unit_test(merge__statements_about_consent_in_any_order__the_latest_holds_by_purpose),
                 cmocka_unit_test(merge__two_owners__the_survivor_keeps_its_own_and_the_other_is_told),
                 cmocka_unit_test(unmerge__after_more_has_come__each_gets_back_what_is_its_own),
+                cmocka_unit_test(unmerge__of_another_company__is_not_given_to_the_owner_of_the_account_it_lent),
                 cmocka_unit_test(unmerge__one_of_a_chain__takes_along_what_was_merged_into_it),
                 cmocka_unit_test(merge__handed_back_for_a_reason__its_fence_stands_for_both_until_they_are_two_again),
                 cmocka_unit_test(merge__what_makes_no_sense__is_refused_and_changes_nothing),
