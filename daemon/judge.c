@@ -55,6 +55,20 @@ void judge_note_room(Judge *judge) {
         judge_say_status(judge);
 }
 
+int judge_end(Judge *judge, int r) {
+        if (r == 0)
+                r = store_commit(judge->store);
+        else
+                (void) store_rollback(judge->store);
+        if (r != 0) {
+                judge_forget(judge);
+                return r;
+        }
+        judge_note_room(judge);
+        judge_tell(judge);
+        return 0;
+}
+
 bool judge_waits_for_room(const Judge *judge) { return judge->disk_full && leadd_monotonic_us() < judge->full_until_us; }
 
 /* ---- one record of the spool ---- */

@@ -128,6 +128,8 @@ int judge_give_up(Judge *judge, int error, const char *what);
 /* The disk is full: timers and outbox wait a while before the next attempt. */
 void judge_note_full(Judge *judge);
 void judge_note_room(Judge *judge);
+/* Commits what went well (r is 0) and tells of it, or takes it back; the outcomes of store_commit, or r. */
+int judge_end(Judge *judge, int r);
 bool judge_waits_for_room(const Judge *judge);
 
 /* One line of `systemctl status`, said anew whenever it is another one. */

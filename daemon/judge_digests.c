@@ -69,17 +69,7 @@ int judge_send_digests(Judge *judge, int64_t now_us, size_t *ret_n) {
                 r = send_one(judge, &moments[i], now_us);
                 ++*ret_n;
         }
-        if (r == 0)
-                r = store_commit(judge->store);
-        else
-                (void) store_rollback(judge->store);
-        if (r != 0) {
-                judge_forget(judge);
-                return r;
-        }
-        judge_note_room(judge);
-        judge_tell(judge);
-        return 0;
+        return judge_end(judge, r);
 }
 
 int64_t judge_next_armed(Judge *judge) {

@@ -64,18 +64,9 @@ static int fire_batch(Judge *judge, int64_t now_us, size_t *ret_n) {
         for (int64_t end_us = leadd_monotonic_us() + FIRE_TRANSACTION_US;
                 n_fired < n && r == 0 && (n_fired == 0 || leadd_monotonic_us() < end_us); n_fired++)
                 r = judge_fire_one(judge, leads[n_fired], dues_us[n_fired], now_us, false);
-        if (r == 0)
-                r = store_commit(judge->store);
-        else
-                (void) store_rollback(judge->store);
-        if (r != 0) {
-                judge_forget(judge);
-                return r;
-        }
-        judge_note_room(judge);
-        judge_tell(judge);
-        *ret_n = n_fired;
-        return 0;
+        r = judge_end(judge, r);
+        *ret_n = r == 0 ? n_fired : 0;
+        return r;
 }
 
 bool judge_passes_on(const Judge *judge) {

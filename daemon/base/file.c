@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole writes to a descriptor: what write(2) leaves to its caller.
+ * Whole reads and writes of a descriptor: what read(2) and write(2) leave to their caller.
  */
 #include "leadd/base.h"
 
@@ -18,4 +18,20 @@ int base_write_all(int fd, const void *data, size_t size) {
                 size -= (size_t) n;
         }
         return 0;
+}
+
+int base_read_all(int fd, size_t size_max, Text *text) {
+        for (;;) {
+                char buffer[64 * 1024];
+                ssize_t n = read(fd, buffer, sizeof(buffer));
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return text->error;
+                if (text->size + (size_t) n > size_max)
+                        return -EFBIG;
+                text_append_size(text, buffer, (size_t) n);
+        }
 }

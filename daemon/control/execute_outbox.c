@@ -18,22 +18,6 @@ static const char *state_of(const OutboxRow *row) {
         return row->next_us == TIME_NONE ? "dead" : row->leased ? "under way" : row->attempts > 0 ? "failing" : "waiting";
 }
 
-static const char *kind_of(EffectKind kind) {
-        switch (kind) {
-        case EFFECT_ASSIGNED:
-                return "assigned";
-        case EFFECT_MOVED:
-                return "moved";
-        case EFFECT_REMINDED:
-                return "reminded";
-        case EFFECT_HELD:
-                return "held";
-        case EFFECT_DIGEST:
-                return "digest";
-        }
-        return "?";
-}
-
 static int on_outbox_row(const OutboxRow *row, void *userdata) {
         Outbox *outbox = userdata;
         if (json_array_size(outbox->items) == outbox->n_max) {
@@ -45,7 +29,7 @@ static int on_outbox_row(const OutboxRow *row, void *userdata) {
         put(json, "id", json_integer((json_int_t) row->id), &failed);
         put(json, "state", json_text(state_of(row)), &failed);
         put(json, "lead", json_lead(row->lead), &failed);
-        put(json, "kind", json_text(kind_of(row->kind)), &failed);
+        put(json, "kind", json_text(decide_effect_name(row->kind)), &failed);
         put(json, "channel", json_text(row->channel), &failed);
         put(json, "recipient", json_text(row->recipient), &failed);
         put(json, "rule", json_text(row->rule), &failed);

@@ -9,6 +9,22 @@
 #include <errno.h>
 #include <inttypes.h>
 
+const char *decide_effect_name(EffectKind kind) {
+        switch (kind) {
+        case EFFECT_ASSIGNED:
+                return "assigned";
+        case EFFECT_MOVED:
+                return "moved";
+        case EFFECT_REMINDED:
+                return "reminded";
+        case EFFECT_HELD:
+                return "held";
+        case EFFECT_DIGEST:
+                return "digest";
+        }
+        return "?";
+}
+
 void effects_append_string(Text *out, const char *s) {
         text_append_char(out, '"');
         for (const unsigned char *p = (const unsigned char *) (s ? s : ""); *p; p++) {

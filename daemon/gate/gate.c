@@ -113,6 +113,26 @@ static int load(Gate *gate, const Record *record, uint64_t lead, int64_t now_us,
         return store_load_desk(gate->store, domain, lead, gate->rules, now_us, gate->arena, &ret->desk);
 }
 
+/* Of an event of leadd's own about the lead, at the record's time. */
+static DecideInput look_input(Gate *gate, const Loaded *loaded, const Record *record, uint64_t lead) {
+        uint64_t event = store_next_event(gate->store);
+
+        return (DecideInput){
+                .event_id = event,
+                .lead_id = lead,
+                .before = &loaded->before,
+                .profile = &loaded->profile,
+                .history = loaded->history,
+                .n_history = loaded->n_history,
+                .record = record,
+                .actor = "system:leadd",
+                .actor_is_operator = true,
+                .now_us = record->time_us,
+                .desk = &loaded->desk,
+                .before_6 = store_is_before_6(gate->store, event),
+        };
+}
+
 /* A move that came too late is told who was first and when: deciding knows only where the lead is now. */
 static int say_who_was_first(Gate *gate, const LeadState *before, Decision *decision) {
         _cleanup_(text_free) Text text = { 0 };
@@ -439,20 +459,7 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
                         return r != 0 ? r : ghosts_rename(gate, &loaded.before);
                 }
         }
-        DecideInput input = {
-                .event_id = store_next_event(gate->store),
-                .lead_id = lead,
-                .before = &loaded.before,
-                .profile = &loaded.profile,
-                .history = loaded.history,
-                .n_history = loaded.n_history,
-                .record = &look,
-                .actor = "system:leadd",
-                .actor_is_operator = true,
-                .now_us = now_us,
-                .desk = &loaded.desk,
-                .before_6 = store_is_before_6(gate->store, store_next_event(gate->store)),
-        };
+        DecideInput input = look_input(gate, &loaded, &look, lead);
         r = decide_event(gate->rules, &input, gate->arena, &decision);
         if (r < 0)
                 return r;
@@ -579,20 +586,7 @@ static int would_free(Gate *gate, int64_t now_us, uint64_t lead, bool *ret) {
         int r = load(gate, &look, lead, now_us, &loaded);
         if (r != 0)
                 return r == STORE_E_NONE ? 0 : r;
-        const DecideInput input = {
-                .event_id = store_next_event(gate->store),
-                .lead_id = lead,
-                .before = &loaded.before,
-                .profile = &loaded.profile,
-                .history = loaded.history,
-                .n_history = loaded.n_history,
-                .record = &look,
-                .actor = "system:leadd",
-                .actor_is_operator = true,
-                .now_us = now_us,
-                .desk = &loaded.desk,
-                .before_6 = store_is_before_6(gate->store, store_next_event(gate->store)),
-        };
+        const DecideInput input = look_input(gate, &loaded, &look, lead);
         policy_begin_event(gate->rules, false, NULL, 0);
         r = decide_event(gate->rules, &input, gate->arena, &decision);
         policy_end_event(gate->rules);

@@ -185,4 +185,10 @@ int table_finish(Table *table, const Output *output, const char *nothing, bool m
 /* stdout; EXIT_NO_DAEMON never: a closed pipe ends the process. */
 void print_text(const Text *text);
 /* One JSON value a line. */
+/* Members of what the daemon answered; NULL and 0 where there is none of that type. */
+static inline const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
+static inline json_int_t number_at(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
 void print_json(const json_t *json);
+/* What the daemon answered: item as JSON, or the reply in words, at the reply's `now`. An exit code. */
+int print_answer(const Arguments *arguments, const json_t *item, const json_t *reply,
+        void (*format)(Text *out, const Output *output, const json_t *reply));

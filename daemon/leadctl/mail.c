@@ -36,22 +36,6 @@ static void find_reader(Text *out) {
         text_append(out, LEADD_PREFIX "/libexec/leadd/" READER);
 }
 
-static int read_all(int fd, Text *out) {
-        for (;;) {
-                char buffer[64 * 1024];
-                ssize_t n = read(fd, buffer, sizeof buffer);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return out->error;
-                if (out->size + (size_t) n > READER_OUTPUT_MAX)
-                        return -EFBIG;
-                text_append_size(out, buffer, (size_t) n);
-        }
-}
-
 /* What the reader says of the mail at fd. An exit code; what is wrong was said. */
 static int take_apart(int fd, json_t **ret) {
         _cleanup_(text_free) Text path = { 0 }, said = { 0 };
@@ -75,7 +59,7 @@ static int take_apart(int fd, json_t **ret) {
                 say_error("cannot start %s: %s", path.data, strerror(r));
                 return EXIT_LATER;
         }
-        r = read_all(ends[0], &said);
+        r = base_read_all(ends[0], READER_OUTPUT_MAX, &said);
         (void) close(ends[0]);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
@@ -108,7 +92,7 @@ static int as_mail_system(int code) {
         }
 }
 
-static const char *text_at(const json_t *object, const char *key) {
+static const char *said_at(const json_t *object, const char *key) {
         const char *text = json_string_value(json_object_get(object, key));
 
         return text ? text : "";
@@ -118,15 +102,15 @@ static int answer(const Arguments *arguments, const json_t *mail) {
         _cleanup_(client_close) Client client = { .fd = -1 };
         json_auto_t *reply = NULL;
 
-        if (!*text_at(mail, "line")) {
+        if (!*said_at(mail, "line")) {
                 say_error("refused: the reply says nothing above what it quotes and its signature; its first line is the answer");
                 return EXIT_BAD_DATA;
         }
         int r = client_open(arguments, &client);
         if (r == EXIT_DONE)
                 r = client_call_once(&client, "org.leadd.Leads.Answer",
-                        PARAMETERS({ "tokens", *text_at(mail, "tokens") ? text_at(mail, "tokens") : NULL },
-                                { "quoted", *text_at(mail, "quoted") ? text_at(mail, "quoted") : NULL }, { "line", text_at(mail, "line") }),
+                        PARAMETERS({ "tokens", *said_at(mail, "tokens") ? said_at(mail, "tokens") : NULL },
+                                { "quoted", *said_at(mail, "quoted") ? said_at(mail, "quoted") : NULL }, { "line", said_at(mail, "line") }),
                         LEADCTL_TIMEOUT_MS, &reply);
         if (r != EXIT_DONE)
                 return r;
@@ -134,9 +118,9 @@ static int answer(const Arguments *arguments, const json_t *mail) {
                 print_json(reply);
         else {
                 _cleanup_(text_free) Text text = { 0 };
-                text_append_safe(&text, text_at(reply, "lead"));
+                text_append_safe(&text, said_at(reply, "lead"));
                 text_append(&text, json_is_true(json_object_get(reply, "duplicate")) ? ": done before: " : ": ");
-                text_append_safe(&text, text_at(reply, "summary"));
+                text_append_safe(&text, said_at(reply, "summary"));
                 text_append_char(&text, '\n');
                 print_text(&text);
         }
@@ -146,14 +130,14 @@ static int answer(const Arguments *arguments, const json_t *mail) {
 static int submit_record(const Arguments *arguments, const json_t *record, bool wait, bool *ret_kept) {
         gsize size = 0;
         *ret_kept = false;
-        g_autofree guchar *data = g_base64_decode(text_at(record, "data"), &size);
+        g_autofree guchar *data = g_base64_decode(said_at(record, "data"), &size);
         _cleanup_(base_closep) int fd = memfd_create("leadctl-mail", MFD_CLOEXEC);
 
         if (fd < 0 || base_write_all(fd, (const char *) data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0) {
                 say_error("cannot keep the attachment: %m");
                 return EXIT_LATER;
         }
-        return submit_file(arguments, fd, text_at(record, "format"), wait, ret_kept);
+        return submit_file(arguments, fd, said_at(record, "format"), wait, ret_kept);
 }
 
 int submit_mail(const Arguments *arguments, int fd, bool wait) {
@@ -165,7 +149,7 @@ int submit_mail(const Arguments *arguments, int fd, bool wait) {
         const json_t *records = json_object_get(mail, "records");
         const char *automatic = json_string_value(json_object_get(mail, "automatic"));
         /* A lead that quotes what looks like a token is a lead; a reply that has something attached is a reply. */
-        bool is_answer = *text_at(mail, "tokens") || (json_array_size(records) == 0 && *text_at(mail, "quoted"));
+        bool is_answer = *said_at(mail, "tokens") || (json_array_size(records) == 0 && *said_at(mail, "quoted"));
         if (automatic && (is_answer || json_array_size(records) == 0)) {
                 (void) printf("passed over: %s\n", automatic);
                 return EXIT_DONE;

@@ -398,3 +398,19 @@ void text_append_wrapped(Text *out, size_t column, size_t indent, const char *s)
         }
         text_append_char(out, '\n');
 }
+
+int print_answer(const Arguments *arguments, const json_t *item, const json_t *reply,
+        void (*format)(Text *out, const Output *output, const json_t *reply)) {
+        if (arguments->json) {
+                print_json(item);
+                return EXIT_DONE;
+        }
+        Output output;
+        output_open(&output);
+        output_now(&output, text_at(reply, "now"));
+        Text text = { 0 };
+        format(&text, &output, reply);
+        print_text(&text);
+        text_free(&text);
+        return EXIT_DONE;
+}

@@ -4,8 +4,6 @@
  */
 #include "leadctl.h"
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 static const Column columns[] = {
         { "OWNER", false, false },
         { "TEAM", false, false },

@@ -4,8 +4,6 @@
  */
 #include "leadctl.h"
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 /* Asks once, and says in words what came of it. */
 static int change(const Arguments *arguments, const char *method, json_t *parameters) {
         _cleanup_(client_close) Client client = { .fd = -1 };

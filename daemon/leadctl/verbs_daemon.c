@@ -4,8 +4,6 @@
  */
 #include "leadctl.h"
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 /* ---- ping, status ---- */
 
 static int run_ping(const Arguments *arguments) {
@@ -88,24 +86,15 @@ static void append_status(Text *out, const Output *output, const json_t *object,
         }
 }
 
+static void format_status(Text *out, const Output *output, const json_t *status) { append_status(out, output, status, 0); }
+
 static int run_status(const Arguments *arguments) {
         json_auto_t *reply = NULL;
         int r = client_ask(arguments, "org.leadd.Control.Status", json_object(), LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
         const json_t *status = json_object_get(reply, "status");
-        if (arguments->json) {
-                print_json(status);
-                return EXIT_DONE;
-        }
-        Output output;
-        output_open(&output);
-        output_now(&output, text_at(status, "now"));
-        Text text = { 0 };
-        append_status(&text, &output, status, 0);
-        print_text(&text);
-        text_free(&text);
-        return EXIT_DONE;
+        return print_answer(arguments, status, status, format_status);
 }
 
 const Verb verb_status = {
@@ -300,8 +289,6 @@ static void print_problems(const json_t *problems) {
                 text_free(&text);
         }
 }
-
-static json_int_t number_at(const json_t *reply, const char *key) { return json_integer_value(json_object_get(reply, key)); }
 
 static void print_reloaded(const json_t *reply, bool check) {
         (void) printf("%s %.12s", check ? "the rules would load:" : "now deciding under rules",

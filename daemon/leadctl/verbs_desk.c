@@ -6,9 +6,6 @@
 #include "leadctl.h"
 #include <inttypes.h>
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-static json_int_t number_at(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
-
 /* "asked for a demo (FORM +30)" */
 static void append_reason(Text *out, const json_t *reason) {
         text_printf(out, "%s (%s +", text_at(reason, "text") ? text_at(reason, "text") : "",
@@ -173,7 +170,13 @@ static void add_next_line(Text *out, const Output *output, const char *label, St
         text_append_char(out, '\n');
 }
 
-static void format_next(Text *out, const Output *output, const json_t *reply, const json_t *item) {
+static void format_next(Text *out, const Output *output, const json_t *reply) {
+        const json_t *item = json_object_get(reply, "item");
+        if (!json_is_object(item)) {
+                text_printf(out, "%s has nothing to do%s.\n", text_at(reply, "owner") ? text_at(reply, "owner") : "-",
+                        number_at(reply, "open") > 0 ? ": every open lead is snoozed" : "");
+                return;
+        }
         Text line = { 0 };
         text_printf(&line, "%s  %s  ", text_at(item, "lead") ? text_at(item, "lead") : "-",
                 text_at(item, "grade") ? text_at(item, "grade") : "-");
@@ -214,23 +217,7 @@ static int run_next(const Arguments *arguments) {
                 PARAMETERS({ "owner", arguments->n_positional > 0 ? arguments->positional[0] : NULL }), LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
-        const json_t *item = json_object_get(reply, "item");
-        if (arguments->json) {
-                print_json(item);
-                return EXIT_DONE;
-        }
-        Output output;
-        output_open(&output);
-        output_now(&output, text_at(reply, "now"));
-        Text text = { 0 };
-        if (json_is_object(item))
-                format_next(&text, &output, reply, item);
-        else
-                text_printf(&text, "%s has nothing to do%s.\n", text_at(reply, "owner") ? text_at(reply, "owner") : "-",
-                        number_at(reply, "open") > 0 ? ": every open lead is snoozed" : "");
-        print_text(&text);
-        text_free(&text);
-        return EXIT_DONE;
+        return print_answer(arguments, json_object_get(reply, "item"), reply, format_next);
 }
 
 const Verb verb_next = {

@@ -6,8 +6,6 @@
 
 #define PAGE_MAX 1000
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 static const Column columns[] = {
         { "WHEN", false, false },
         { "LEAD", false, false },

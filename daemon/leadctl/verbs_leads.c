@@ -8,8 +8,6 @@
 
 #define PAGE_MAX 1000
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 /* ---- list ---- */
 
 static void add_due(Table *table, const Output *output, const json_t *item) {
@@ -248,7 +246,8 @@ static void add_changed(Text *out, const Output *output, const json_t *changed) 
         text_free(&text);
 }
 
-static void format_show(Text *out, const Output *output, const json_t *item) {
+static void format_show(Text *out, const Output *output, const json_t *reply) {
+        const json_t *item = json_object_get(reply, "item");
         Text text = { 0 };
         text_printf(&text, "%s", text_at(item, "lead") ? text_at(item, "lead") : "-");
         if (text_at(item, "email"))
@@ -322,19 +321,7 @@ static int run_show(const Arguments *arguments) {
                 LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
-        json_t *item = json_object_get(reply, "item");
-        if (arguments->json) {
-                print_json(item);
-                return EXIT_DONE;
-        }
-        Output output;
-        output_open(&output);
-        output_now(&output, text_at(reply, "now"));
-        Text text = { 0 };
-        format_show(&text, &output, item);
-        print_text(&text);
-        text_free(&text);
-        return EXIT_DONE;
+        return print_answer(arguments, json_object_get(reply, "item"), reply, format_show);
 }
 
 const Verb verb_show = {

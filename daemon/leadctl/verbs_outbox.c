@@ -5,8 +5,6 @@
 #include "leadctl.h"
 #include <errno.h>
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 static const Column columns[] = {
         { "ID", true, false },
         { "STATE", false, false },

@@ -98,8 +98,6 @@ static json_t *differences_json(const Side *running, const Side *rehearsed) {
 
 /* ---- for people ---- */
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 static void add_row(Table *table, const char *what, const char *running, const char *rehearsed) {
         bool same = base_streq(running, rehearsed);
         table_add(table, STYLE_DIM, what);

@@ -10,9 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-static long long number_at(const json_t *object, const char *key) { return (long long) json_integer_value(json_object_get(object, key)); }
-
 /* ---- fairness ---- */
 
 static const Column fairness_columns[] = {

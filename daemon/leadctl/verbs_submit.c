@@ -8,8 +8,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-
 /* The format in a file name: "leads.csv.gz" -> "csv.gz". NULL when it has none. */
 static const char *format_of(const char *path) {
         const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *last = strrchr(name, '.');

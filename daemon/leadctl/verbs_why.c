@@ -6,7 +6,6 @@
 #include "leadctl.h"
 #include <inttypes.h>
 
-static const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 static bool true_at(const json_t *object, const char *key) { return json_is_true(json_object_get(object, key)); }
 
 static void heading(Text *out, const Output *output, const char *title) {
@@ -191,28 +190,13 @@ static void format_explanation(Text *out, const Output *output, const json_t *re
         text_free(&text);
 }
 
-/* As an object, or in words. */
-static void answer(const Arguments *arguments, const json_t *reply, void (*format)(Text *out, const Output *output, const json_t *reply)) {
-        Output output;
-        Text text = { 0 };
-        if (arguments->json) {
-                print_json(reply);
-                return;
-        }
-        output_open(&output);
-        format(&text, &output, reply);
-        print_text(&text);
-        text_free(&text);
-}
-
 static int run_explain(const Arguments *arguments) {
         json_auto_t *reply = NULL;
         int r = client_ask(arguments, "org.leadd.Leads.Explain",
                 PARAMETERS({ "lead", arguments->positional[0] }, { "at", arguments_value(arguments, "at") }), LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
-        answer(arguments, reply, format_explanation);
-        return EXIT_DONE;
+        return print_answer(arguments, reply, reply, format_explanation);
 }
 
 const Verb verb_explain = {
@@ -290,8 +274,7 @@ static int run_whynot(const Arguments *arguments) {
                 LEADCTL_TIMEOUT_MS, &reply);
         if (r != 0)
                 return r;
-        answer(arguments, reply, format_whynot);
-        return EXIT_DONE;
+        return print_answer(arguments, reply, reply, format_whynot);
 }
 
 const Verb verb_whynot = {
@@ -394,7 +377,7 @@ static int run_need(const Arguments *arguments) {
         if (r != 0)
                 return r;
         bool found = true_at(reply, "so") || json_array_size(json_object_get(reply, "sets")) > 0;
-        answer(arguments, reply, format_need);
+        (void) print_answer(arguments, reply, reply, format_need);
         return found ? EXIT_DONE : EXIT_REFUSED;
 }
 

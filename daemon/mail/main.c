@@ -24,22 +24,6 @@ static void set_limits(void) {
 #endif
 }
 
-static int read_all(Text *out) {
-        for (;;) {
-                char buffer[64 * 1024];
-                ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return out->error;
-                if (out->size + (size_t) n > MAIL_SIZE_MAX)
-                        return -EFBIG;
-                text_append_size(out, buffer, (size_t) n);
-        }
-}
-
 int main(int argc, char **argv _unused_) {
         _cleanup_(text_free) Text mail = { 0 };
         const char *problem = "";
@@ -53,7 +37,7 @@ int main(int argc, char **argv _unused_) {
         (void) setlocale(LC_ALL, "C");
         json_object_seed(0);
         g_mime_init();
-        int r = read_all(&mail);
+        int r = base_read_all(STDIN_FILENO, MAIL_SIZE_MAX, &mail);
         if (r == -EFBIG) {
                 (void) fprintf(stderr, "the mail is larger than %d MiB\n", MAIL_SIZE_MAX >> 20);
                 return EX_DATAERR;

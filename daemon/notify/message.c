@@ -20,33 +20,6 @@
 #define ID_SIZE 64
 #define ID_DIGEST_BYTES 6 /* of the digest, in the id of a mail of several */
 
-static const char *via_name(Via via) {
-        static const char *const names[] = { [VIA_JOURNAL] = "journal",
-                [VIA_SENDMAIL] = "sendmail",
-                [VIA_SMTP] = "smtp",
-                [VIA_EXEC] = "exec",
-                [VIA_WEBHOOK] = "webhook",
-                [VIA_DROP] = "drop" };
-
-        return (size_t) via < ARRAY_SIZE(names) ? names[via] : "";
-}
-
-static const char *kind_name(EffectKind kind) {
-        switch (kind) {
-        case EFFECT_ASSIGNED:
-                return "assigned";
-        case EFFECT_MOVED:
-                return "moved";
-        case EFFECT_REMINDED:
-                return "reminded";
-        case EFFECT_HELD:
-                return "held";
-        case EFFECT_DIGEST:
-                return "digest";
-        }
-        return "";
-}
-
 /* A mail's text in the outbox is its subject, an empty line, and the body (decide/effects.c). */
 static const char *split_text(const OutboxRow *row, size_t *ret_subject_size) {
         const char *text = row->body ? row->body : "", *gap = strstr(text, "\n\n");
@@ -118,10 +91,10 @@ static int make_request(const OutboxMail *mail, const Channel *channel, const Pa
         make_id(mail, id);
         json_t *subject = parts->subject.data ? json_stringn(parts->subject.data, parts->subject.size) : json_null();
         json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s?, s:s, s:I, s:s?, s:s?}}", "method",
-                "org.leadd.Notify.Deliver", "parameters", "id", id, "via", via_name(channel->via), "target", channel->target, "from",
+                "org.leadd.Notify.Deliver", "parameters", "id", id, "via", policy_via_name(channel->via), "target", channel->target, "from",
                 channel->from, "to", row->address, "subject", subject, "body", parts->body.data ? parts->body.data : "", "secret",
-                channel->secret, "lead", parts->lead, "kind", kind_name(row->kind), "time", (json_int_t) row->created_us, "reply_to",
-                parts->reply_to, "answer", parts->answer);
+                channel->secret, "lead", parts->lead, "kind", decide_effect_name(row->kind), "time", (json_int_t) row->created_us,
+                "reply_to", parts->reply_to, "answer", parts->answer);
 
         *ret = json ? json_dumps(json, JSON_COMPACT) : NULL;
         json_decref(json);

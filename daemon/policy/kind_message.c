@@ -31,6 +31,8 @@ static const char *const vias[] = { [VIA_JOURNAL] = "journal",
         [VIA_DROP] = "drop",
         NULL };
 
+const char *policy_via_name(Via via) { return vias[via]; }
+
 static int compile_quiet(Load *load, int index, const char *where, void *target) {
         static const char *const readers[] = { "recipient", NULL };
         static const BodyKey key = { .name = "quiet", .type = KEY_CHOICE, .choices = readers };

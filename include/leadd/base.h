@@ -96,6 +96,8 @@ void text_vprintf(Text *text, const char *format, va_list args);
 void text_clear(Text *text);
 /* Frees the memory; the Text can be used again. */
 void text_free(Text *text);
+/* Appends all that is left of a file or pipe. -EFBIG: the text would be longer than size_max. */
+int base_read_all(int fd, size_t size_max, Text *text);
 /* Unsigned LEB128. */
 void text_append_varint(Text *text, uint64_t value);
 /* Reads one varint at *at; false when the data ends or the number is longer than 64 bits. */

@@ -204,6 +204,7 @@ typedef struct FairFact {
 } FairFact;
 
 typedef enum EffectKind { EFFECT_ASSIGNED = 1, EFFECT_MOVED = 2, EFFECT_REMINDED = 3, EFFECT_HELD = 4, EFFECT_DIGEST = 5 } EffectKind;
+const char *decide_effect_name(EffectKind kind); /* "assigned", ... */
 
 /* Something the world is told, through the outbox: one row a recipient and channel. */
 typedef struct Effect {

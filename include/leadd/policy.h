@@ -269,6 +269,7 @@ typedef struct Sla {
 } Sla;
 
 typedef enum Via { VIA_JOURNAL, VIA_SENDMAIL, VIA_SMTP, VIA_EXEC, VIA_WEBHOOK, VIA_DROP } Via;
+const char *policy_via_name(Via via); /* as rules write it */
 typedef struct Channel {
         Rule rule;
         Via via;
