@@ -32,7 +32,16 @@ static void add_quoted(Text *out, const char *lead_in, const char *text) {
                         size--; /* not in the middle of a character */
         text_append(out, lead_in);
         text_append_char(out, '"');
-        text_append_size(out, text, size);
+        /* A story is one line: what was typed on several is told on it. */
+        for (const char *c = text; c < text + size;) {
+                size_t n_gap = strspn(c, " \t\r\n");
+                if (n_gap > 0)
+                        text_append_char(out, ' ');
+                c += n_gap;
+                size_t n_word = strcspn(c, " \t\r\n");
+                text_append_size(out, c, c + n_word > text + size ? (size_t) (text + size - c) : n_word);
+                c += n_word;
+        }
         text_append(out, cut ? "...\"" : "\"");
 }
 

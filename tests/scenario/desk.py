@@ -196,7 +196,7 @@ def the_log_reads_like_a_story_and_watch_tells_it_as_it_happens():
 
         give(d, "first")
         wait_for(is_watched, "the first line of watch")
-        give(d, "maria", senior=True, fit=True, attribution={"form_name": "demo"}, interest={"message": "Two lines\nof text"})
+        give(d, "maria", senior=True, fit=True, attribution={"form_name": "demo"}, interest={"message": "Two lines\r\n  of text"})
         d.drop("web", "v.json", activity("maria@example.org", "page_viewed", id="v", url="https://www.example.com/pricing"))
         d.settle()
         d.ctl("accept", "L-2", "--as", "anna")
@@ -206,7 +206,7 @@ def the_log_reads_like_a_story_and_watch_tells_it_as_it_happens():
         d.ctl("reject", "L-2", "--reason", "no_budget", "--note", "next year", "--as", "anna")
         events = d.log_of("L-2")
         check([(e["actor"], e["story"]) for e in events], [
-            ("web", 'filled in the form "demo": "Two lines\nof text"; inquiry -> mql (raise by rules); offered to anna (ALL)'),
+            ("web", 'filled in the form "demo": "Two lines of text"; inquiry -> mql (raise by rules); offered to anna (ALL)'),
             ("web", "viewed a page (https://www.example.com/pricing); fit 70.0, engagement 38.0, grade A2"),
             ("anna", "accept: mql -> sal"),
             ("anna", 'called: "left a message"; FIRST_CALL is met'),
