@@ -55,12 +55,13 @@ programs = $(BUILD)/leadd $(BUILD)/leadctl $(BUILD)/leadd-notify $(BUILD)/leadd-
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs objects tests demo check check-long check-gigabyte bench docs lint install uninstall clean help unit
+.PHONY: all programs objects tests tools demo check check-long check-gigabyte bench docs lint install uninstall clean help unit
 
 all: programs ## build the daemon and the client
 programs: $(if $(leadd_SOURCES),$(BUILD)/leadd) $(if $(leadctl_SOURCES),$(BUILD)/leadctl) $(BUILD)/leadd-notify $(BUILD)/leadd-mail
 objects: programs $(call objects,$(unit_SOURCES) $(bench_SOURCES) $(fault_SOURCES) $(support_SOURCES)) ## compile everything without linking the tests
-tests: programs $(unit_PROGRAMS) $(bench_PROGRAMS) $(fault_PROGRAMS)
+tools: programs $(bench_PROGRAMS) $(fault_PROGRAMS)
+tests: tools $(unit_PROGRAMS)
 
 # ---- rules ----
 # `make V=1` shows whole commands.
