@@ -5,7 +5,7 @@
  * includes this but tests/bench/floor.c, which writes the same rows through the
  * same statements so that it stays in step with the schema.
  *
- * sql.c      every SQL text of the program, typed binding, stepping, error mapping
+ * sql.c      every statement of the program, typed binding, stepping, error mapping; schema.c the tables; invariants.c what proofs ask
  * open.c     the file: lock, pragmas, migrations, transactions, checkpoints
  * index.c    in-memory open addressing: 8 bytes a slot, verified against the row
  * names.c    the dictionary: text <-> small integer
@@ -303,6 +303,9 @@ typedef struct SqlQuery {
 const SqlQuery *sql_projections(size_t *ret_n);
 const SqlQuery *sql_invariants(size_t *ret_n);
 const char *sql_integrity_check(void);
+int sql_run_text(Store *store, const char *text);
+/* schema.c: from that version to ours. */
+int schema_migrate(Store *store, int64_t version);
 
 /* ---- index.c ------------------------------------------------------------ */
 

@@ -1,192 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every SQL text of the program: the schema with its migrations, the statements by
- * enum, what the proofs read. Around them typed binding, stepping and the meaning of
- * SQLite's results. A statement is reset before anybody outside this room sees what
- * it found. Decides nothing about leads.
- *
- * The layout answers one measurement: random pages dirtied per event govern the speed. So the lead's hot row is
- * integers only, the profile is written when it changes, rarely used states have side tables, everything else is
- * appended in the order of its own id, and no index has random keys: those are in memory (index.c).
+ * Every statement of the program, by enum, but the tables (schema.c) and what the proofs ask (invariants.c). Around them
+ * typed binding, stepping and the meaning of SQLite's results. A statement is reset before anybody outside this room sees
+ * what it found. Decides nothing about leads.
  */
 #include "internal.h"
 #include <errno.h>
-#include <stdio.h>
-
-/* ---- schema ---- */
-
-static const char schema_1[] =
-        /* secret, active rule set */
-        "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;"
-        /* sums over the whole ledger, so that nobody has to scan it */
-        "CREATE TABLE total(id INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, duplicates INTEGER NOT NULL, refused INTEGER NOT NULL,"
-        " dropped INTEGER NOT NULL, files INTEGER NOT NULL) STRICT;"
-        "INSERT INTO total VALUES(1, 0, 0, 0, 0, 0);"
-        "CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
-        "CREATE TABLE ruleset(id INTEGER PRIMARY KEY, hash TEXT NOT NULL, archive BLOB NOT NULL, first INTEGER NOT NULL,"
-        " last INTEGER NOT NULL) STRICT;"
-        /* the statuses of the active rule set: what readers and counters must know of them */
-        "CREATE TABLE status(name INTEGER PRIMARY KEY, team INTEGER NOT NULL, kind INTEGER NOT NULL, staffed INTEGER NOT NULL) STRICT;"
-        "CREATE TABLE company(id INTEGER PRIMARY KEY, domain TEXT NOT NULL) STRICT;"
-        /* type, source, actor: a name's id, or the text itself once there are too many names; age = now - time */
-        "CREATE TABLE event(id INTEGER PRIMARY KEY, lead INTEGER NOT NULL, prev INTEGER NOT NULL, type ANY NOT NULL, source ANY NOT NULL,"
-        " actor ANY, rules INTEGER NOT NULL, now INTEGER NOT NULL, age INTEGER NOT NULL, flags INTEGER NOT NULL, record_id ANY,"
-        " ledger INTEGER NOT NULL, idx INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
-        /* what of an event may be personal: deletable without touching the log (a lead's profile_event goes with its profile) */
-        "CREATE TABLE payload(event INTEGER PRIMARY KEY, facts BLOB, subject TEXT, notes BLOB) STRICT;"
-        /* 16 bytes idempotency key, then 17 bytes (kind, key) for each identity this event made known */
-        "CREATE TABLE key(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, keys BLOB NOT NULL) STRICT;"
-        /* entered, touched (idle_from later) and wake count from created */
-        "CREATE TABLE lead(id INTEGER PRIMARY KEY, status INTEGER NOT NULL, owner INTEGER NOT NULL, version INTEGER NOT NULL,"
-        " last_event INTEGER NOT NULL, moved_event INTEGER NOT NULL, created INTEGER NOT NULL, entered INTEGER NOT NULL,"
-        " touched INTEGER NOT NULL, fit INTEGER NOT NULL, engagement INTEGER NOT NULL, grade INTEGER NOT NULL, segments ANY,"
-        " flags INTEGER NOT NULL, wake INTEGER, company INTEGER NOT NULL, profile_event INTEGER NOT NULL) STRICT;"
-        /* only where no single event says all of it (lead.profile_event) */
-        "CREATE TABLE profile(lead INTEGER PRIMARY KEY, facts BLOB NOT NULL) STRICT;"
-        "CREATE TABLE sla(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, start_event INTEGER NOT NULL, start INTEGER NOT NULL,"
-        " due INTEGER, next_step INTEGER NOT NULL, next_due INTEGER) STRICT;"
-        "CREATE TABLE held(lead INTEGER PRIMARY KEY, by INTEGER NOT NULL, text TEXT, since INTEGER NOT NULL, next_look INTEGER) STRICT;"
-        "CREATE TABLE recycle(lead INTEGER PRIMARY KEY, until INTEGER, reason INTEGER NOT NULL) STRICT;"
-        "CREATE TABLE wake(due INTEGER NOT NULL, lead INTEGER NOT NULL, PRIMARY KEY(due, lead)) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE seat(member INTEGER PRIMARY KEY, turn INTEGER NOT NULL, away_from INTEGER, away_until INTEGER) STRICT;"
-        "CREATE TABLE tally(owner INTEGER NOT NULL, status INTEGER NOT NULL, n INTEGER NOT NULL, unaccepted INTEGER NOT NULL,"
-        " PRIMARY KEY(owner, status)) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE ledger(id INTEGER PRIMARY KEY, state INTEGER NOT NULL, source TEXT NOT NULL, name BLOB NOT NULL,"
-        " device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, first INTEGER NOT NULL,"
-        " last INTEGER NOT NULL, next_offset INTEGER NOT NULL, next_index INTEGER NOT NULL, accepted INTEGER NOT NULL,"
-        " duplicates INTEGER NOT NULL, refused INTEGER NOT NULL, dropped INTEGER NOT NULL, attempts INTEGER NOT NULL) STRICT;"
-        /* only what still stands in the spool: a handful of rows of a long table */
-        "CREATE INDEX ledger_unsettled ON ledger(id) WHERE state < 3;"
-        "CREATE TABLE reject(ledger INTEGER NOT NULL, idx INTEGER NOT NULL, reason TEXT NOT NULL, field TEXT, text TEXT, raw BLOB,"
-        " PRIMARY KEY(ledger, idx)) STRICT, WITHOUT ROWID;"
-        /* next is NULL once delivered; the body is then its digest: enough to prove, too little to leak */
-        "CREATE TABLE outbox(id INTEGER PRIMARY KEY, event INTEGER NOT NULL, lead INTEGER NOT NULL, kind INTEGER NOT NULL,"
-        " via INTEGER NOT NULL, channel ANY, recipient ANY, address TEXT, role ANY, rule ANY, step INTEGER NOT NULL, body ANY,"
-        " created INTEGER NOT NULL, attempts INTEGER NOT NULL, next INTEGER, done INTEGER, error TEXT) STRICT;"
-        "CREATE INDEX outbox_pending ON outbox(next) WHERE next IS NOT NULL;";
-
-/* What a junk rule may take back is derived (idle), and what a record from leadd must not change is kept (source). No rule set of
- * version 1 knew junk: all activities that the history does not reach any more counted. */
-static const char schema_2[] =
-        "ALTER TABLE lead RENAME COLUMN touched TO idle_from;" /* from created; -1 = nothing */
-        "ALTER TABLE lead ADD COLUMN source ANY;"
-        "ALTER TABLE lead ADD COLUMN source_at INTEGER NOT NULL DEFAULT -1;" /* from created */
-        "CREATE TEMP TABLE said(lead INTEGER PRIMARY KEY, at INTEGER NOT NULL, source ANY) STRICT;"
-        "INSERT INTO temp.said SELECT lead, max(at), NULL FROM (SELECT e.lead, e.now - e.age AS at FROM event e LEFT JOIN name n ON"
-        " n.id = e.type WHERE e.lead > 0 AND coalesce(n.text, e.type) GLOB 'outcome.*' UNION ALL SELECT lead, now - age FROM (SELECT lead,"
-        " now, age, row_number() OVER (PARTITION BY lead ORDER BY id DESC) AS place FROM event WHERE lead > 0 AND flags & 256)"
-        " WHERE place > 1000) GROUP BY lead;"
-        "UPDATE lead SET idle_from = coalesce((SELECT at FROM temp.said WHERE temp.said.lead = lead.id) - created, -1);"
-        "DELETE FROM temp.said;"
-        "INSERT INTO temp.said SELECT lead, at, source FROM (SELECT e.lead, e.now - e.age AS at, e.source, row_number() OVER (PARTITION BY"
-        " e.lead ORDER BY e.now - e.age DESC, coalesce(s.text, e.source) DESC) AS place FROM event e LEFT JOIN name n ON n.id = e.type"
-        " LEFT JOIN name s ON s.id = e.source WHERE e.lead > 0 AND NOT coalesce(n.text, e.type) GLOB 'outcome.*' AND NOT"
-        " coalesce(n.text, e.type) GLOB 'timer.*') WHERE place = 1;"
-        "UPDATE lead SET (source, source_at) = (SELECT source, at - created FROM temp.said WHERE temp.said.lead = lead.id)"
-        " WHERE id IN (SELECT lead FROM temp.said);"
-        "DROP TABLE temp.said;";
-static const char schema_3[] =
-        /* the last hand-back of a lead for each reason, and who let it expire in this hand-off (n counts up) */
-        "CREATE TABLE used(lead INTEGER NOT NULL, reason INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
-        " woken INTEGER NOT NULL, PRIMARY KEY(lead, reason)) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE expired(lead INTEGER NOT NULL, n INTEGER NOT NULL, member INTEGER NOT NULL, PRIMARY KEY(lead, n)) STRICT,"
-        " WITHOUT ROWID;"
-        "ALTER TABLE sla ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"
-        "ALTER TABLE sla ADD COLUMN snoozed_until INTEGER;"
-        "ALTER TABLE sla ADD COLUMN snooze_reason TEXT;";
-
-/* lease: since when an attempt is under way in another process; what has neither next nor done is a dead letter */
-static const char schema_4[] = "ALTER TABLE outbox ADD COLUMN lease INTEGER;"
-                               "CREATE INDEX outbox_dead ON outbox(id) WHERE next IS NULL AND done IS NULL;";
-
-static const char schema_5[] =
-        /* how often a rule matched and failed, by the hour, and over all time; last, last_failed: instants, NULL = never */
-        "CREATE TABLE hit(hour INTEGER NOT NULL, rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, failed INTEGER NOT NULL,"
-        " PRIMARY KEY(hour, rule, kind)) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE hit_ever(rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, failed INTEGER NOT NULL, last INTEGER,"
-        " last_failed INTEGER, PRIMARY KEY(rule, kind)) STRICT, WITHOUT ROWID;"
-        /* what an older book did before is not counted */
-        "INSERT INTO meta SELECT 'hits', coalesce(max(id), 0) + 1 FROM event;"
-        "CREATE TABLE suspended(event INTEGER PRIMARY KEY, kind INTEGER NOT NULL, rule INTEGER NOT NULL, since INTEGER NOT NULL) STRICT;"
-        /* the pass that re-derives leads after an activation: one row */
-        "CREATE TABLE pass(id INTEGER PRIMARY KEY, event INTEGER NOT NULL, next INTEGER NOT NULL, upto INTEGER NOT NULL,"
-        " apply INTEGER NOT NULL, leads INTEGER NOT NULL, changed INTEGER NOT NULL, regraded INTEGER NOT NULL, moving INTEGER NOT NULL,"
-        " moved INTEGER NOT NULL) STRICT;";
-
-static const char schema_6[] =
-        /* tried: the first attempt. mail: rows that are told as one mail carry the id of one of them, from the first attempt on */
-        "ALTER TABLE outbox ADD COLUMN tried INTEGER;"
-        "ALTER TABLE outbox ADD COLUMN mail INTEGER;"
-        "UPDATE outbox SET tried = created WHERE attempts > 0;"
-        "CREATE INDEX outbox_reader ON outbox(recipient, channel, next) WHERE next IS NOT NULL AND mail IS NULL AND via IN (1, 2);"
-        "CREATE INDEX outbox_mail ON outbox(mail) WHERE mail IS NOT NULL AND next IS NOT NULL;"
-        /* held leads in the order of waiting, all of them and those that are looked at at one instant */
-        "CREATE INDEX held_since ON held(since, lead);"
-        "CREATE INDEX held_look ON held(next_look, since, lead) WHERE next_look IS NOT NULL;"
-        /* turns are in leads and no longer in weights: they begin anew */
-        "ALTER TABLE seat ADD COLUMN took_part INTEGER NOT NULL DEFAULT 0;"
-        "ALTER TABLE seat ADD COLUMN served INTEGER NOT NULL DEFAULT 0;"
-        "ALTER TABLE seat ADD COLUMN credits INTEGER NOT NULL DEFAULT 0;"
-        "UPDATE seat SET turn = 0;"
-        /* any number of absences a member */
-        "CREATE TABLE absence(member INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(member, since))"
-        " STRICT, WITHOUT ROWID;"
-        "INSERT INTO absence SELECT member, away_from, away_until FROM seat WHERE away_from IS NOT NULL AND away_until IS NOT NULL;"
-        /* how its owner got it; a day is one of the site's zone */
-        "ALTER TABLE lead ADD COLUMN route INTEGER NOT NULL DEFAULT 0;"
-        "CREATE TABLE fair(day INTEGER NOT NULL, team INTEGER NOT NULL, route INTEGER NOT NULL, member INTEGER NOT NULL,"
-        " kind INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(day, team, route, member, kind)) STRICT, WITHOUT ROWID;"
-        "ALTER TABLE seat DROP COLUMN away_from;"
-        "ALTER TABLE seat DROP COLUMN away_until;"
-        /* fences and criteria that refused what a person asked for: no event says so, and no replay can */
-        "CREATE TABLE refusal(hour INTEGER NOT NULL, rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL,"
-        " PRIMARY KEY(hour, rule, kind)) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE refusal_ever(rule INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, last INTEGER,"
-        " PRIMARY KEY(rule, kind)) STRICT, WITHOUT ROWID;"
-        /* from this event on, hits of every kind are counted, and of no lead that is a test */
-        "INSERT INTO meta SELECT 'uses', coalesce(max(id), 0) + 1 FROM event;"
-        /* events before this one may be of a leadd that did not keep hand-backs: see backfill.c */
-        "INSERT INTO meta SELECT 'backfill', value FROM meta WHERE key = 'hits';"
-        /* leads that another one goes on for: who owned it, and had not accepted it, when it was merged */
-        "CREATE TABLE merged(lead INTEGER PRIMARY KEY, into_lead INTEGER NOT NULL, event INTEGER NOT NULL, owner INTEGER NOT NULL,"
-        " unaccepted INTEGER NOT NULL) STRICT;"
-        "CREATE INDEX merged_into ON merged(into_lead);"
-        /* by which lead an event came to the one that goes on for it: where it belongs once that is undone */
-        "CREATE TABLE named(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL) STRICT;"
-        "CREATE INDEX named_lead ON named(lead, event);"
-        /* which event of a lead was the last that a person has looked at, and its grade then */
-        "CREATE TABLE seen(person INTEGER NOT NULL, lead INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
-        " grade INTEGER NOT NULL, PRIMARY KEY(person, lead)) STRICT, WITHOUT ROWID;"
-        /* moves with a reason, n: which of the event's; owner, accepted: before it; source and campaign go with an erasure */
-        "CREATE TABLE feedback(event INTEGER NOT NULL, n INTEGER NOT NULL, lead INTEGER NOT NULL, at INTEGER NOT NULL,"
-        " move INTEGER NOT NULL, reason INTEGER NOT NULL, was INTEGER NOT NULL, goes INTEGER NOT NULL, owner INTEGER NOT NULL,"
-        " accepted INTEGER NOT NULL, by ANY, source ANY, campaign TEXT, PRIMARY KEY(event, n)) STRICT, WITHOUT ROWID;"
-        "CREATE INDEX feedback_lead ON feedback(lead);"
-        /* what is delivered here must not be looked for among the mails that wait for leadd-notify */
-        "CREATE INDEX outbox_local ON outbox(next) WHERE next IS NOT NULL AND via IN (0, 5);"
-        /* what a timer's rule said when it started; how promises were kept in the lead's present status */
-        "ALTER TABLE sla ADD COLUMN version ANY;"
-        "CREATE TABLE response(lead INTEGER PRIMARY KEY, rule INTEGER NOT NULL, in_time INTEGER NOT NULL, late INTEGER NOT NULL) STRICT;"
-        /* when the next digest of a rule is due, and when the last one was */
-        "CREATE TABLE digest(rule INTEGER PRIMARY KEY, due INTEGER, sent INTEGER) STRICT;"
-        /* two leads that may be one person; reasons: a bit, 1 << IdentityKind */
-        "CREATE TABLE duplicate(lead INTEGER NOT NULL, other INTEGER NOT NULL, reasons INTEGER NOT NULL, event INTEGER NOT NULL,"
-        " PRIMARY KEY(lead, other, reasons)) STRICT, WITHOUT ROWID;"
-        "ALTER TABLE ledger ADD COLUMN purge INTEGER NOT NULL DEFAULT 0;"
-        /* erasures whose files are not gone through yet, with what to look for */
-        "CREATE TABLE erasure(id INTEGER PRIMARY KEY, needles BLOB NOT NULL) STRICT;";
-
-static const struct {
-        int version;
-        const char *sql;
-} migrations[] = {
-        { 1, schema_1 },
-        { 2, schema_2 },
-        { 3, schema_3 },
-        { 4, schema_4 },
-        { 5, schema_5 },
-        { 6, schema_6 },
-};
 
 /* ---- statements ---- */
 
@@ -450,182 +269,6 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_PASS_MOVED] = "UPDATE pass SET moved = moved + 1 WHERE id = 1",
 };
 
-/* ---- proofs ---- */
-
-/* name(), body() and digest() are ours (proof.c): ids become texts, so that two dictionaries may differ. */
-static const SqlQuery projections[] = {
-        { "event",
-                "SELECT id, lead, prev, name(type) AS type, name(source) AS source, name(actor) AS actor,"
-                " (SELECT hash FROM ruleset WHERE id = rules) AS rules, now, age, flags, record_id, body(id, body) AS body"
-                " FROM event ORDER BY id",
-                1 },
-        { "payload", "SELECT event, facts, subject, notes FROM payload ORDER BY event", 1 },
-        { "key", "SELECT event, lead, keys FROM key ORDER BY event", 1 },
-        { "lead",
-                "SELECT id, name(status) AS status, name(owner) AS owner, version, last_event, moved_event, created, created + entered AS"
-                " entered, created + idle_from AS idle_from, fit, engagement, name(grade) AS grade, name(segments) AS segments, flags,"
-                " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company, profile_event, "
-                "name(source) AS source, created + source_at AS source_at, name(route) AS route FROM lead "
-                "ORDER BY id",
-                1 },
-        { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },
-        { "sla",
-                "SELECT lead, name(rule) AS rule, start_event, start, due, next_step, next_due, paused, snoozed_until, snooze_reason,"
-                " name(version) AS version FROM sla ORDER BY lead",
-                1 },
-        { "response", "SELECT lead, name(rule) AS rule, in_time, late FROM response ORDER BY lead", 1 },
-        { "held", "SELECT lead, name(by) AS by, text, since, next_look FROM held ORDER BY lead", 1 },
-        { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
-        { "used", "SELECT lead, name(reason) AS reason, event, at, woken FROM used ORDER BY 1, 2", 2 },
-        { "expired", "SELECT lead, n, name(member) AS member FROM expired ORDER BY lead, n", 2 },
-        { "merged", "SELECT lead, into_lead, event, name(owner) AS owner, unaccepted FROM merged ORDER BY lead", 1 },
-        { "named", "SELECT event, lead FROM named ORDER BY event", 1 },
-        { "duplicate", "SELECT lead, other, reasons, event FROM duplicate ORDER BY lead, other, reasons", 3 },
-        { "feedback",
-                "SELECT event, n, lead, at, name(move) AS move, name(reason) AS reason, name(was) AS was, name(goes) AS goes, name(owner) "
-                "AS"
-                " owner, accepted, name(by) AS by, name(source) AS source, campaign FROM feedback ORDER BY event, n",
-                2 },
-        { "digest", "SELECT name(rule) AS rule, due, sent FROM digest ORDER BY 1", 1 },
-        { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
-        /* a row of nothing but zeros says what no row says: a book before version 6 has them of who was only away */
-        { "seat",
-                "SELECT name(member) AS member, turn, took_part, served, credits FROM seat WHERE turn != 0 OR took_part != 0 OR served != 0"
-                " OR credits != 0 ORDER BY 1",
-                1 },
-        { "absence", "SELECT name(member) AS member, since, until FROM absence ORDER BY 1, 2", 2 },
-        { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
-        { "outbox",
-                "SELECT id, event, lead, kind, via, name(channel) AS channel, name(recipient) AS recipient, name(role) AS role,"
-                " name(rule) AS rule, step, digest(body) AS body, created FROM outbox ORDER BY id",
-                1 },
-        { "status", "SELECT name(name) AS name, name(team) AS team, kind, staffed FROM status ORDER BY 1", 1 },
-        { "ruleset", "SELECT hash FROM ruleset ORDER BY hash", 1 },
-        { "hit", "SELECT hour, name(rule) AS rule, kind, n, failed FROM hit ORDER BY 1, 2, 3", 3 },
-        { "fair", "SELECT day, name(team) AS team, name(route) AS route, name(member) AS member, kind, n FROM fair ORDER BY 1, 2, 3, 4, 5",
-                5 },
-        { "hit_ever", "SELECT name(rule) AS rule, kind, n, failed, last, last_failed FROM hit_ever ORDER BY 1, 2", 2 },
-        { "suspended", "SELECT event, kind, name(rule) AS rule, since FROM suspended ORDER BY event", 1 },
-        { "pass", "SELECT id, event, next, upto, apply, leads, changed, regraded, moving, moved FROM pass", 1 },
-};
-
-static const SqlQuery invariants[] = {
-        { "lead", "SELECT id, 'has no status' FROM lead WHERE status NOT IN (SELECT id FROM name)", 1 },
-        { "lead",
-                "SELECT l.id, 'its version or last event is not what the log holds' FROM lead l LEFT JOIN (SELECT lead, count(*) AS n,"
-                " max(id) AS last FROM event WHERE lead > 0 GROUP BY lead) e ON e.lead = l.id WHERE e.n IS NOT l.version OR e.last IS NOT"
-                " l.last_event",
-                1 },
-        { "lead",
-                "SELECT l.id, 'its armed instant has no wake row' FROM lead l WHERE l.wake IS NOT NULL AND NOT EXISTS"
-                " (SELECT 1 FROM wake w WHERE w.due = l.created + l.wake AND w.lead = l.id)",
-                1 },
-        { "wake",
-                "SELECT w.lead, 'wakes at an instant its lead does not know' FROM wake w LEFT JOIN lead l ON l.id = w.lead WHERE"
-                " l.created + l.wake IS NOT w.due",
-                1 },
-        { "sla",
-                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE (l.flags & 4 != 0) != (s.lead IS "
-                "NOT NULL)",
-                1 },
-        { "response",
-                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN response s ON s.lead = l.id WHERE (l.flags & 512 != 0) != (s.lead"
-                " IS NOT NULL)",
-                1 },
-        { "held",
-                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN held s ON s.lead = l.id WHERE (l.flags & 8 != 0) != (s.lead IS "
-                "NOT NULL)",
-                1 },
-        { "recycle",
-                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN recycle s ON s.lead = l.id WHERE (l.flags & 16 != 0) != (s.lead "
-                "IS"
-                " NOT NULL)",
-                1 },
-        { "used",
-                "SELECT l.id, 'flag and rows differ' FROM lead l WHERE (l.flags & 64 != 0) != EXISTS (SELECT 1 FROM used u WHERE u.lead ="
-                " l.id)",
-                1 },
-        { "expired",
-                "SELECT l.id, 'flag and rows differ' FROM lead l WHERE (l.flags & 128 != 0) != EXISTS (SELECT 1 FROM expired e WHERE"
-                " e.lead = l.id)",
-                1 },
-        { "merged",
-                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN merged m ON m.lead = l.id WHERE (l.flags & 65536 != 0) !="
-                " (m.lead IS NOT NULL)",
-                1 },
-        { "merged",
-                "SELECT l.id, 'another lead goes on for it, and it is owned, timed, held or armed' FROM lead l WHERE l.flags & 65536 AND"
-                " (l.owner != 0 OR l.flags & 13 OR l.wake IS NOT NULL)",
-                1 },
-        { "merged", "SELECT lead, 'is merged into no lead' FROM merged WHERE into_lead NOT IN (SELECT id FROM lead)", 1 },
-        { "merged",
-                "WITH RECURSIVE up(lead, at, n) AS (SELECT lead, into_lead, 1 FROM merged UNION ALL SELECT up.lead, m.into_lead, n + 1"
-                " FROM up JOIN merged m ON m.lead = up.at WHERE n < 70) SELECT DISTINCT lead, 'is merged into itself' FROM up"
-                " WHERE at = lead OR n >= 70",
-                1 },
-        { "erased",
-                "SELECT id, 'was erased, and something is left' FROM lead l WHERE l.flags & 262144 AND (l.owner != 0 OR l.company != 0 OR"
-                " l.profile_event != 0 OR l.flags & ~262146 OR l.wake IS NOT NULL OR l.segments IS NOT NULL OR l.source IS NOT NULL OR"
-                " EXISTS (SELECT 1 FROM profile p WHERE p.lead = l.id) OR EXISTS (SELECT 1 FROM outbox o WHERE o.lead = l.id AND o.event"
-                " < l.last_event AND (o.body IS NOT NULL OR o.address IS NOT NULL)))",
-                1 },
-        { "erased",
-                "SELECT e.id, 'is of somebody who was erased, and says something' FROM event e JOIN lead l ON l.id = e.lead JOIN payload p"
-                " ON p.event = e.id WHERE l.flags & 262144 AND e.id != l.last_event AND coalesce((SELECT text FROM name WHERE id = e.type),"
-                " e.type) NOT IN ('lead.merged', 'lead.unmerged') AND NOT EXISTS (SELECT 1 FROM named n JOIN lead o ON o.id = n.lead"
-                " WHERE n.event = e.id AND o.flags & 262144 = 0)",
-                1 },
-        { "named", "SELECT event, 'came by a lead that is not known' FROM named WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "duplicate",
-                "SELECT lead, 'may be the same person as a lead that is not known' FROM duplicate WHERE lead NOT IN (SELECT id FROM"
-                " lead) OR other NOT IN (SELECT id FROM lead)",
-                1 },
-        { "used", "SELECT lead, 'has no lead' FROM used WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "expired", "SELECT lead, 'has no lead' FROM expired WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "sla", "SELECT lead, 'has no lead' FROM sla WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "response", "SELECT lead, 'has no lead' FROM response WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "held", "SELECT lead, 'has no lead' FROM held WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "recycle", "SELECT lead, 'has no lead' FROM recycle WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "lead",
-                "SELECT l.id, 'its profile is said by an event that is not its own' FROM lead l LEFT JOIN event e ON e.id = l.profile_event"
-                " WHERE l.profile_event > 0 AND e.lead IS NOT l.id",
-                1 },
-        { "profile", "SELECT p.lead, 'is kept twice' FROM profile p JOIN lead l ON l.id = p.lead WHERE l.profile_event > 0", 1 },
-        { "profile", "SELECT lead, 'has no lead' FROM profile WHERE lead NOT IN (SELECT id FROM lead)", 1 },
-        { "event",
-                "SELECT e.id, 'its back pointer leads to another lead or nowhere' FROM event e LEFT JOIN event p ON p.id = e.prev"
-                " WHERE e.prev > 0 AND (p.lead IS NOT e.lead OR p.id >= e.id)",
-                1 },
-        { "event", "SELECT id, 'has no lead' FROM event WHERE lead > 0 AND lead NOT IN (SELECT id FROM lead)", 1 },
-        { "event", "SELECT id, 'has no rule set' FROM event WHERE rules > 0 AND rules NOT IN (SELECT id FROM ruleset)", 1 },
-        { "feedback", "SELECT event, 'has no event' FROM feedback WHERE event NOT IN (SELECT id FROM event)", 1 },
-        { "payload", "SELECT event, 'has no event' FROM payload WHERE event NOT IN (SELECT id FROM event)", 1 },
-        { "key", "SELECT event, 'has no event' FROM key WHERE event NOT IN (SELECT id FROM event)", 1 },
-        { "key",
-                "SELECT max(event), 'the same record was counted twice' FROM key WHERE substr(keys, 1, 16) != zeroblob(16)"
-                " GROUP BY substr(keys, 1, 16) HAVING count(*) > 1",
-                1 },
-        { "outbox", "SELECT id, 'has no event' FROM outbox WHERE event NOT IN (SELECT id FROM event)", 1 },
-        { "tally",
-                "SELECT coalesce(t.status, l.status), 'the count of leads by owner and status is wrong' FROM (SELECT owner, status,"
-                " count(*) AS n, sum(flags & 1) AS unaccepted FROM lead WHERE flags & 327682 = 0 GROUP BY owner, status) l FULL JOIN tally "
-                "t"
-                " ON t.owner = l.owner AND t.status = l.status WHERE (t.n, t.unaccepted) IS NOT (l.n, l.unaccepted)",
-                1 },
-};
-
-const SqlQuery *sql_projections(size_t *ret_n) {
-        *ret_n = ARRAY_SIZE(projections);
-        return projections;
-}
-
-const SqlQuery *sql_invariants(size_t *ret_n) {
-        *ret_n = ARRAY_SIZE(invariants);
-        return invariants;
-}
-
-const char *sql_integrity_check(void) { return "PRAGMA integrity_check(100)"; }
-
 /* ---- running ---- */
 
 int sql_error(Store *store, int rc) {
@@ -758,7 +401,7 @@ void sql_finalize_all(Store *store) {
 
 /* ---- setting up ---- */
 
-static int run_text(Store *store, const char *text) { return sql_error(store, sqlite3_exec(store->db, text, NULL, NULL, NULL)); }
+int sql_run_text(Store *store, const char *text) { return sql_error(store, sqlite3_exec(store->db, text, NULL, NULL, NULL)); }
 
 int sql_pragma(Store *store, const char *text, int64_t *ret) {
         sqlite3_stmt *statement = NULL;
@@ -773,32 +416,6 @@ int sql_pragma(Store *store, const char *text, int64_t *ret) {
         return r;
 }
 
-static int migrate(Store *store, int64_t version) {
-        for (size_t i = 0; i < ARRAY_SIZE(migrations); i++) {
-                if (migrations[i].version <= version)
-                        continue;
-                char text[64];
-                int r = run_text(store, "BEGIN IMMEDIATE");
-                if (r == 0)
-                        r = run_text(store, migrations[i].sql);
-                if (r == 0) {
-                        (void) snprintf(text, sizeof(text), "PRAGMA application_id = %d", STORE_APPLICATION_ID);
-                        r = run_text(store, text);
-                }
-                if (r == 0) {
-                        (void) snprintf(text, sizeof(text), "PRAGMA user_version = %d", migrations[i].version);
-                        r = run_text(store, text);
-                }
-                if (r == 0)
-                        r = run_text(store, "COMMIT");
-                if (r != 0) {
-                        (void) run_text(store, "ROLLBACK");
-                        return r;
-                }
-        }
-        return 0;
-}
-
 int sql_set_up(Store *store) {
         static const char common[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
                                      "PRAGMA cache_size = -65536;";
@@ -807,7 +424,7 @@ int sql_set_up(Store *store) {
                                      "PRAGMA secure_delete = ON;"; /* what is deleted is overwritten, or nobody could be erased */
         int64_t application = 0, version = 0, n_objects = 0;
 
-        int r = run_text(store, common);
+        int r = sql_run_text(store, common);
         if (r == 0)
                 r = sql_pragma(store, "PRAGMA application_id", &application);
         if (r == 0)
@@ -839,10 +456,10 @@ int sql_set_up(Store *store) {
                         return sql_error(store, rc);
                 if (!is_wal)
                         return -ENOTSUP;
-                r = run_text(store, writer);
+                r = sql_run_text(store, writer);
         } else
-                r = run_text(store, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;");
+                r = sql_run_text(store, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;");
         if (r != 0)
                 return r;
-        return migrate(store, version);
+        return schema_migrate(store, version);
 }
