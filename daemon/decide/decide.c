@@ -240,12 +240,56 @@ static void make_subject(Deciding *deciding) {
         };
 }
 
+static bool is_from_outside(const Record *record) {
+        return record->family == FAMILY_LEAD || record->family == FAMILY_ACTIVITY || record->family == FAMILY_CONSENT ||
+               record->family == FAMILY_COMPANY;
+}
+
+int decide_first_touch(const Facts *facts, const char *source, Arena *arena, const char **ret_came_from, const char **ret_campaign) {
+        const char *came_from = facts_text(facts, FIELD_ATTRIBUTION_SOURCE), *campaign = facts_text(facts, FIELD_ATTRIBUTION_CAMPAIGN);
+        const char *slash = source ? strchr(source, '/') : NULL;
+
+        if (!came_from || !*came_from)
+                came_from = slash ? arena_strndup(arena, source, (size_t) (slash - source)) : source;
+        if (slash && !came_from)
+                return -ENOMEM;
+        *ret_came_from = came_from && *came_from ? came_from : NULL;
+        if (!campaign || !*campaign)
+                campaign = facts_text(facts, FIELD_ATTRIBUTION_CAMPAIGN_ID);
+        *ret_campaign = campaign && *campaign ? campaign : NULL;
+        return 0;
+}
+
+/* The oldest record from outside is the first touch, whenever it is told: as with the lead's age. */
+static int take_first_touch(Deciding *deciding) {
+        const Record *record = deciding->input->record;
+        LeadState *after = &deciding->out->after;
+
+        if (merge_is_one(record) || !is_from_outside(record) || (!deciding->out->is_new && record->time_us >= after->created_us))
+                return 0;
+        return decide_first_touch(&record->facts, record->source, deciding->arena, &after->came_from, &after->campaign);
+}
+
+int decide_consents(const Facts *profile, Arena *arena, const char **ret) {
+        _cleanup_(text_free) Text text = { 0 };
+
+        *ret = NULL;
+        for (size_t i = 0; i < profile->n_items; i++) {
+                const Fact *fact = &profile->items[i];
+                if (fact->field == FIELD_CONSENT && fact->value.type == VALUE_BOOL)
+                        text_printf(&text, "%s%s%c", text.size > 0 ? " " : "", fact->key, fact->value.boolean ? '+' : '-');
+        }
+        if (text.error < 0)
+                return text.error;
+        if (text.size == 0)
+                return 0;
+        *ret = arena_strndup(arena, text.data, text.size);
+        return *ret ? 0 : -ENOMEM;
+}
+
 /* Of two sources at one instant the greater text, so that the order in which they came does not show. */
 static void take_source(LeadState *after, const Record *record) {
-        bool is_from_outside = record->family == FAMILY_LEAD || record->family == FAMILY_ACTIVITY || record->family == FAMILY_CONSENT ||
-                               record->family == FAMILY_COMPANY;
-
-        if (!is_from_outside || !record->source || !*record->source || record->time_us < after->source_us ||
+        if (!is_from_outside(record) || !record->source || !*record->source || record->time_us < after->source_us ||
                 (record->time_us == after->source_us && after->source && strcmp(record->source, after->source) <= 0))
                 return;
         after->source = record->source;
@@ -271,10 +315,14 @@ static int take_facts(Deciding *deciding) {
                 after->entered_us = input->now_us;
                 after->idle_from_us = TIME_NONE;
                 after->source_us = TIME_NONE;
+                after->offered_us = TIME_NONE;
                 after->recycle_us = TIME_NONE;
                 after->sla = SLA_STATE_NONE;
                 after->held = (HeldState){ .next_look_us = TIME_NONE };
         }
+        r = take_first_touch(deciding);
+        if (r < 0)
+                return r;
         if (record->time_us < after->created_us && !merge_is_one(record))
                 after->created_us = record->time_us;
         if (record->family == FAMILY_OUTCOME && record->time_us > after->idle_from_us)
@@ -289,6 +337,11 @@ static int take_facts(Deciding *deciding) {
                         return r;
         } else if (record->family != FAMILY_TIMER) {
                 r = facts_merge(&deciding->out->profile, deciding->arena, &record->facts, &deciding->out->profile_changed);
+                if (r < 0)
+                        return r;
+        }
+        if (deciding->out->is_new || deciding->out->profile_changed) {
+                r = decide_consents(&deciding->out->profile, deciding->arena, &after->consents);
                 if (r < 0)
                         return r;
         }
@@ -503,7 +556,7 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                 return r;
         timers_arm(&deciding);
         note_freed(&deciding);
-        r = fairness_of_answer(&deciding);
+        r = handoff_update(&deciding);
         if (r < 0)
                 return r;
 

@@ -26,6 +26,7 @@ int erase_decide(Deciding *deciding) {
                 .entered_us = now_us,
                 .idle_from_us = TIME_NONE,
                 .source_us = TIME_NONE,
+                .offered_us = TIME_NONE,
                 .recycle_us = TIME_NONE,
                 .wake_us = TIME_NONE,
                 .test = before->test,
@@ -42,6 +43,7 @@ int erase_decide(Deciding *deciding) {
                         .route = "erase",
                         .team = deciding->status ? deciding->status->team->rule.name : NULL,
                         .text = "erased" };
+        handoff_leave(deciding, owner);
         if (owner)
                 deciding->out->freed_team = owner->team->rule.name;
         if (owner && !after->test) {

@@ -54,31 +54,3 @@ int fairness_of_turn(
                 return fairness_add(deciding, name, route, team->head->rule.name, FAIR_AS_HEAD, 1);
         return fairness_add(deciding, name, route, chosen->member->rule.name, chosen->by_credit ? FAIR_MADE_GOOD : FAIR_BY_TURN, 1);
 }
-
-/* Did the owner, or the head in the owner's place, move it? */
-static bool owner_moved(const Deciding *deciding, const Member *owner) {
-        const Record *record = deciding->input->record;
-        const Member *actor = moves_actor(deciding);
-
-        return record->family == FAMILY_OUTCOME && deciding->out->n_moves > 0 && !base_streq(record->event, "assign") && actor &&
-               (actor == owner || (owner && actor == owner->team->head));
-}
-
-int fairness_of_answer(Deciding *deciding) {
-        const LeadState *before = deciding->input->before, *after = &deciding->out->after;
-        FairKind kind;
-
-        if (!before->owner || !before->unaccepted || before->test)
-                return 0;
-        const Member *owner = policy_member(deciding->rules, before->owner);
-        bool keeps = after->owner && base_streq(after->owner, before->owner);
-        if (keeps && after->unaccepted)
-                return 0;
-        if (owner_moved(deciding, owner)) {
-                bool goes_on = keeps || (deciding->status->team->n_members > 0 && deciding->status->kind != STATUS_FINAL);
-                kind = goes_on && !deciding->out->moves[0].reason ? FAIR_ACCEPTED : FAIR_RETURNED;
-        } else
-                kind = deciding->fired_sla ? FAIR_EXPIRED : FAIR_LEFT;
-        const char *team = owner ? owner->team->rule.name : deciding->status->team->rule.name;
-        return fairness_add(deciding, team, before->route, before->owner, kind, 1);
-}

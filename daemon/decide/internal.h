@@ -3,8 +3,8 @@
 /*
  * decide, inside: the state of one decision while its phases run.
  * decide.c drives the phases, moves.c changes the status by people and SLAs, automatic.c by the
- * rules themselves, fences.c keeps it from changing, route.c finds an owner, assignment.c says why, timers.c starts and
- * fires SLA steps, snooze.c puts them off, effects.c says what the world is told, merge.c makes one of two leads, and two of one.
+ * rules themselves, fences.c keeps it from changing, route.c finds an owner, assignment.c says why, handoff.c how it ended, timers.c starts
+ * and fires SLA steps, snooze.c puts them off, effects.c says what the world is told, merge.c makes one of two leads, and two of one.
  */
 #include "leadd/decide.h"
 
@@ -135,8 +135,12 @@ int fairness_add(Deciding *deciding, const char *team, const char *route, const 
 /* A lead went to the chosen one, or to the head when that is NULL, and not to the others. */
 int fairness_of_turn(
         Deciding *deciding, const Team *team, const char *route, const Candidate *candidates, size_t n, const Candidate *chosen);
-/* At the end of the decision: what became of a lead that its owner had not accepted. */
-int fairness_of_answer(Deciding *deciding);
+
+/* handoff.c */
+/* At the end of the decision: what became of a lead that its owner had not accepted, and since when the present one has it. */
+int handoff_update(Deciding *deciding);
+/* The lead is gone, merged into another one or erased: the owner has it no longer. */
+void handoff_leave(Deciding *deciding, const Member *owner);
 
 /* absence.c */
 /* owner.away, owner.back */

@@ -80,6 +80,7 @@ int merge_absorb(Deciding *deciding) {
                         .team = deciding->status ? deciding->status->team->rule.name : NULL,
                         .text = text };
         }
+        handoff_leave(deciding, owner);
         if (owner)
                 deciding->out->freed_team = owner->team->rule.name;
         if (owner && !after->test && !base_streq(owner->rule.name, input->other->owner ? input->other->owner : "")) {
@@ -131,8 +132,11 @@ static int join(Deciding *deciding) {
         if (!other || !deciding->input->other_profile)
                 return -EINVAL;
         after->joined = true;
-        if (other->created_us < after->created_us)
+        if (other->created_us < after->created_us) {
                 after->created_us = other->created_us;
+                after->came_from = other->came_from;
+                after->campaign = other->campaign;
+        }
         if (other->idle_from_us > after->idle_from_us)
                 after->idle_from_us = other->idle_from_us;
         if (other->source &&
@@ -158,6 +162,8 @@ static int refold(Deciding *deciding) {
         deciding->out->profile = refolded->profile;
         deciding->out->profile_changed = true;
         after->created_us = refolded->created_us;
+        after->came_from = refolded->came_from;
+        after->campaign = refolded->campaign;
         after->idle_from_us = refolded->idle_from_us;
         after->source = refolded->source;
         after->source_us = refolded->source_us;

@@ -210,6 +210,9 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
         r = decide_event(gate->rules, &decide, gate->arena, decision);
         if (r >= 0)
                 r = keep_cuts(gate, decision);
+        /* An erasure ends an offer of which a replay knows no more than what was written down. */
+        if (replayed && gate->ghosts && gate_is_erasure(input->record))
+                decision->handoff = replayed->handoff;
         policy_end_event(gate->rules);
         if (r < 0)
                 return r;

@@ -173,6 +173,12 @@ static void move_on(Gate *gate, const StoredEvent *event, const Record *record, 
         if (event->assignment.changed) {
                 after->owner = event->assignment.owner;
                 after->route = after->owner && !store_is_before_6(gate->store, event->id) ? event->assignment.route : NULL;
+                after->offered_us = after->owner ? event->now_us : TIME_NONE;
+                after->offered_event = after->owner ? event->id : 0;
+        }
+        if (after->owner && event->leaves_unaccepted && !before->unaccepted) {
+                after->offered_us = event->now_us;
+                after->offered_event = event->id;
         }
         after->unaccepted = event->leaves_unaccepted;
         after->test = event->leaves_test;
@@ -206,6 +212,7 @@ int ghosts_apply(Gate *gate, const StoredEvent *event, const Record *record) {
         decision.moves = (MoveMade *) event->moves;
         decision.n_moves = event->n_moves;
         decision.assignment = event->assignment;
+        decision.handoff = event->handoff;
         decision.turns = (TurnChange *) event->turns;
         decision.n_turns = event->n_turns;
         decision.fair = (FairFact *) event->fair;
@@ -280,22 +287,23 @@ static json_t *write_names(const char *const *names, size_t n) {
 
 int ghosts_write_state(Gate *gate, const LeadState *state, const char **ret) {
         const SlaState *sla = &state->sla;
-        json_t *json =
-                json_pack("{s:s, s:s?, s:s?, s:s, s:I, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:o, s:b, s:b, s:b, s:I, s:s?, s:o, s:o, s:I, "
-                          "s:[s?, I, I, I, I, I, "
-                          "I, I, s?, s?], s:[s?, s?, I, I], s:[s?, I, I]}",
-                        "status", state->status, "owner", state->owner, "route", state->route, "grade", state->grade ? state->grade : "",
-                        "created", (json_int_t) state->created_us, "entered", (json_int_t) state->entered_us, "idle",
-                        (json_int_t) state->idle_from_us, "source", state->source, "source_at", (json_int_t) state->source_us, "moved",
-                        (json_int_t) state->moved_event, "fit", (json_int_t) state->fit_mp, "engagement", (json_int_t) state->engagement_mp,
-                        "segments", write_names(state->segments, state->n_segments), "unaccepted", (int) state->unaccepted, "by_turn",
-                        (int) state->by_turn, "test", (int) state->test, "recycle", (json_int_t) state->recycle_us, "recycle_reason",
-                        state->recycle_reason, "uses", write_uses(state), "expired", write_names(state->expired, state->n_expired), "wake",
-                        (json_int_t) state->wake_us, "sla", sla->rule, (json_int_t) sla->start_event, (json_int_t) sla->start_us,
-                        (json_int_t) sla->due_us, (json_int_t) sla->next_step, (json_int_t) sla->next_due_us, (json_int_t) sla->paused_us,
-                        (json_int_t) sla->snoozed_until_us, sla->snooze_reason, sla->version, "held", state->held.by, state->held.text,
-                        (json_int_t) state->held.since_us, (json_int_t) state->held.next_look_us, "response", state->response.rule,
-                        (json_int_t) state->response.n_in_time, (json_int_t) state->response.n_late);
+        json_t *json = json_pack(
+                "{s:s, s:s?, s:s?, s:s, s:I, s:I, s:I, s:s?, s:I, s:I, s:I, s:I, s:o, s:b, s:b, s:b, s:I, s:s?, s:o, s:o, s:I, "
+                "s:[s?, I, I, I, I, I, "
+                "I, I, s?, s?], s:[s?, s?, I, I], s:[s?, I, I], s:[I, I], s:s?, s:s?, s:s?}",
+                "status", state->status, "owner", state->owner, "route", state->route, "grade", state->grade ? state->grade : "", "created",
+                (json_int_t) state->created_us, "entered", (json_int_t) state->entered_us, "idle", (json_int_t) state->idle_from_us,
+                "source", state->source, "source_at", (json_int_t) state->source_us, "moved", (json_int_t) state->moved_event, "fit",
+                (json_int_t) state->fit_mp, "engagement", (json_int_t) state->engagement_mp, "segments",
+                write_names(state->segments, state->n_segments), "unaccepted", (int) state->unaccepted, "by_turn", (int) state->by_turn,
+                "test", (int) state->test, "recycle", (json_int_t) state->recycle_us, "recycle_reason", state->recycle_reason, "uses",
+                write_uses(state), "expired", write_names(state->expired, state->n_expired), "wake", (json_int_t) state->wake_us, "sla",
+                sla->rule, (json_int_t) sla->start_event, (json_int_t) sla->start_us, (json_int_t) sla->due_us, (json_int_t) sla->next_step,
+                (json_int_t) sla->next_due_us, (json_int_t) sla->paused_us, (json_int_t) sla->snoozed_until_us, sla->snooze_reason,
+                sla->version, "held", state->held.by, state->held.text, (json_int_t) state->held.since_us,
+                (json_int_t) state->held.next_look_us, "response", state->response.rule, (json_int_t) state->response.n_in_time,
+                (json_int_t) state->response.n_late, "offered", (json_int_t) state->offered_us, (json_int_t) state->offered_event,
+                "came_from", state->came_from, "campaign", state->campaign, "consents", state->consents);
         char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
         json_decref(json);
@@ -348,7 +356,8 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
                 const char *key;
                 const char **into;
         } texts[] = { { "status", &into->status }, { "owner", &into->owner }, { "route", &into->route }, { "grade", &into->grade },
-                { "source", &into->source }, { "recycle_reason", &into->recycle_reason } };
+                { "source", &into->source }, { "recycle_reason", &into->recycle_reason }, { "came_from", &into->came_from },
+                { "campaign", &into->campaign }, { "consents", &into->consents } };
         uint64_t moved = 0;
         struct {
                 const char *key;
@@ -396,6 +405,9 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
         into->sla.snoozed_until_us = json_integer_value(json_array_get(sla, 7));
         into->response.n_in_time = (uint32_t) json_integer_value(json_array_get(response, 1));
         into->response.n_late = (uint32_t) json_integer_value(json_array_get(response, 2));
+        const json_t *offered = json_object_get(json, "offered"); /* not of older ones */
+        into->offered_us = offered ? json_integer_value(json_array_get(offered, 0)) : TIME_NONE;
+        into->offered_event = (uint64_t) json_integer_value(json_array_get(offered, 1));
         into->held.since_us = json_integer_value(json_array_get(held, 2));
         into->held.next_look_us = json_integer_value(json_array_get(held, 3));
         json_decref(json);

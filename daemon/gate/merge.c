@@ -90,6 +90,18 @@ static int note_activity(Refolding *refolding, int64_t time_us) {
         return 0;
 }
 
+static int note_first_touch(Refolding *refolding, const StoredEvent *event) {
+        Arena *arena = refolding->gate->arena;
+        Refolded *into = refolding->into;
+        const char *source = event->source ? arena_strdup(arena, event->source) : NULL;
+        Facts facts = { 0 };
+
+        if (event->source && !source)
+                return -ENOMEM;
+        int r = event->facts ? facts_decode(event->facts, event->facts_size, true, arena, &facts) : 0;
+        return r != 0 ? (r < 0 ? r : -EBADMSG) : decide_first_touch(&facts, source, arena, &into->came_from, &into->campaign);
+}
+
 static int take_event(Refolding *refolding, const StoredEvent *event) {
         Arena *arena = refolding->gate->arena;
         Refolded *into = refolding->into;
@@ -102,7 +114,8 @@ static int take_event(Refolding *refolding, const StoredEvent *event) {
 
         if (is_care)
                 return 0;
-        if (into->created_us == TIME_NONE || event->time_us < into->created_us)
+        bool is_oldest = into->created_us == TIME_NONE || event->time_us < into->created_us;
+        if (is_oldest)
                 into->created_us = event->time_us;
         if (is_outcome && event->time_us > into->idle_from_us)
                 into->idle_from_us = event->time_us;
@@ -115,6 +128,10 @@ static int take_event(Refolding *refolding, const StoredEvent *event) {
                         return -ENOMEM;
         }
         int r = note_use(refolding, event, is_outcome);
+        if (r == 0 && is_outside && is_oldest) {
+                into->came_from = into->campaign = NULL;
+                r = note_first_touch(refolding, event);
+        }
         if (r == 0 && (is_activity || base_streq(event->type, "lead.submitted")))
                 r = note_activity(refolding, event->time_us);
         if (r != 0 || !event->facts || strncmp(event->type, "timer.", 6) == 0)

@@ -200,15 +200,31 @@ static int fold_counts(Store *store, const LeadRow *before, const LeadRow *row) 
         return r;
 }
 
+/* What a record may say of a person. An address is never made a dictionary entry, which nobody could erase again. */
+static int said_ref(Store *store, const char *text, size_t n_max, Ref *ret) {
+        if (!text || !strchr(text, '@'))
+                return name_ref(store, text, n_max, ret);
+        *ret = (Ref){ .text = text };
+        return 0;
+}
+
 static int write_lead(Store *store, const LeadRow *before, const LeadRow *row, const LeadState *after) {
-        Ref segments = { 0 }, source;
+        bool is_old = store_is_before_7(store, store->now.next_event); /* of that time backfill.c says it */
+        Ref segments = { 0 }, source, came_from = { 0 }, campaign = { 0 }, consents = { 0 };
         int r = segments_join(after, &store->segments);
         if (r == 0 && after->n_segments > 0)
                 r = name_ref(store, store->segments.data, STORE_PHRASES_MAX, &segments);
         if (r == 0)
                 r = name_ref(store, after->source, STORE_NAMES_MAX, &source);
+        if (r == 0 && !is_old)
+                r = said_ref(store, after->came_from, STORE_NAMES_MAX, &came_from);
+        if (r == 0 && !is_old)
+                r = said_ref(store, after->campaign, STORE_NAMES_MAX, &campaign);
+        if (r == 0 && !is_old)
+                r = said_ref(store, after->consents, STORE_PHRASES_MAX, &consents);
         if (r != 0)
                 return r;
+        Arg offered = row->offered_event == 0 ? ARG_TIME(TIME_NONE) : ARG(row->offered_us - row->created_us);
         Arg wake = row->wake_us == TIME_NONE ? ARG_TIME(TIME_NONE) : ARG(row->wake_us - row->created_us);
         /* No record is older than its lead, so that what is not there is -1. */
         int64_t idle_from = row->idle_from_us == TIME_NONE ? -1 : row->idle_from_us - row->created_us;
@@ -217,11 +233,13 @@ static int write_lead(Store *store, const LeadRow *before, const LeadRow *row, c
                 return sql_run(store, SQL_LEAD_ADD, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version),
                         ARG(row->last_event), ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us),
                         ARG(idle_from), ARG(after->fit_mp), ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags),
-                        wake, ARG(row->company), ARG(row->profile_event), ARG(source), ARG(source_at), ARG(row->route));
+                        wake, ARG(row->company), ARG(row->profile_event), ARG(source), ARG(source_at), ARG(row->route), offered,
+                        ARG(row->offered_event), ARG(came_from), ARG(campaign), ARG(consents));
         r = sql_run(store, SQL_LEAD_SET, ARG(row->id), ARG(row->status), ARG(row->owner), ARG(row->version), ARG(row->last_event),
                 ARG(row->moved_event), ARG(row->created_us), ARG(row->entered_us - row->created_us), ARG(idle_from), ARG(after->fit_mp),
                 ARG(after->engagement_mp), ARG(row->grade), ARG(segments), ARG(row->flags), wake, ARG(row->company),
-                ARG(row->profile_event), ARG(before->last_event), ARG(source), ARG(source_at), ARG(row->route));
+                ARG(row->profile_event), ARG(before->last_event), ARG(source), ARG(source_at), ARG(row->route), offered,
+                ARG(row->offered_event), ARG(came_from), ARG(campaign), ARG(consents));
         if (r == 0 && sqlite3_changes(store->db) != 1)
                 return -ESTALE;
         return r;
@@ -261,6 +279,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 .idle_from_us = after->idle_from_us,
                 .source_us = after->source_us,
                 .wake_us = after->wake_us,
+                .offered_us = store_is_before_7(store, entry->event_id) ? TIME_NONE : after->offered_us,
+                .offered_event = store_is_before_7(store, entry->event_id) ? 0 : after->offered_event,
                 .flags = (before->flags & LEAD_HAS_EMAIL) | (has_email ? LEAD_HAS_EMAIL : 0) | (after->unaccepted ? LEAD_UNACCEPTED : 0) |
                          (after->test ? LEAD_TEST : 0) | (after->sla.rule ? LEAD_HAS_SLA : 0) | (after->held.by ? LEAD_HAS_HELD : 0) |
                          (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0) |
@@ -320,6 +340,7 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 if (r == 0) {
                         owner = row.owner;
                         store->hot = row;
+                        r = passage_fold(store, entry, before, &row);
                 }
         }
         if (r == 0 && entry->decision->after.erased && entry->lead_id > 0)

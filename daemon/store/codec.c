@@ -23,8 +23,10 @@ enum {
         PART_TURNS = 3,
         PART_ACCOUNT = 4,
         PART_MESSAGES = 5,
-        PART_FAIR = 6
+        PART_FAIR = 6,
+        PART_HANDOFF = 7
 }; /* blocks: number, each: kind, rule, move. Adapter: name */
+enum { HANDOFF_HAS_DUE = 1 << 0, HANDOFF_HAS_WORKING = 1 << 1, HANDOFF_RESPONSE = 2, HANDOFF_HOW = 4 };
 enum { RECEIPT_FAILED = 1 << 0, RECEIPT_HAS_NOTE = 1 << 1, RECEIPT_MATCHED = 1 << 2, RECEIPT_KIND = 3 };
 
 static uint64_t zigzag(int64_t v) { return ((uint64_t) v << 1) ^ (uint64_t) (v >> 63); }
@@ -156,6 +158,26 @@ static int put_fair(Store *store, const Decision *decision, Text *body) {
         return r;
 }
 
+/* Bits; distance of the event of the offer, its instant, due and working time; team, owner, route, SLA, reason. */
+static int put_handoff(Store *store, const StoreEntry *entry, Text *body) {
+        const HandOff *handoff = &entry->decision->handoff;
+        const char *const names[] = { handoff->team, handoff->owner, handoff->route, handoff->sla, handoff->reason };
+        bool has_due = handoff->due_us != TIME_NONE, has_working = handoff->working_us != TIME_NONE;
+        int r = 0;
+        text_append_varint(body, PART_HANDOFF);
+        text_append_varint(body, (has_due ? HANDOFF_HAS_DUE : 0) | (has_working ? HANDOFF_HAS_WORKING : 0) |
+                                         (uint64_t) handoff->response << HANDOFF_RESPONSE | (uint64_t) handoff->how << HANDOFF_HOW);
+        text_append_varint(body, entry->event_id - handoff->offered_event);
+        text_append_varint(body, zigzag(handoff->offered_us));
+        if (has_due)
+                text_append_varint(body, zigzag(handoff->due_us));
+        if (has_working)
+                text_append_varint(body, zigzag(handoff->working_us));
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
+                r = put_name(store, body, names[i], STORE_NAMES_MAX);
+        return r;
+}
+
 /* What is rare stands behind the rest, or nowhere. What an older leadd did not write is not written of its events, either. */
 static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
         const Decision *decision = entry->decision;
@@ -163,9 +185,11 @@ static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
         bool has_blocks = is_new && decision->n_blocks > 0, has_adapter = is_new && entry->record->adapter;
         int r = 0;
         bool has_messages = false, has_turns = is_new && decision->n_turns > 0, has_account = is_new && decision->account_asked;
+        bool has_handoff = decision->handoff.how && !store_is_before_7(store, entry->event_id);
         for (size_t i = 0; is_new && i < decision->n_effects; i++)
                 has_messages |= decision->effects[i].message != NULL;
-        if (decision->n_cuts == 0 && !has_blocks && !has_adapter && !has_turns && !has_account && !has_messages && decision->n_fair == 0)
+        if (decision->n_cuts == 0 && !has_blocks && !has_adapter && !has_turns && !has_account && !has_messages && decision->n_fair == 0 &&
+                !has_handoff)
                 return 0;
         text_append_varint(body, decision->n_cuts);
         for (size_t i = 0; i < decision->n_cuts; i++)
@@ -198,7 +222,9 @@ static int put_rest(Store *store, const StoreEntry *entry, Text *body) {
         }
         for (size_t i = 0; r == 0 && has_messages && i < decision->n_effects; i++)
                 r = put_name(store, body, decision->effects[i].message, STORE_NAMES_MAX);
-        return r == 0 && decision->n_fair > 0 ? put_fair(store, decision, body) : r;
+        if (r == 0 && decision->n_fair > 0)
+                r = put_fair(store, decision, body);
+        return r == 0 && has_handoff ? put_handoff(store, entry, body) : r;
 }
 
 int body_encode(Store *store, const StoreEntry *entry, Text *body, Text *notes) {
@@ -409,7 +435,25 @@ static void get_messages(Reader *reader, Store *store, Arena *arena, StoredEvent
         ret->n_messages = n;
 }
 
-static void get_parts(Reader *reader, Store *store, Arena *arena, StoredEvent *ret) {
+static void get_handoff(Reader *reader, Store *store, uint64_t event, Arena *arena, HandOff *ret) {
+        uint64_t bits = get_number(reader);
+        ret->how = (HandOffHow) (bits >> HANDOFF_HOW);
+        ret->response = (ResponseStatus) (bits >> HANDOFF_RESPONSE & 3);
+        uint64_t distance = get_number(reader);
+        if (reader->error == 0 && (ret->how < HANDOFF_ACCEPTED || ret->how > HANDOFF_LEFT || distance >= event))
+                reader->error = -EBADMSG;
+        ret->offered_event = event - distance;
+        ret->offered_us = unzigzag(get_number(reader));
+        ret->due_us = bits & HANDOFF_HAS_DUE ? unzigzag(get_number(reader)) : TIME_NONE;
+        ret->working_us = bits & HANDOFF_HAS_WORKING ? unzigzag(get_number(reader)) : TIME_NONE;
+        ret->team = get_name(reader, store, arena);
+        ret->owner = get_name(reader, store, arena);
+        ret->route = get_name(reader, store, arena);
+        ret->sla = get_name(reader, store, arena);
+        ret->reason = get_name(reader, store, arena);
+}
+
+static void get_parts(Reader *reader, Store *store, uint64_t event, Arena *arena, StoredEvent *ret) {
         while (reader->error == 0 && reader->at < reader->end)
                 switch (get_number(reader)) {
                 case PART_BLOCKS:
@@ -431,6 +475,9 @@ static void get_parts(Reader *reader, Store *store, Arena *arena, StoredEvent *r
                 case PART_FAIR:
                         get_fair(reader, store, arena, ret);
                         break;
+                case PART_HANDOFF:
+                        get_handoff(reader, store, event, arena, &ret->handoff);
+                        break;
                 default:
                         reader->error = -EBADMSG;
                 }
@@ -450,7 +497,7 @@ int body_decode(Store *store, uint64_t event, Blob body, Blob notes_blob, const 
         ret->summary = get_name(&reader, store, arena);
         get_receipts(&reader, &notes, store, event, arena, ret);
         get_cuts(&reader, arena, ret);
-        get_parts(&reader, store, arena, ret);
+        get_parts(&reader, store, event, arena, ret);
         return reader.error != 0 ? reader.error : notes.error;
 }
 

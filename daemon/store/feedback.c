@@ -23,7 +23,8 @@ enum {
         FEEDBACK_ACCEPTED,
         FEEDBACK_BY,
         FEEDBACK_SOURCE,
-        FEEDBACK_CAMPAIGN
+        FEEDBACK_CAMPAIGN,
+        FEEDBACK_SCORES
 };
 
 static const char *campaign_of(const Facts *profile) {
@@ -49,6 +50,8 @@ static int known_by(Store *from, uint64_t event, uint64_t n, Arena *arena, const
 int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before) {
         const Decision *decision = entry->decision;
 
+        Blob scores = { 0 };
+
         if (entry->lead_id == 0 || decision->after.test || entry->event_id < store->uses_from)
                 return 0;
         for (size_t i = 0; i < decision->n_moves; i++) {
@@ -59,8 +62,8 @@ int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before) 
                 Ref by, source;
                 if (!move->reason)
                         continue;
-                int r = 0;
-                if (entry->copied_from) {
+                int r = store_is_before_7(store, entry->event_id) ? 0 : scores_encode(store, &decision->receipts, &scores);
+                if (r == 0 && entry->copied_from) {
                         arena = arena_new(0);
                         r = arena ? known_by(entry->copied_from, entry->event_id, i, arena, &source_name, &campaign) : -ENOMEM;
                 }
@@ -79,7 +82,8 @@ int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before) 
                 if (r == 0)
                         r = sql_run(store, SQL_FEEDBACK_ADD, ARG(entry->event_id), ARG((uint64_t) i), ARG(entry->lead_id),
                                 ARG(entry->now_us), ARG(name), ARG(reason), ARG(from), ARG(to), ARG(before->owner),
-                                ARG(before->owner > 0 && !(before->flags & LEAD_UNACCEPTED)), ARG(by), ARG(source), ARG(campaign));
+                                ARG(before->owner > 0 && !(before->flags & LEAD_UNACCEPTED)), ARG(by), ARG(source), ARG(campaign),
+                                ARG(scores));
                 if (r != 0)
                         return r;
         }

@@ -55,6 +55,8 @@ int hits_load(Store *store) {
         int r = load_mark(store, "hits", &store->hits_from);
         if (r == 0)
                 r = load_mark(store, "uses", &store->uses_from);
+        if (r == 0)
+                r = load_mark(store, "facts", &store->facts_from);
         if (r != 0)
                 return r;
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
@@ -280,6 +282,7 @@ int64_t store_hits_since(Store *store, RuleKind kind) {
 }
 
 bool store_is_before_6(const Store *store, uint64_t event) { return event < store->uses_from; }
+bool store_is_before_7(const Store *store, uint64_t event) { return event < store->facts_from; }
 
 int store_count_as(Store *store, const Store *other) {
         int r = store_may_write(store);
@@ -287,9 +290,12 @@ int store_count_as(Store *store, const Store *other) {
                 r = sql_run(store, SQL_META_SET, ARG("hits"), ARG(other->hits_from));
         if (r == 0)
                 r = sql_run(store, SQL_META_SET, ARG("uses"), ARG(other->uses_from));
+        if (r == 0)
+                r = sql_run(store, SQL_META_SET, ARG("facts"), ARG(other->facts_from));
         if (r != 0)
                 return r;
         store->hits_from = other->hits_from;
         store->uses_from = other->uses_from;
+        store->facts_from = other->facts_from;
         return 0;
 }

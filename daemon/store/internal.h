@@ -8,6 +8,7 @@
  * sql.c      every statement of the program, typed binding, stepping, error mapping; schema.c the tables; invariants.c what proofs ask
  * open.c     the file: lock, pragmas, migrations, transactions, checkpoints
  * index.c    in-memory open addressing: 8 bytes a slot, verified against the row
+ * passage.c  moves and hand-offs as rows that reports count; scan.c reads them and the leads, fast
  * names.c    the dictionary: text <-> small integer
  * desk.c     seats and tallies: counters in memory, and the undo journal
  * accounts.c the open leads of each company and of each person, in memory
@@ -138,6 +139,9 @@ typedef enum Sql {
         SQL_LEAD_AT_COMPANY,
         SQL_COMPANY_ERASE,
         SQL_OUTBOX_CANCEL_OF,
+        SQL_TRANSITION_ADD,
+        SQL_TRANSITION_GET,
+        SQL_HANDOFF_ADD,
         SQL_FEEDBACK_ADD,
         SQL_FEEDBACK_ALL,
         SQL_SEEN_FORGET,
@@ -566,12 +570,26 @@ enum {
 };
 /* The hot row, as integers. */
 typedef struct LeadRow {
-        uint64_t id, version, last_event, moved_event;
+        uint64_t id, version, last_event, moved_event, offered_event;
         uint64_t profile_event; /* the event whose facts are the whole profile; 0: it has a row of its own, or none */
         uint64_t status, owner, grade, company, route;
-        int64_t created_us, entered_us, idle_from_us, source_us, wake_us;
+        int64_t created_us, entered_us, idle_from_us, source_us, wake_us, offered_us;
         unsigned flags;
 } LeadRow;
+
+/* ---- passage.c ---------------------------------------------------------- */
+
+/* Bits of transition.flags and handoff.flags. */
+enum {
+        PASSAGE_TEST = 1 << 0,    /* the lead was a test then */
+        PASSAGE_FOLLOWS = 1 << 1, /* transition: not the first move of its event */
+        PASSAGE_OLD = 1 << 2,     /* handoff: found by backfill.c: due, working time and how the promise was kept are not known */
+        PASSAGE_RESPONSE = 3,     /* handoff: from this bit on, a ResponseStatus */
+};
+#define PASSAGES_PER_EVENT 16 /* rows of one event: more than it can have moves */
+int passage_fold(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row);
+/* The rules that gave the lead points, as a blob of ids; data NULL = none did. In the store's buffer. */
+int scores_encode(Store *store, const Receipts *receipts, Blob *ret);
 
 /* feedback.c */
 int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before);
@@ -675,9 +693,10 @@ struct Store {
         Undo *undo;
         size_t n_undo, undo_capacity;
 
-        uint64_t hits_from; /* the first event whose hits are counted */
-        uint64_t uses_from; /* ... of every kind, and whose body says all of it; from then on leads that are tests do not count */
-        Hit *hits;          /* of this transaction */
+        uint64_t hits_from;  /* the first event whose hits are counted */
+        uint64_t facts_from; /* the first event that is of version 7 */
+        uint64_t uses_from;  /* ... of every kind, and whose body says all of it; from then on leads that are tests do not count */
+        Hit *hits;           /* of this transaction */
         size_t n_hits, hits_capacity;
 
         Look looks[STORE_LOOKS_MAX];
@@ -686,7 +705,7 @@ struct Store {
         Fairs fairs; /* of this transaction */
 
         LeadRow hot; /* the row read or written last; id 0 = none */
-        Text body, notes, facts, profile, key_text, segments;
+        Text body, notes, facts, profile, key_text, segments, scores;
         Text archive; /* lent by store_rules_* */
 };
 

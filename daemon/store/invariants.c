@@ -18,7 +18,9 @@ static const SqlQuery projections[] = {
                 "SELECT id, name(status) AS status, name(owner) AS owner, version, last_event, moved_event, created, created + entered AS"
                 " entered, created + idle_from AS idle_from, fit, engagement, name(grade) AS grade, name(segments) AS segments, flags,"
                 " created + wake AS wake, (SELECT domain FROM company WHERE company.id = lead.company) AS company, profile_event, "
-                "name(source) AS source, created + source_at AS source_at, name(route) AS route FROM lead "
+                "name(source) AS source, created + source_at AS source_at, name(route) AS route, created + offered AS offered, "
+                "offered_event,"
+                " name(came_from) AS came_from, name(campaign) AS campaign, name(consents) AS consents FROM lead "
                 "ORDER BY id",
                 1 },
         { "profile", "SELECT lead, facts FROM profile ORDER BY lead", 1 },
@@ -37,8 +39,17 @@ static const SqlQuery projections[] = {
         { "feedback",
                 "SELECT event, n, lead, at, name(move) AS move, name(reason) AS reason, name(was) AS was, name(goes) AS goes, name(owner) "
                 "AS"
-                " owner, accepted, name(by) AS by, name(source) AS source, campaign FROM feedback ORDER BY event, n",
+                " owner, accepted, name(by) AS by, name(source) AS source, campaign, names(scores) AS scores FROM feedback ORDER BY event, "
+                "n",
                 2 },
+        { "transition",
+                "SELECT id, lead, at, name(move) AS move, name(was) AS was, name(goes) AS goes, name(owner) AS owner, name(by) AS by,"
+                " spent, flags FROM transition ORDER BY id",
+                1 },
+        { "handoff",
+                "SELECT id, lead, offered_event, offered, ended, how, name(team) AS team, name(owner) AS owner, name(route) AS route,"
+                " name(sla) AS sla, due, working, name(reason) AS reason, names(scores) AS scores, flags FROM handoff ORDER BY id",
+                1 },
         { "digest", "SELECT name(rule) AS rule, due, sent FROM digest ORDER BY 1", 1 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
         /* a row of nothing but zeros says what no row says: a book before version 6 has them of who was only away */
@@ -119,6 +130,7 @@ static const SqlQuery invariants[] = {
         { "erased",
                 "SELECT id, 'was erased, and something is left' FROM lead l WHERE l.flags & 262144 AND (l.owner != 0 OR l.company != 0 OR"
                 " l.profile_event != 0 OR l.flags & ~262146 OR l.wake IS NOT NULL OR l.segments IS NOT NULL OR l.source IS NOT NULL OR"
+                " l.offered IS NOT NULL OR l.came_from IS NOT NULL OR l.campaign IS NOT NULL OR l.consents IS NOT NULL OR"
                 " EXISTS (SELECT 1 FROM profile p WHERE p.lead = l.id) OR EXISTS (SELECT 1 FROM outbox o WHERE o.lead = l.id AND o.event"
                 " < l.last_event AND (o.body IS NOT NULL OR o.address IS NOT NULL)))",
                 1 },
@@ -127,6 +139,19 @@ static const SqlQuery invariants[] = {
                 " ON p.event = e.id WHERE l.flags & 262144 AND e.id != l.last_event AND coalesce((SELECT text FROM name WHERE id = e.type),"
                 " e.type) NOT IN ('lead.merged', 'lead.unmerged') AND NOT EXISTS (SELECT 1 FROM named n JOIN lead o ON o.id = n.lead"
                 " WHERE n.event = e.id AND o.flags & 262144 = 0)",
+                1 },
+        { "lead",
+                "SELECT id, 'was offered to nobody, or in no event' FROM lead WHERE (owner = 0 AND offered IS NOT NULL) OR (offered IS "
+                "NULL)"
+                " != (offered_event = 0)",
+                1 },
+        { "transition",
+                "SELECT id, 'is of no event of its lead' FROM transition WHERE lead IS NOT (SELECT e.lead FROM event e WHERE e.id ="
+                " transition.id / 16)",
+                1 },
+        { "handoff",
+                "SELECT id, 'is of no event of its lead' FROM handoff WHERE lead IS NOT (SELECT e.lead FROM event e WHERE e.id ="
+                " handoff.id / 16)",
                 1 },
         { "named", "SELECT event, 'came by a lead that is not known' FROM named WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "duplicate",

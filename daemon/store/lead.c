@@ -32,10 +32,16 @@ enum {
         LEAD_SOURCE,
         LEAD_SOURCE_AT,
         LEAD_ROUTE,
+        LEAD_OFFERED,
+        LEAD_OFFERED_EVENT,
+        LEAD_CAME_FROM,
+        LEAD_CAMPAIGN,
+        LEAD_CONSENTS,
 };
 
 static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
         int64_t created_us = sqlite3_column_int64(row, LEAD_CREATED), wake_us = column_time(row, LEAD_WAKE);
+        int64_t offered_us = column_time(row, LEAD_OFFERED);
         int64_t idle_from_us = sqlite3_column_int64(row, LEAD_IDLE_FROM), source_us = sqlite3_column_int64(row, LEAD_SOURCE_AT);
         *ret = (LeadRow){
                 .id = lead,
@@ -53,6 +59,8 @@ static void read_row(sqlite3_stmt *row, uint64_t lead, LeadRow *ret) {
                 .idle_from_us = idle_from_us < 0 ? TIME_NONE : created_us + idle_from_us,
                 .source_us = source_us < 0 ? TIME_NONE : created_us + source_us,
                 .wake_us = wake_us == TIME_NONE ? TIME_NONE : created_us + wake_us,
+                .offered_us = offered_us == TIME_NONE ? TIME_NONE : created_us + offered_us,
+                .offered_event = column_u64(row, LEAD_OFFERED_EVENT),
                 .flags = (unsigned) sqlite3_column_int(row, LEAD_FLAGS),
         };
 }
@@ -222,6 +230,7 @@ static void state_init(LeadState *ret) {
                 .wake_us = TIME_NONE,
                 .idle_from_us = TIME_NONE,
                 .source_us = TIME_NONE,
+                .offered_us = TIME_NONE,
                 .sla = SLA_STATE_NONE,
                 .held = { .next_look_us = TIME_NONE },
         };
@@ -241,6 +250,12 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
                 r = column_ref(store, row, LEAD_SEGMENTS, arena, &segments);
                 if (r == 0)
                         r = column_ref(store, row, LEAD_SOURCE, arena, &ret->source);
+                if (r == 0)
+                        r = column_ref(store, row, LEAD_CAME_FROM, arena, &ret->came_from);
+                if (r == 0)
+                        r = column_ref(store, row, LEAD_CAMPAIGN, arena, &ret->campaign);
+                if (r == 0)
+                        r = column_ref(store, row, LEAD_CONSENTS, arena, &ret->consents);
                 if (r != 0)
                         return r;
         }
@@ -252,6 +267,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
         ret->source_us = ret_row->source_us;
         ret->moved_event = ret_row->moved_event;
         ret->wake_us = ret_row->wake_us;
+        ret->offered_us = ret_row->offered_us;
+        ret->offered_event = ret_row->offered_event;
         ret->unaccepted = ret_row->flags & LEAD_UNACCEPTED;
         ret->test = ret_row->flags & LEAD_TEST;
         ret->by_turn = ret_row->flags & LEAD_BY_TURN;

@@ -243,7 +243,7 @@ Store *store_close(Store *store) {
         free(store->undo);
         free(store->hits);
         free(store->fairs.items);
-        Text *texts[] = { &store->body, &store->notes, &store->facts, &store->profile, &store->key_text, &store->segments,
+        Text *texts[] = { &store->body, &store->notes, &store->facts, &store->profile, &store->key_text, &store->segments, &store->scores,
                 &store->archive };
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
                 text_free(texts[i]);

@@ -2,8 +2,8 @@
 /*
  * Proof that nothing was lost: two stores hold the same book (a replay against the
  * original), and one store is consistent in itself. Compares what rows mean, not the
- * numbers of a dictionary: ids are replaced by their texts by three SQL functions of
- * ours. Repairs nothing, and never prints what may be personal.
+ * numbers of a dictionary: SQL functions of ours put their texts in the place of ids.
+ * Repairs nothing, and never prints what may be personal.
  */
 #include "internal.h"
 #include <errno.h>
@@ -58,10 +58,41 @@ static void describe(const StoredEvent *event, Text *out) {
         for (size_t i = 0; i < event->n_blocks; i++)
                 text_printf(out, "%s %s kept it from %s\n", or_dash(rule_kind_name(event->blocks[i].kind)), or_dash(event->blocks[i].rule),
                         or_dash(event->blocks[i].move));
+        if (event->handoff.how)
+                text_printf(out,
+                        "hand-off of %s in %s by %s %s: offered in %llu at %lld, promise %s due %lld %d, working %lld, reason %s\n",
+                        or_dash(event->handoff.owner), or_dash(event->handoff.team), or_dash(event->handoff.route),
+                        decide_handoff_name(event->handoff.how), (unsigned long long) event->handoff.offered_event,
+                        (long long) event->handoff.offered_us, or_dash(event->handoff.sla), (long long) event->handoff.due_us,
+                        (int) event->handoff.response, (long long) event->handoff.working_us, or_dash(event->handoff.reason));
         if (event->adapter)
                 text_printf(out, "made by %s\n", event->adapter);
         for (size_t i = 0; i < event->n_cuts; i++)
                 text_printf(out, "call %u was cut\n", (unsigned) event->cuts[i]);
+}
+
+/* names(blob): the texts of ids, one after the other. */
+static void sql_names(sqlite3_context *context, int n_args _unused_, sqlite3_value **args) {
+        Store *store = sqlite3_user_data(context);
+        const uint8_t *at = sqlite3_value_blob(args[0]), *end = at + sqlite3_value_bytes(args[0]);
+        Text text = { 0 };
+        uint64_t id;
+        int r = 0;
+        if (!at) {
+                sqlite3_result_null(context);
+                return;
+        }
+        while (r == 0 && at < end) {
+                const char *name = base_varint_read(&at, end, &id) ? name_text(store, id) : NULL;
+                if (name)
+                        text_printf(&text, "%s\n", name);
+                r = name ? text.error : -EBADMSG;
+        }
+        if (r == 0)
+                sqlite3_result_text(context, text.data, (int) text.size, SQLITE_TRANSIENT);
+        else
+                result_error(context, r);
+        text_free(&text);
 }
 
 /* body(event, blob): what the decision did, as text. */
@@ -103,7 +134,7 @@ int proof_register(Store *store) {
                 const char *name;
                 int n_args;
                 void (*function)(sqlite3_context *, int, sqlite3_value **);
-        } functions[] = { { "name", 1, sql_name }, { "body", 2, sql_body }, { "digest", 1, sql_digest } };
+        } functions[] = { { "name", 1, sql_name }, { "names", 1, sql_names }, { "body", 2, sql_body }, { "digest", 1, sql_digest } };
         for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
                 int rc = sqlite3_create_function_v2(store->db, functions[i].name, functions[i].n_args, SQLITE_UTF8 | SQLITE_DIRECTONLY,
                         store, functions[i].function, NULL, NULL, NULL);

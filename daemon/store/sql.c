@@ -72,14 +72,16 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_KEY_ADD] = "INSERT INTO key VALUES(?1, ?2, ?3)",
         [SQL_KEY_GET] = "SELECT lead, keys FROM key WHERE event = ?1",
         [SQL_KEY_ALL] = "SELECT event, keys FROM key ORDER BY event",
-        [SQL_LEAD_ADD] =
-                "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+        [SQL_LEAD_ADD] = "INSERT INTO lead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, "
+                         "?20, ?21, ?22,"
+                         " ?23, ?24, ?25)",
         [SQL_LEAD_SET] = "UPDATE lead SET status = ?2, owner = ?3, version = ?4, last_event = ?5, moved_event = ?6, created = ?7,"
                          " entered = ?8, idle_from = ?9, fit = ?10, engagement = ?11, grade = ?12, segments = ?13, flags = ?14, wake = ?15,"
-                         " company = ?16, profile_event = ?17, source = ?19, source_at = ?20, route = ?21 WHERE id = ?1 AND last_event ="
-                         " ?18",
+                         " company = ?16, profile_event = ?17, source = ?19, source_at = ?20, route = ?21, offered = ?22, offered_event ="
+                         " ?23, came_from = ?24, campaign = ?25, consents = ?26 WHERE id = ?1 AND last_event = ?18",
         [SQL_LEAD_GET] = "SELECT status, owner, version, last_event, moved_event, created, entered, idle_from, fit, engagement, grade,"
-                         " segments, flags, wake, company, profile_event, source, source_at, route FROM lead WHERE id = ?1",
+                         " segments, flags, wake, company, profile_event, source, source_at, route, offered, offered_event, came_from,"
+                         " campaign, consents FROM lead WHERE id = ?1",
         [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER " ORDER BY l.id DESC",
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
                                " ORDER BY h.lead DESC",
@@ -164,9 +166,13 @@ static const char *const statement_texts[SQL_N] = {
                                  " WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_pending WHERE next IS NOT NULL AND lead = ?1"
                                  " UNION ALL SELECT id FROM outbox INDEXED BY outbox_dead WHERE next IS NULL AND done IS NULL AND lead ="
                                  " ?1) AND lease IS NULL AND event <= ?3",
-        [SQL_FEEDBACK_ADD] = "INSERT INTO feedback VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        [SQL_FEEDBACK_ALL] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign FROM feedback"
-                             " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
+        [SQL_FEEDBACK_ADD] = "INSERT INTO feedback VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        [SQL_FEEDBACK_ALL] =
+                "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores FROM feedback"
+                " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
+        [SQL_TRANSITION_ADD] = "INSERT INTO transition VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        [SQL_TRANSITION_GET] = "SELECT spent, flags FROM transition WHERE id = ?1",
+        [SQL_HANDOFF_ADD] = "INSERT INTO handoff VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         [SQL_SEEN_FORGET] = "DELETE FROM seen WHERE lead = ?1",
         [SQL_FEEDBACK_KNOWN_BY] = "SELECT source, campaign FROM feedback WHERE event = ?1 AND n = ?2",
         [SQL_FEEDBACK_FORGET] = "UPDATE feedback SET source = NULL, campaign = NULL WHERE lead = ?1",

@@ -89,8 +89,13 @@ typedef struct LeadState {
         uint64_t merged_into;     /* another lead goes on for it, 0 = none does */
         const char *merged_owner; /* who owned it then, NULL = nobody */
         bool merged_unaccepted;
-        bool erased;     /* the person is: what is left is a number, and created_us when it was done */
-        int64_t wake_us; /* the one armed instant: the earliest of SLA step, look, recycle; TIME_NONE */
+        bool erased;            /* the person is: what is left is a number, and created_us when it was done */
+        int64_t offered_us;     /* when its present owner got it; TIME_NONE = nobody owns it */
+        uint64_t offered_event; /* ... and in which event, 0 */
+        /* Its first touch, the oldest record from outside: attribution.source, else the record's source; attribution.campaign. NULL */
+        const char *came_from, *campaign;
+        const char *consents; /* of its profile: "contact+ marketing-", by purpose; NULL = none is known */
+        int64_t wake_us;      /* the one armed instant: the earliest of SLA step, look, recycle; TIME_NONE */
 } LeadState;
 
 /* What routing needs to know about everybody, as the database has it. */
@@ -113,7 +118,7 @@ typedef struct Desk {
 typedef struct Refolded {
         Facts profile;
         int64_t created_us, idle_from_us, source_us;
-        const char *source;
+        const char *source, *came_from, *campaign;
         const ReasonUse *uses; /* by reason; none is woken yet */
         size_t n_uses;
 } Refolded;
@@ -152,6 +157,29 @@ typedef struct MoveMade {
         const char *by;            /* actor: "rules", "rep:anna", "sla:ACCEPT" */
         const char *reason, *note; /* NULL */
 } MoveMade;
+
+/* How an offer ended. */
+typedef enum HandOffHow {
+        HANDOFF_ACCEPTED = 1,
+        HANDOFF_RETURNED, /* the owner, or the head in the owner's place, gave it back */
+        HANDOFF_EXPIRED,  /* an SLA took it away: no answer in time */
+        HANDOFF_LEFT,     /* it went to somebody else, or nowhere, before there was an answer */
+} HandOffHow;
+const char *decide_handoff_name(HandOffHow how); /* "accepted", ... */
+
+/* An offer that ended with the event: the lead waited for the owner's answer, and no longer does. */
+typedef struct HandOff {
+        HandOffHow how; /* 0 = none ended */
+        uint64_t offered_event;
+        int64_t offered_us;
+        const char *team, *owner; /* the owner's team, or that of the status where the rules no longer have the owner */
+        const char *route;        /* how the owner got it; NULL = it was not recorded */
+        const char *sla;          /* the promise that ran, or was answered already; NULL = there was none */
+        int64_t due_us;           /* when it was due; TIME_NONE = it did not run any more, or had no due */
+        ResponseStatus response;  /* how it was kept; due: it ended in time */
+        int64_t working_us;       /* from the offer to the end, in the owner's clock, else the team's, else wall time */
+        const char *reason;       /* of the move that ended it; NULL */
+} HandOff;
 
 typedef struct Assignment {
         bool changed;
@@ -253,6 +281,7 @@ typedef struct Decision {
         Block *blocks; /* each rule once; of a refusal as well */
         size_t n_blocks;
         Assignment assignment;
+        HandOff handoff; /* that ended */
         TurnChange *turns;
         size_t n_turns;
         bool account_asked;        /* a route asked who owns the company's other leads: */
@@ -280,6 +309,11 @@ typedef struct Decision {
 
 /* Everything in *ret lives in the arena (or points into the input and the rule set). A refusal is 0 with ret->refused. */
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret);
+
+/* What a record from outside says of where the lead came from (LeadState.came_from, campaign): in it, or in the arena. */
+int decide_first_touch(const Facts *facts, const char *source, Arena *arena, const char **ret_came_from, const char **ret_campaign);
+/* LeadState.consents. */
+int decide_consents(const Facts *profile, Arena *arena, const char **ret);
 
 /* A timer that is past its due is a broken promise already. */
 ResponseStatus decide_response(const LeadState *state, int64_t now_us);

@@ -12,7 +12,7 @@
 #include "leadd/record.h"
 #include "leadd/spool.h"
 
-#define STORE_SCHEMA_VERSION 6
+#define STORE_SCHEMA_VERSION 7
 #define STORE_HISTORY_MAX DECIDE_HISTORY_MAX
 #define STORE_FAMILY_MAX 64         /* leads that are one after merges */
 #define STORE_CHECKPOINT_PAGES 2000 /* WAL pages after which the writer checkpoints between two transactions */
@@ -298,6 +298,7 @@ typedef struct StoredEvent {
         const FairFact *fair;
         size_t n_fair;
         int64_t fair_day;
+        HandOff handoff; /* how 0: none ended */
         bool account_asked;
         const char *account_owner;
         const char *const *messages; /* of its effects, each NULL or a name; NULL = of none */
@@ -345,6 +346,9 @@ int store_note_refusal(Store *store, const Decision *decision, int64_t now_us);
 int store_count_as(Store *store, const Store *other);
 /* Is it an event of the book before it became one of version 6? These are judged as they were (DecideInput.before_6). */
 bool store_is_before_6(const Store *store, uint64_t event);
+/* Is it one of the book before its version 7? What such events did not say, a replay must not say either: nothing of them is folded into
+ * what came with that version. */
+bool store_is_before_7(const Store *store, uint64_t event);
 /* What becoming one did to the turns: nobody is owed anything. */
 int store_restart_turns(Store *store);
 
@@ -422,6 +426,8 @@ typedef struct Feedback {
         const char *by;                /* "rep:anna", "sla:ACCEPT" */
         const char *source, *campaign; /* NULL = none is known, or it was erased */
         const char *note;              /* NULL */
+        const char *const *scores;     /* the rules that gave the lead points then; none of moves before the book was of version 7 */
+        size_t n_scores;
 } Feedback;
 typedef struct FeedbackFilter {
         int64_t since_us;                    /* TIME_NONE = from the beginning */

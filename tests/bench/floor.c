@@ -109,7 +109,11 @@ static int write_lead(Store *store, uint64_t lead, int64_t now_us, uint64_t ledg
                 r = sql_run(store, SQL_LEAD_ADD, ARG(lead), ARG(is_held ? 2 : 1), ARG(0), ARG(1), ARG(event), ARG(is_held ? event : 0),
                         ARG(time_us), ARG(now_us - time_us), ARG(0), ARG(40000), ARG(0), ARG(11), ARG((Ref){ 0 }), ARG(is_held ? 40 : 32),
                         is_held ? ARG(now_us - time_us + 15 * US_PER_MINUTE) : ARG_TIME(TIME_NONE), ARG(company), ARG(event),
-                        ARG((Ref){ .id = 6 }), ARG(0), ARG(0));
+                        ARG((Ref){ .id = 6 }), ARG(0), ARG(0), ARG_TIME(TIME_NONE), ARG(0), ARG((Ref){ .id = 6 }), ARG((Ref){ 0 }),
+                        ARG((Ref){ 0 }));
+        if (r == 0 && is_held)
+                r = sql_run(store, SQL_TRANSITION_ADD, ARG(event * PASSAGES_PER_EVENT), ARG(lead), ARG(now_us), ARG(12), ARG(1), ARG(2),
+                        ARG(0), ARG((Ref){ .id = 7 }), ARG(0), ARG(0));
         if (r == 0 && is_held)
                 r = write_held(store, lead, event, now_us);
         return r;
@@ -169,7 +173,9 @@ static int write_step(Store *store, uint64_t lead, int64_t due_us) {
                         ARG(before.moved_event), ARG(before.created_us), ARG(before.entered_us - before.created_us), ARG(-1), ARG(0),
                         ARG(0), ARG(before.grade), ARG((Ref){ 0 }), ARG(before.flags), ARG(due_us + repeat_us - before.created_us),
                         ARG(before.company), ARG(before.profile_event), ARG(before.last_event), ARG((Ref){ .id = before.status }),
-                        ARG(before.source_us - before.created_us), ARG(before.route));
+                        ARG(before.source_us - before.created_us), ARG(before.route),
+                        before.offered_event ? ARG(before.offered_us - before.created_us) : ARG_TIME(TIME_NONE), ARG(before.offered_event),
+                        ARG((Ref){ .id = before.status }), ARG((Ref){ 0 }), ARG((Ref){ 0 }));
         if (r == 0)
                 r = sql_run(store, SQL_SLA_SET, ARG(lead), ARG(before.status), ARG(before.last_event), ARG(before.entered_us), ARG(due_us),
                         ARG(1u), ARG(due_us + repeat_us), ARG((int64_t) 0), ARG_TIME(TIME_NONE), ARG((const char *) NULL),

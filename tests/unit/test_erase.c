@@ -55,14 +55,14 @@ static size_t count_left(Fixture *f, const char *canary) {
 }
 
 static const char *const canaries[] = { "maria.canary", "4930777888", "Maria Canariensis", "Canary Works", "canary-works.example",
-        "my canary sings", "canary-note", "canary-event-id", "canary-crm-id", "Canary Street" };
+        "my canary sings", "canary-note", "canary-event-id", "canary-crm-id", "Canary Street", "canary@letters" };
 
 static void plant(Fixture *f) {
         Record *record = make(f, "lead.submitted", "maria.canary@canary-works.example",
                 "person.phone_number=+4930777888;person.name=Maria Canariensis;company.name=Canary "
                 "Works;company.domain=canary-works.example;"
                 "answers.sings=my canary sings;person.external_ids.crm=canary-crm-id;attribution.form_name=demo;"
-                "person.address.street_address=Canary Street");
+                "person.address.street_address=Canary Street;attribution.campaign=canary@letters");
         const DigestPart parts[] = { { "web", 3 }, { "canary-event-id", 15 } };
         record->id = "canary-event-id";
         assert_int_equal(digest_keyed(store_secret(f->book.store), parts, ARRAY_SIZE(parts), &record->key), 0);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What reports count from: one row for each move a lead made, and one for each hand-off that ended, in the transaction of the
+ * event. Append-only, in the order of the log, nothing but numbers: an erasure leaves them, because they say only that a lead
+ * with that number went that way. They stay with the lead they happened to, be it merged into another one later.
+ *
+ * Kept since the book is of version 7; what the log says of the time before is found once by backfill.c.
+ */
+#include "internal.h"
+#include <errno.h>
+
+int scores_encode(Store *store, const Receipts *receipts, Blob *ret) {
+        text_clear(&store->scores);
+        *ret = (Blob){ 0 };
+        for (size_t i = 0; i < receipts->n_items; i++) {
+                const Receipt *receipt = &receipts->items[i];
+                uint64_t id;
+                if (!receipt->matched || receipt->rule->kind != RULE_SCORE || receipt->points_mp <= 0)
+                        continue;
+                int r = name_intern(store, receipt->rule->name, &id);
+                if (r != 0)
+                        return r;
+                text_append_varint(&store->scores, id);
+        }
+        if (store->scores.error == 0 && store->scores.size > 0)
+                *ret = (Blob){ store->scores.data, store->scores.size };
+        return store->scores.error;
+}
+
+/* ---- moves ---- */
+
+/* Of an event that is not judged again because somebody was erased: what the lead was before it is not known any more. */
+static int copy_spent(Store *from, uint64_t id, int64_t *ret_spent_us, unsigned *ret_flags) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(from, SQL_TRANSITION_GET, &row, ARG(id));
+        if (r != 0)
+                return r == STORE_E_NONE ? -EBADMSG : r;
+        *ret_spent_us = sqlite3_column_int64(row, 0);
+        *ret_flags = (unsigned) sqlite3_column_int(row, 1);
+        return 0;
+}
+
+/* Whoever had the lead when it left that status: nobody, once it has gone to another team in the same event. */
+static uint64_t owner_in(const Store *store, const LeadRow *before, uint64_t status) {
+        const Name *names = store->names.items;
+        return before->status == status || names[before->status].team == names[status].team ? before->owner : 0;
+}
+
+static int fold_moves(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row) {
+        const Decision *decision = entry->decision;
+        bool is_left = false; /* the status that the lead was in before the event */
+        for (size_t i = 0; i < decision->n_moves; i++) {
+                const MoveMade *made = &decision->moves[i];
+                uint64_t id = entry->event_id * PASSAGES_PER_EVENT + i, move, was, goes;
+                Ref by;
+                if (i == PASSAGES_PER_EVENT)
+                        return -EINVAL;
+                int r = name_intern(store, made->move, &move);
+                if (r == 0)
+                        r = name_intern(store, made->from, &was);
+                if (r == 0)
+                        r = name_intern(store, made->to, &goes);
+                if (r == 0)
+                        r = name_ref(store, made->by, STORE_NAMES_MAX, &by);
+                if (r != 0)
+                        return r;
+                /* A move that leaves it where it is ends nothing, unless the status began anew. */
+                bool leaves = was != goes || row->entered_us != before->entered_us;
+                int64_t spent_us = leaves && !is_left && before->id > 0 ? entry->now_us - before->entered_us : 0;
+                unsigned flags = (decision->after.test ? PASSAGE_TEST : 0) | (i > 0 ? PASSAGE_FOLLOWS : 0);
+                is_left |= leaves;
+                if (entry->copied_from)
+                        r = copy_spent(entry->copied_from, id, &spent_us, &flags);
+                if (r == 0)
+                        r = sql_run(store, SQL_TRANSITION_ADD, ARG(id), ARG(row->id), ARG(entry->now_us), ARG(move), ARG(was), ARG(goes),
+                                ARG(owner_in(store, before, was)), ARG(by), ARG(spent_us), ARG(flags));
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ---- hand-offs ---- */
+
+static int fold_handoff(Store *store, const StoreEntry *entry) {
+        const HandOff *handoff = &entry->decision->handoff;
+        uint64_t ids[5];
+        const char *const names[] = { handoff->team, handoff->owner, handoff->route, handoff->sla, handoff->reason };
+        unsigned flags = (entry->decision->after.test ? PASSAGE_TEST : 0) | (unsigned) handoff->response << PASSAGE_RESPONSE;
+        Blob scores;
+        int r = scores_encode(store, &entry->decision->receipts, &scores);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
+                r = name_intern(store, names[i], &ids[i]);
+        if (r != 0)
+                return r;
+        return sql_run(store, SQL_HANDOFF_ADD, ARG(entry->event_id * PASSAGES_PER_EVENT), ARG(entry->lead_id), ARG(handoff->offered_event),
+                ARG(handoff->offered_us), ARG(entry->now_us), ARG((int) handoff->how), ARG(ids[0]), ARG(ids[1]), ARG(ids[2]), ARG(ids[3]),
+                ARG_TIME(handoff->due_us), ARG_TIME(handoff->working_us), ARG(ids[4]), ARG(scores), ARG(flags));
+}
+
+int passage_fold(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row) {
+        if (store_is_before_7(store, entry->event_id))
+                return 0;
+        int r = fold_moves(store, entry, before, row);
+        return r == 0 && entry->decision->handoff.how ? fold_handoff(store, entry) : r;
+}
