@@ -144,6 +144,10 @@
 ---@field exactly? integer
 ---@field distinct? string
 
+---@class leadd.AtMost
+---@field [1] integer
+---@field per string
+
 ---@class leadd.Adapter
 ---@field doc? any what it is about
 ---@field match? any
@@ -211,7 +215,7 @@
 ---@field doc? string what it is about
 ---@field when? leadd.Condition whom it is for; nothing is everybody
 ---@field team? string the team whose members take turns
----@field owner? "account" "account": whoever owns the same company's other open leads
+---@field owner? "account"|"previous" "account": whoever owns the same company's other open leads; "previous": whoever had this lead before it went back
 ---@field match? table<string, leadd.Path> { languages = "person.locale" }: a skill that must fit a field; "de-DE" fits "de"
 
 ---@class leadd.Channel
@@ -228,6 +232,7 @@
 ---@field doc? string what it is about
 ---@field channel string how it is sent
 ---@field to? string lead, owner, head, ops, or a member
+---@field from? "rep" "rep", of a message to the lead: it comes from the member who sent the lead back; from the channel's sender when nobody did, or they have left
 ---@field subject string one line, with ${name} in it
 ---@field body string the text, with ${name} in it
 
@@ -277,6 +282,50 @@
 ---@field away? string|string[] { "2026-03-09..2026-03-13" }: days without turns
 ---@field left? boolean has left: leads are reassigned, nothing is offered
 ---@field deputy? string who stands in
+
+---@class leadd.Campaign
+---@field doc? string what it is about
+---@field owner string who plans it
+---@field priority? integer default 0; whom two campaigns mean is in the one with the larger, of equals in the one declared first
+---@field from? string (day, "2026-03-01") its first day, in the site's zone; without it, it runs already
+---@field to? string (day) its last; without it, it has no end
+---@field channel? string how what is sent goes; not the journal
+---@field include leadd.Condition whom it is for; { } is everybody whom marketing may write to
+---@field exclude? leadd.Condition who of these is left out
+---@field at_most? leadd.AtMost { 2, per = "7d" }: who has had so many mails of any campaign or track in that time is left out
+---@field purpose? string (text) the purpose of the consent that counts; default "marketing", which is consent.marketing
+---@field needs_consent? boolean default true; false leaves out only who has refused
+
+---@class leadd.TrackStep
+---@field wait string since the step before; of the first, since the lead came in
+---@field send string a message with to = "lead"
+---@field at? string (time of day, "09:00") then at the next such time, in the zone of the clock
+
+---@class leadd.Track
+---@field doc? string what it is about
+---@field enter leadd.Condition who comes in; only in a status with marketing_may_contact
+---@field leave? leadd.Condition who goes before the end; without it whoever enter no longer lets in
+---@field wake_on? leadd.Condition an activity after the entry that ends the track at once
+---@field calendar? string with clock = "person": whose hours
+---@field clock? "wall"|"person"|string how waits are counted: wall, person (in the person's own zone, by the hours of calendar), or a calendar's name; default wall
+---@field steps leadd.TrackStep[] what is sent, one after the other
+---@field purpose? string (text) the purpose of the consent that counts; default "marketing"
+---@field needs_consent? boolean default true; false sends to all but those who have refused
+
+---@class leadd.Stage
+---@field doc? string what it is about
+---@field status? string|string[] reached by who was ever in one of these
+---@field move? string|string[] or made one of these
+---@field every? boolean reached by every lead
+---@field accepted? boolean reached by who was moved on by the owner it was handed to
+---@field opportunity? boolean reached by who has an opportunity
+
+---@class leadd.Target
+---@field doc? string what it is about
+---@field measure "acceptance_rate"|"sla_kept"|"reasons_given"|"feedback_given"|"meetings"|"won"|"recycled"|"bad_data"|"response"|"leaks"|"overdue" (one of acceptance_rate, sla_kept, reasons_given, feedback_given, meetings, won, recycled, bad_data, response, leaks, overdue) what is counted
+---@field side "sales"|"marketing" whose promise it is
+---@field at_least? number not less than that: percent, hours or leads, as the measure is
+---@field at_most? number not more
 
 ---@class leadd.Criterion
 ---@field doc? string what it is about
@@ -452,6 +501,22 @@ function digest(name) end
 ---@param name string
 ---@return fun(body: leadd.Adapter)
 function adapter(name) end
+
+---@param name string
+---@return fun(body: leadd.Campaign)
+function campaign(name) end
+
+---@param name string
+---@return fun(body: leadd.Track)
+function track(name) end
+
+---@param name string
+---@return fun(body: leadd.Stage)
+function stage(name) end
+
+---@param name string
+---@return fun(body: leadd.Target)
+function target(name) end
 
 ---@param name string
 ---@return fun(body: leadd.Test)

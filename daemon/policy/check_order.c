@@ -75,8 +75,8 @@ static void check_route(Ordering *ordering, const Route *route) {
         }
 }
 
-/* An account route behind an unconditional one of every team that is routed. */
-static void check_account_route(Ordering *ordering, const Route *route) {
+/* A route to an owner behind an unconditional one of every team that is routed. */
+static void check_owner_route(Ordering *ordering, const Route *route) {
         const RuleSet *rules = ordering->load->loader.rules;
         const Route *found = NULL;
 
@@ -97,8 +97,8 @@ static void check_account_route(Ordering *ordering, const Route *route) {
                 return;
         ordering->load->loader.rule = &route->rule;
         loader_warning(&ordering->load->loader,
-                "never applies: every team's leads are taken by routes before it, the last of them \"%s\" (%s:%d); account routes stand "
-                "first",
+                "never applies: every team's leads are taken by routes before it, the last of them \"%s\" (%s:%d); routes to an owner "
+                "stand first",
                 found->rule.name, found->rule.file, found->rule.line);
 }
 
@@ -210,6 +210,7 @@ static int reads_the_move(const Compared *compared, void *userdata _unused_) {
         case REF_STATUS:
         case REF_TEAM:
         case REF_OWNER:
+        case REF_TRACK:
         case REF_IN_STATUS:
                 return 1;
         default:
@@ -332,8 +333,8 @@ int check_order(Load *load, Solver *solver, const bool *never) {
         if (!ordering.statuses || !told)
                 return load_exhausted(load);
         for (size_t i = 0; i < rules->n_routes; i++)
-                if (rules->routes[i].account)
-                        check_account_route(&ordering, &rules->routes[i]);
+                if (rules->routes[i].account || rules->routes[i].previous)
+                        check_owner_route(&ordering, &rules->routes[i]);
                 else
                         check_route(&ordering, &rules->routes[i]);
         for (size_t i = 0; i < rules->n_slas; i++)

@@ -5,6 +5,7 @@
  * only described (has, starts, ..) what one pattern says of another is used, and nothing else.
  */
 #include "check_satisfy.h"
+#include "leadd/plans.h"
 #include <math.h>
 
 /* ---- one value ---- */
@@ -86,6 +87,16 @@ static bool status_can(Solver *solver, const Literal *const *literals, size_t n)
 static bool owner_can(Solver *solver, const Literal *const *literals, size_t n) {
         for (size_t i = 0; i < solver->rules->n_members; i++) {
                 Value name = name_value(solver, solver->rules->members[i].rule.name);
+
+                if (solver->gave_up || all_allow(solver, literals, n, &name))
+                        return true;
+        }
+        return all_allow(solver, literals, n, NULL);
+}
+
+static bool track_can(Solver *solver, const Literal *const *literals, size_t n) {
+        for (size_t i = 0; i < solver->rules->n_tracks; i++) {
+                Value name = name_value(solver, solver->rules->tracks[i].rule.name);
 
                 if (solver->gave_up || all_allow(solver, literals, n, &name))
                         return true;
@@ -421,6 +432,8 @@ bool path_can(Solver *solver, const Literal *const *literals, size_t n) {
                 return status_can(solver, literals, n);
         case REF_OWNER:
                 return owner_can(solver, literals, n);
+        case REF_TRACK:
+                return track_can(solver, literals, n);
         case REF_GRADE:
                 return grade_can(solver, literals, n);
         case REF_GROUP:

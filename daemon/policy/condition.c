@@ -87,6 +87,8 @@ const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret
                 return read_name(subject->status && subject->status->team ? subject->status->team->rule.name : NULL, storage);
         case REF_OWNER:
                 return read_name(subject->owner, storage);
+        case REF_TRACK:
+                return read_name(subject->track, storage);
         case REF_GRADE:
                 return read_name(subject->fit_known && subject->grade[0] ? subject->grade : NULL, storage);
         case REF_GROUP:

@@ -24,6 +24,7 @@ typedef enum RefKind {
         REF_STATUS,
         REF_TEAM,
         REF_OWNER,
+        REF_TRACK,
         REF_SEGMENT, /* a set of names */
         REF_GRADE,
         REF_GROUP, /* points: fit, engagement, score.GROUP */

@@ -160,6 +160,10 @@ static const char *find_name(Loader *loader, const Ref *ref, const char *name) {
                 const Team *team = policy_team(loader->rules, name);
                 return team ? team->rule.name : (unknown_name(loader, RULE_TEAM, "team", name), NULL);
         }
+        case REF_TRACK: {
+                const Rule *track = policy_find(loader->rules, RULE_TRACK, name);
+                return track ? track->name : (unknown_name(loader, RULE_TRACK, "track", name), NULL);
+        }
         default: {
                 const Member *member = policy_member(loader->rules, name);
                 return member ? member->rule.name : (unknown_name(loader, RULE_MEMBER, "member", name), NULL);

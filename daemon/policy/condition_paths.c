@@ -23,6 +23,7 @@ static const NamedRef lead_refs[] = {
         { "status", REF_STATUS, TYPE_NAME, 0, 0, true },
         { "team", REF_TEAM, TYPE_NAME, 0, 0, true },
         { "owner", REF_OWNER, TYPE_NAME, 0, 0, true },
+        { "track", REF_TRACK, TYPE_NAME, 0, 0, true },
         { "grade", REF_GRADE, TYPE_GRADE, 0, 0, true },
         { "in_status", REF_IN_STATUS, TYPE_DURATION, 0, 0, true },
         { "fit", REF_GROUP, TYPE_POINTS, 0, 0, true },

@@ -156,9 +156,7 @@ static int on_kind(lua_State *L) {
         const char *file;
         int line;
         declare_place(L, load, &file, &line);
-        if (info->later)
-                load_problem(load, true, file, line, "kind \"%s\" is not in this version of leadd", info->name);
-        else if (lua_type(L, 1) != LUA_TSTRING)
+        if (lua_type(L, 1) != LUA_TSTRING)
                 load_problem(load, true, file, line, "%s: a name must follow: %s \"NAME\" { ... }, not %s", info->name, info->name,
                         lua_gettop(L) == 0 ? "nothing" : keys_type_name(L, 1));
         /* Rules never see what a test file says, so that a test cannot change what it tests. */
@@ -167,7 +165,7 @@ static int on_kind(lua_State *L) {
                 load_problem(load, true, file, line, "test: tests stand in files whose names end in _test.lua");
         else if (is_misplaced)
                 load_problem(load, true, file, line, "%s: a file whose name ends in _test.lua holds tests only", info->name);
-        if (info->later || is_misplaced || lua_type(L, 1) != LUA_TSTRING) {
+        if (is_misplaced || lua_type(L, 1) != LUA_TSTRING) {
                 push_void(L);
                 return 1;
         }

@@ -224,6 +224,22 @@ int keys_compile_duration(Load *load, int index, const char *name, bool workdays
         return 0;
 }
 
+int keys_compile_time_of_day(Load *load, int index, const char *name, int64_t *ret_us) {
+        const char *text = keys_text(load, index, name);
+        int hour = -1, minute = -1;
+        if (!text)
+                return 0;
+        if (strlen(text) == 5 && text[2] == ':' && strspn(text, "0123456789:") == 5) {
+                hour = (text[0] - '0') * 10 + text[1] - '0';
+                minute = (text[3] - '0') * 10 + text[4] - '0';
+        }
+        if (hour < 0 || hour > 23 || minute > 59 || text[0] > '9' || text[1] > '9' || text[3] > '9' || text[4] > '9')
+                loader_error(&load->loader, "\"%s\" must be a time of day such as \"08:30\", not \"%.60s\"", name, text);
+        else
+                *ret_us = (hour * INT64_C(60) + minute) * US_PER_MINUTE;
+        return 0;
+}
+
 static void key_compile_count(Load *load, int index, const char *name, uint32_t *ret) {
         lua_State *L = load->loader.L;
         int is_integer = 0;

@@ -8,19 +8,7 @@
 #include <errno.h>
 
 static int compile_at(Load *load, int index, const char *where, void *target) {
-        const char *text = keys_text(load, index, where);
-        int hour = -1, minute = -1;
-        if (!text)
-                return 0;
-        if (strlen(text) == 5 && text[2] == ':' && strspn(text, "0123456789:") == 5) {
-                hour = (text[0] - '0') * 10 + text[1] - '0';
-                minute = (text[3] - '0') * 10 + text[4] - '0';
-        }
-        if (hour < 0 || hour > 23 || minute > 59 || text[0] > '9' || text[1] > '9' || text[3] > '9' || text[4] > '9')
-                loader_error(&load->loader, "\"%s\" must be a time of day such as \"08:30\", not \"%.60s\"", where, text);
-        else
-                ((DigestDecl *) target)->at_us = (hour * INT64_C(60) + minute) * US_PER_MINUTE;
-        return 0;
+        return keys_compile_time_of_day(load, index, where, &((DigestDecl *) target)->at_us);
 }
 
 static int compile_to(Load *load, int index, const char *where, void *target) {

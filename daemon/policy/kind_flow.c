@@ -201,11 +201,13 @@ int kind_compile_fence(Load *load, int index, void *head) {
 /* ---- route --------------------------------------------------------------- */
 
 static int compile_route_owner(Load *load, int index, const char *where, void *target) {
-        static const char *const owners[] = { "account", NULL };
+        static const char *const owners[] = { "account", "previous", NULL };
         static const BodyKey key = { .name = "owner", .type = KEY_CHOICE, .choices = owners };
+        Route *route = target;
         int owner = -1;
         int r = keys_compile_value(load, index, where, &key, &owner);
-        ((Route *) target)->account = owner == 0;
+        route->account = owner == 0;
+        route->previous = owner == 1;
         return r;
 }
 
@@ -277,10 +279,10 @@ int kind_compile_route(Load *load, int index, void *head) {
         if (r < 0)
                 return r;
         if (!keys_has(L, index, "team") && !keys_has(L, index, "owner"))
-                loader_error(&load->loader, "leads to nobody: it needs \"team\", or owner = \"account\"");
+                loader_error(&load->loader, "leads to nobody: it needs \"team\", or owner = \"account\" or \"previous\"");
         if (keys_has(L, index, "team") && keys_has(L, index, "owner"))
                 loader_refuse(&load->loader, "has both \"team\" and \"owner\"");
-        if (route->account && keys_has(L, index, "match"))
+        if ((route->account || route->previous) && keys_has(L, index, "match"))
                 loader_refuse(&load->loader, "\"match\" is for routes to a team");
         if (route->team && route->team->n_members == 0)
                 loader_refuse(

@@ -143,16 +143,28 @@ static int compile_to(Load *load, int index, const char *where, void *target) {
         return 0;
 }
 
+static int compile_message_from(Load *load, int index, const char *where, void *target) {
+        static const char *const senders[] = { "rep", NULL };
+        static const BodyKey key = { .name = "from", .type = KEY_CHOICE, .choices = senders };
+        int sender = -1;
+        int r = keys_compile_value(load, index, where, &key, &sender);
+        ((Message *) target)->from_rep = sender == 0;
+        return r;
+}
+
 int kind_compile_message(Load *load, int index, void *head) {
         static const BodyKey keys[] = {
                 { .name = "doc", .type = KEY_TEXT, .at = offsetof(Message, rule.doc) },
                 { .name = "channel", .type = KEY_RULE, .required = true, .at = offsetof(Message, channel), .kind = RULE_CHANNEL },
                 { .name = "to", .type = KEY_OWN, .compile = compile_to },
+                { .name = "from", .type = KEY_OWN, .compile = compile_message_from },
                 { .name = "subject", .type = KEY_TEXT, .required = true, .at = offsetof(Message, subject) },
                 { .name = "body", .type = KEY_TEXT, .required = true, .at = offsetof(Message, body) },
         };
         Message *message = head;
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), message);
+        if (r == 0 && message->from_rep && (!message->to || !base_streq(message->to, "lead")))
+                loader_error(&load->loader, "from = \"rep\" is for messages to the lead: to = \"lead\"");
         if (r == 0 && message->subject && strpbrk(message->subject, "\r\n"))
                 loader_error(&load->loader, "\"subject\" must be one line");
         if (r == 0 && message->subject)

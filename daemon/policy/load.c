@@ -9,6 +9,7 @@
  */
 #include "load.h"
 #include "condition.h"
+#include "leadd/plans.h"
 #include "test.h"
 
 #include <errno.h>
@@ -54,8 +55,10 @@ const KindInfo load_kinds[] = {
         { KIND(RULE_FEED, "feed", Feed, feeds), .compile = kind_compile_feed },
         { KIND(RULE_DIGEST, "digest", DigestDecl, digests), .compile = kind_compile_digest },
         { KIND(RULE_ADAPTER, "adapter", AdapterDecl, adapters), .compile = kind_compile_adapter },
-        { .kind = RULE_CAMPAIGN, .name = "campaign", .later = true },
-        { .kind = RULE_TRACK, .name = "track", .later = true },
+        { KIND(RULE_CAMPAIGN, "campaign", Campaign, campaigns), .compile = kind_compile_campaign },
+        { KIND(RULE_TRACK, "track", Track, tracks), .compile = kind_compile_track },
+        { KIND(RULE_STAGE, "stage", Stage, stages), .compile = kind_compile_stage },
+        { KIND(RULE_TARGET, "target", Target, targets), .compile = kind_compile_target },
         { KIND(RULE_TEST, "test", Test, tests), .compile = kind_compile_test },
 };
 const size_t load_n_kinds = ARRAY_SIZE(load_kinds);
@@ -516,6 +519,11 @@ static int load_compile_bodies(Load *load) {
                 }
                 if (load_kinds[k].kind == RULE_SETTINGS) {
                         int r = load_compile_settings(load);
+                        if (r < 0)
+                                return r;
+                }
+                if (load_kinds[k].kind == RULE_STAGE) {
+                        int r = kind_finish_stages(load);
                         if (r < 0)
                                 return r;
                 }

@@ -82,7 +82,6 @@ typedef struct KindInfo {
         size_t head_size, items_at, count_at; /* in RuleSet; head_size 0 when it is kept otherwise */
         int (*compile)(Load *load, int index, void *head);
         bool single; /* at most one */
-        bool later;  /* not in this version */
 } KindInfo;
 extern const KindInfo load_kinds[];
 extern const size_t load_n_kinds;
@@ -158,6 +157,8 @@ size_t keys_list_count(Load *load, int index, const char *name);
 bool keys_find_field(Load *load, const char *path, const char *what, FieldId *ret_field, const char **ret_key);
 int keys_compile_texts(Load *load, int index, const char *name, const char *const **ret, size_t *ret_n);
 int keys_compile_duration(Load *load, int index, const char *name, bool workdays, Duration *ret);
+/* "08:30", as microseconds since midnight. */
+int keys_compile_time_of_day(Load *load, int index, const char *name, int64_t *ret_us);
 /* Text at index in the arena; NULL (reported) when it is none. */
 const char *keys_text(Load *load, int index, const char *name);
 /* The text keys of the table at index, sorted, in the scratch arena; other keys are reported. */
@@ -191,6 +192,11 @@ int kind_compile_message(Load *load, int index, void *head);
 int kind_compile_feed(Load *load, int index, void *head);
 int kind_compile_digest(Load *load, int index, void *head);
 int kind_compile_adapter(Load *load, int index, void *head);
+int kind_compile_campaign(Load *load, int index, void *head);
+int kind_compile_track(Load *load, int index, void *head);
+int kind_compile_stage(Load *load, int index, void *head);
+int kind_compile_target(Load *load, int index, void *head);
+int kind_finish_stages(Load *load); /* those of the default, where none is declared; 0 or -ENOMEM */
 int kind_compile_list(Load *load, int index, void *head);
 int kind_compile_criterion(Load *load, int index, void *head);
 int kind_compile_segment(Load *load, int index, void *head);

@@ -63,7 +63,9 @@ typedef enum RuleKind {
         RULE_ADAPTER,
         RULE_TEST,
         RULE_DIGEST, /* the numbers stand in books: what is new is added at the end */
-        RULE_KIND_LAST = RULE_DIGEST,
+        RULE_STAGE,
+        RULE_TARGET,
+        RULE_KIND_LAST = RULE_TARGET,
 } RuleKind;
 const char *rule_kind_name(RuleKind kind);
 
@@ -238,8 +240,9 @@ typedef struct Match {
 typedef struct Route {
         Rule rule;
         const Condition *when; /* NULL = unconditional */
-        const Team *team;      /* NULL for an account route */
-        bool account;
+        const Team *team;      /* NULL for a route to an owner */
+        bool account;          /* owner = "account": whoever owns the company's other open leads */
+        bool previous;         /* owner = "previous": whoever had the lead before it went back to a team without members */
         const Match *match;
         size_t n_match;
 } Route;
@@ -283,7 +286,8 @@ typedef struct Channel {
 typedef struct Message {
         Rule rule;
         const Channel *channel;
-        const char *to;
+        const char *to; /* "lead", "owner", "head", "ops", or a member's name; NULL = whom a step reminds */
+        bool from_rep;  /* to the lead: as from the member who sent it back; nobody did, or they left: from the channel's sender */
         const char *subject, *body;
 } Message;
 typedef struct Feed {
@@ -311,6 +315,12 @@ typedef struct List {
         const char *const *items;
         size_t n_items;
 } List; /* case-folded, sorted */
+
+/* For many leads, and about them: leadd/plans.h. */
+typedef struct Campaign Campaign;
+typedef struct Track Track;
+typedef struct Stage Stage;
+typedef struct Target Target;
 
 /* ---- tests, as the trial room runs them ---- */
 
@@ -447,6 +457,15 @@ struct RuleSet {
         size_t n_digests;
         const AdapterDecl *adapters;
         size_t n_adapters;
+        const Campaign *campaigns;
+        size_t n_campaigns;
+        const Track *tracks;
+        size_t n_tracks;
+        const Stage *stages; /* in the order of the funnel */
+        size_t n_stages;
+        bool stages_are_declared; /* else the default that leadd/plans.h tells of */
+        const Target *targets;
+        size_t n_targets;
         const Test *tests;
         size_t n_tests;
 };
@@ -543,6 +562,7 @@ typedef struct Subject {
         size_t n_history;
         const Status *status;
         const char *owner;                          /* NULL = nobody */
+        const char *track;                          /* the one it is in; NULL = none */
         int64_t created_us, entered_us, touched_us; /* for age, in_status, idle */
         const char *prior_grade;                    /* for `leave`; NULL = none */
         uint64_t serial; /* policy's own: start with 0 (`= {}`); policy_judge numbers the subject. Facts and history stay as they are from

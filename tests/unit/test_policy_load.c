@@ -65,6 +65,8 @@ static void policy_load__the_languages_own_example__loads_and_means_what_it_says
                 { "channels", 2, offsetof(RuleSet, n_channels) },
                 { "messages", 2, offsetof(RuleSet, n_messages) },
                 { "feeds", 1, offsetof(RuleSet, n_feeds) },
+                { "campaigns", 1, offsetof(RuleSet, n_campaigns) },
+                { "tracks", 1, offsetof(RuleSet, n_tracks) },
         };
         size_t total = 2; /* settings and grade */
         for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Every kind of the rule language that this version knows, as the language is defined: it must load without errors.
+-- Every kind of the rule language, as the language is defined: it must load without errors.
 principle "CALL" { "Every accepted lead gets a call within one working day." }    -- printed by `leadctl glossary`
 settings "site" { zone = "Europe/Berlin", phone_region = "DE", keep_done = "7d", retain = "3y", ops = "ops@example.com",
                   roles = { viewer = { "leadd-view" }, operator = { "leadd-ops" }, admin = { "leadd-admin" } } }   -- Unix groups
@@ -85,6 +85,9 @@ message "reminder" { channel = "mail", subject = "Lead ${lead.id} waits for you"
 
 message "welcome"  { channel = "mail", to = "lead", subject = "Thank you", body = [[Dear ${lead.person.name}, ...]] }
 
+campaign "spring-webinar" { owner = "marketing", priority = 10, from = "2026-03-01", to = "2026-05-31", channel = "mail",
+  include = { segment = "enterprise" }, exclude = { segment = "competitor" }, at_most = { 2, per = "7d" } }
+track "re-nurture" { enter = { status = "nurture" }, steps = { { wait = "0d", send = "welcome" }, { wait = "14d", send = "welcome" } } }
 feed "crm" { via = "drop", types = { "assigned", "moved", "reminded" } }               -- every such decision as a record for another program
 -- adapter "google-ads" { ... }: a vendor's payload to our record; pure mapping, see record.md
 
