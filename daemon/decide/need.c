@@ -46,11 +46,11 @@ static uint32_t find_group(const RuleSet *rules, const char *name) {
 }
 
 /* What the points must come to for the grade; a band that is held needs `leave` less. */
-int need_target_grade(Needing *needing, const char *name, Target *ret) {
+int need_target_grade(Needing *needing, const char *name, NeedTarget *ret) {
         const Grade *grade = needing->rules->grade;
         uint32_t fit = find_group(needing->rules, "fit"), engagement = find_group(needing->rules, "engagement");
 
-        *ret = (Target){ .kind = TARGET_GRADE };
+        *ret = (NeedTarget){ .kind = TARGET_GRADE };
         for (size_t i = 0; i < POLICY_GROUPS_MAX; i++)
                 ret->from_mp[i] = INT64_MIN;
         if (!grade)
@@ -70,7 +70,7 @@ int need_target_grade(Needing *needing, const char *name, Target *ret) {
         return 0;
 }
 
-static bool reaches_grade(const Needing *needing, const Target *target, const char *got) {
+static bool reaches_grade(const Needing *needing, const NeedTarget *target, const char *got) {
         uint32_t fit, engagement;
 
         decide_find_bands(needing->rules->grade, got, &fit, &engagement);
@@ -253,7 +253,7 @@ int need_try(Needing *needing, const Suggestion *set, int64_t at_us, const Plan 
                 return r < 0 ? r : 0;
         note_points(needing, &decision, ret);
         ret->wake_us = decision.after.wake_us;
-        const Target *target = needing->target;
+        const NeedTarget *target = needing->target;
         if (target->kind == TARGET_GRADE)
                 ret->reached = reaches_grade(needing, target, ret->grade);
         else if (target->kind == TARGET_POINTS) {

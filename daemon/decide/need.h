@@ -7,13 +7,13 @@
 #include "internal.h"
 
 typedef enum TargetKind { TARGET_GRADE = 1, TARGET_POINTS, TARGET_STATUS } TargetKind;
-typedef struct Target {
+typedef struct NeedTarget {
         TargetKind kind;
         size_t fit, engagement;              /* bands of a grade */
         int64_t from_mp[POLICY_GROUPS_MAX];  /* raw points that are needed; INT64_MIN = any */
         int64_t asked_mp[POLICY_GROUPS_MAX]; /* the same without what `leave` forgives, for texts */
         const Status *status;
-} Target;
+} NeedTarget;
 
 typedef struct PlanStep {
         const Move *move;
@@ -58,7 +58,7 @@ typedef struct Needing {
         Arena *scratch; /* of one look */
         Subject subject;
         Suggestions suggestions;
-        const Target *target;
+        const NeedTarget *target;
         const Plan *plan;
         PoolItem *pool;
         size_t n_pool;
@@ -73,7 +73,7 @@ typedef struct Needing {
 } Needing;
 
 /* need.c */
-int need_target_grade(Needing *needing, const char *name, Target *ret);
+int need_target_grade(Needing *needing, const char *name, NeedTarget *ret);
 int need_try(Needing *needing, const Suggestion *set, int64_t at_us, const Plan *plan, Tried *ret);
 int need_search(Needing *needing, int64_t at_us);
 /* "the owner (anna) or the head petra"; in the answer's arena, NULL on exhaustion. */

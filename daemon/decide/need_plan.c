@@ -61,7 +61,7 @@ static void pool_settle(Needing *needing) {
                         }
 }
 
-static bool is_below(const Needing *needing, const Target *target, uint32_t group, const Tried *base) {
+static bool is_below(const Needing *needing, const NeedTarget *target, uint32_t group, const Tried *base) {
         const char *name = needing->rules->groups[group].rule.name;
 
         if (target->from_mp[group] != INT64_MIN)
@@ -71,7 +71,7 @@ static bool is_below(const Needing *needing, const Target *target, uint32_t grou
 }
 
 /* Everything that may give points in the groups that fall short. */
-static int pool_scores(Needing *needing, const Target *target, const Tried *base) {
+static int pool_scores(Needing *needing, const NeedTarget *target, const Tried *base) {
         const RuleSet *rules = needing->rules;
 
         for (size_t i = 0; i < rules->n_scores; i++) {
@@ -133,7 +133,7 @@ static int note_limit(Needing *needing, NeedAnswer *answer, const char *format, 
 }
 
 /* What the best of every score together come to. */
-static int note_limits(Needing *needing, const Target *target, NeedAnswer *answer) {
+static int note_limits(Needing *needing, const NeedTarget *target, NeedAnswer *answer) {
         const RuleSet *rules = needing->rules;
 
         for (size_t g = 0; g < rules->n_groups && g < POLICY_GROUPS_MAX; g++) {
@@ -180,7 +180,7 @@ static int need_grade(Needing *needing, const NeedGoal *goal, NeedAnswer *answer
         static const Suggestion nothing = { .n_parts = 0 };
         int64_t moments[NEED_MOMENTS_MAX + 2];
         size_t n_moments;
-        Target *target = ARENA_NEW(needing->arena, Target);
+        NeedTarget *target = ARENA_NEW(needing->arena, NeedTarget);
         Tried base;
 
         if (!target)
@@ -339,10 +339,10 @@ static int suggest_plan(Needing *needing, const Plan *plan) {
 }
 
 /* A condition asks for a grade or for points: the sets that give them become items like any other. */
-static int find_partial(Needing *needing, const Target *target) {
+static int find_partial(Needing *needing, const NeedTarget *target) {
         static const Suggestion nothing = { .n_parts = 0 };
         PoolItem *pool = needing->pool;
-        const Target *whole = needing->target;
+        const NeedTarget *whole = needing->target;
         const Plan *plan = needing->plan;
         Found *found = needing->found;
         size_t n_pool = needing->n_pool, n_found = needing->n_found, n_found_max = needing->n_found_max;
@@ -383,7 +383,7 @@ static int find_partial(Needing *needing, const Target *target) {
 static int find_partials(Needing *needing) {
         Suggestions *suggestions = &needing->suggestions;
         size_t n_grades = suggestions->n_grades, n_points = suggestions->n_points;
-        Target target;
+        NeedTarget target;
         int r = 0;
 
         suggestions->n_grades = suggestions->n_points = 0;
@@ -392,7 +392,7 @@ static int find_partials(Needing *needing) {
                 if (need_target_grade(needing, suggestions->grades[i], &target) == 0)
                         r = find_partial(needing, &target);
         for (size_t i = 0; i < n_points && r == 0; i++) {
-                target = (Target){ .kind = TARGET_POINTS };
+                target = (NeedTarget){ .kind = TARGET_POINTS };
                 for (size_t g = 0; g < POLICY_GROUPS_MAX; g++)
                         target.from_mp[g] = INT64_MIN;
                 target.from_mp[suggestions->points[i].group] = suggestions->points[i].from_mp;
@@ -421,14 +421,14 @@ static int search_plan(
 static int need_status(Needing *needing, const NeedGoal *goal, const Status *here, NeedAnswer *answer) {
         int64_t moments[NEED_MOMENTS_MAX + 2];
         Plans *plans = ARENA_NEW(needing->arena, Plans);
-        Target *target = ARENA_NEW(needing->arena, Target);
+        NeedTarget *target = ARENA_NEW(needing->arena, NeedTarget);
         Plan plan = { 0 };
         size_t n_moments, length = 1;
         int r;
 
         if (!plans || !target)
                 return -ENOMEM;
-        *target = (Target){ .kind = TARGET_STATUS, .status = goal->status };
+        *target = (NeedTarget){ .kind = TARGET_STATUS, .status = goal->status };
         for (size_t i = 0; i < POLICY_GROUPS_MAX; i++)
                 target->from_mp[i] = INT64_MIN;
         needing->target = target;

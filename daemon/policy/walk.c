@@ -3,6 +3,7 @@
  * walk: every condition of a rule set, and every comparison in a condition, for whoever checks or lists them. Reads only.
  */
 #include "check.h"
+#include "leadd/plans.h"
 
 typedef struct Walk {
         int (*on_place)(const Place *place, void *userdata);
@@ -47,6 +48,20 @@ static int visit_sla(const Walk *walk, const Sla *sla) {
         return r == 0 ? visit(walk, &sla->rule, "roll_on", sla->roll_on, PHASE_ACTIVITY) : r;
 }
 
+static int visit_campaign(const Walk *walk, const Campaign *campaign) {
+        int r = visit(walk, &campaign->rule, "include", campaign->include, PHASE_DECISION);
+
+        return r == 0 ? visit(walk, &campaign->rule, "exclude", campaign->exclude, PHASE_DECISION) : r;
+}
+
+static int visit_track(const Walk *walk, const Track *track) {
+        int r = visit(walk, &track->rule, "enter", track->enter, PHASE_DECISION);
+
+        if (r == 0)
+                r = visit(walk, &track->rule, "leave", track->leave, PHASE_DECISION);
+        return r == 0 ? visit(walk, &track->rule, "wake_on", track->wake_on, PHASE_ACTIVITY) : r;
+}
+
 static int visit_rule(const Walk *walk, const Rule *rule) {
         const void *body = rule;
         int r;
@@ -76,6 +91,10 @@ static int visit_rule(const Walk *walk, const Rule *rule) {
                 return visit(walk, rule, "when", ((const Route *) body)->when, PHASE_DECISION);
         case RULE_SLA:
                 return visit_sla(walk, body);
+        case RULE_CAMPAIGN:
+                return visit_campaign(walk, body);
+        case RULE_TRACK:
+                return visit_track(walk, body);
         default:
                 return 0;
         }

@@ -16,13 +16,13 @@
 #define TRIAL_MEMORY_MAX (64 * 1024 * 1024) /* of one look */
 
 /* What happened to a lead since it was looked at last. */
-typedef struct Track {
+typedef struct Happened {
         uint64_t lead;
         const Rule **hits; /* adapters, moves, reasons, routes and SLAs, in their order */
         size_t n_hits, hits_capacity;
         const char **roles; /* who was reminded */
         size_t n_roles, roles_capacity;
-} Track;
+} Happened;
 
 typedef struct Coverage Coverage;
 
@@ -47,8 +47,8 @@ typedef struct Trial {
         uint64_t n_events;        /* of timers */
         const char *refused_code; /* of the record given last, NULL = it was taken */
         const char *refused_text;
-        Track *tracks;
-        size_t n_tracks, tracks_capacity;
+        Happened *all_happened;
+        size_t n_happened, happened_capacity;
         const char **freed; /* teams whose held leads can be offered */
         size_t n_freed, freed_capacity;
         TrialMiss *misses; /* these outlive it */
@@ -62,8 +62,8 @@ typedef struct Trial {
 /* Grows an array by one; NULL: no memory. */
 void *trial_grow(Arena *arena, void *items, size_t n, size_t *capacity, size_t item_size);
 int trial_miss(Trial *trial, const char *where, const char *key, const char *want, const char *got);
-/* The lead's track; NULL = nothing has happened to it. */
-Track *trial_track(Trial *trial, uint64_t lead);
+/* What happened to the lead; NULL = nothing. */
+Happened *trial_happened(Trial *trial, uint64_t lead);
 
 /* ---- look.c ---- */
 

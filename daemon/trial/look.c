@@ -19,7 +19,7 @@ typedef struct Look {
         Activity *history;
         size_t n_history;
         Explanation explanation;
-        const Track *track; /* NULL = nothing has happened since the last look */
+        const Happened *happened; /* NULL = nothing has happened since the last look */
 } Look;
 
 /* ---- what there is ---- */
@@ -40,8 +40,8 @@ static bool is_hit(const Look *look, const Rule *rule) {
         case RULE_REASON:
         case RULE_ROUTE:
         case RULE_SLA:
-                for (size_t i = 0; look->track && i < look->track->n_hits; i++)
-                        if (look->track->hits[i] == rule)
+                for (size_t i = 0; look->happened && i < look->happened->n_hits; i++)
+                        if (look->happened->hits[i] == rule)
                                 return true;
                 return rule->kind == RULE_SLA && look->state.sla.rule && base_streq(look->state.sla.rule, rule->name);
         default: {
@@ -75,7 +75,7 @@ static int load(Look *look) {
                 .now_us = trial->now_us,
                 .desk = &desk,
         };
-        look->track = trial_track(trial, look->lead);
+        look->happened = trial_happened(trial, look->lead);
         /* Looking is not judging: what a look asks no event has asked. */
         policy_cover_pause(trial->rules);
         r = decide_explain(trial->rules, &input, look->arena, &look->explanation);
@@ -254,14 +254,14 @@ static int check_segments(Look *look, const TestExpect *expect) {
 
 static int check_moved(Look *look, const TestExpect *expect) {
         _cleanup_(text_free) Text want = { 0 }, got = { 0 };
-        const Track *track = look->track;
+        const Happened *happened = look->happened;
         size_t n = 0;
         bool same = true;
-        for (size_t i = 0; track && i < track->n_hits; i++) {
-                if (track->hits[i]->kind != RULE_MOVE)
+        for (size_t i = 0; happened && i < happened->n_hits; i++) {
+                if (happened->hits[i]->kind != RULE_MOVE)
                         continue;
-                same = same && n < expect->n_names && expect->names[n].rules[0] == track->hits[i];
-                text_printf(&got, "%s%s", n++ > 0 ? ", " : "", track->hits[i]->name);
+                same = same && n < expect->n_names && expect->names[n].rules[0] == happened->hits[i];
+                text_printf(&got, "%s%s", n++ > 0 ? ", " : "", happened->hits[i]->name);
         }
         if (same && n == expect->n_names)
                 return 0;
@@ -269,28 +269,28 @@ static int check_moved(Look *look, const TestExpect *expect) {
         return miss(look, expect, &want, &got);
 }
 
-static bool is_reminded(const Track *track, const char *role) {
-        for (size_t i = 0; track && i < track->n_roles; i++)
-                if (base_streq(track->roles[i], role))
+static bool is_reminded(const Happened *happened, const char *role) {
+        for (size_t i = 0; happened && i < happened->n_roles; i++)
+                if (base_streq(happened->roles[i], role))
                         return true;
         return false;
 }
 
 static int check_reminded(Look *look, const TestExpect *expect) {
         _cleanup_(text_free) Text want = { 0 }, got = { 0 };
-        const Track *track = look->track;
+        const Happened *happened = look->happened;
         bool same = true;
         for (size_t i = 0; i < expect->n_names; i++)
-                same = same && is_reminded(track, expect->names[i].name);
-        for (size_t i = 0; track && i < track->n_roles; i++) {
+                same = same && is_reminded(happened, expect->names[i].name);
+        for (size_t i = 0; happened && i < happened->n_roles; i++) {
                 bool wanted = false, told = false;
                 for (size_t k = 0; k < expect->n_names; k++)
-                        wanted = wanted || base_streq(expect->names[k].name, track->roles[i]);
+                        wanted = wanted || base_streq(expect->names[k].name, happened->roles[i]);
                 for (size_t k = 0; k < i; k++)
-                        told = told || base_streq(track->roles[k], track->roles[i]);
+                        told = told || base_streq(happened->roles[k], happened->roles[i]);
                 same = same && wanted;
                 if (!told)
-                        text_printf(&got, "%s%s", got.size > 0 ? ", " : "", track->roles[i]);
+                        text_printf(&got, "%s%s", got.size > 0 ? ", " : "", happened->roles[i]);
         }
         if (same)
                 return 0;

@@ -50,39 +50,40 @@ int trial_miss(Trial *trial, const char *where, const char *key, const char *wan
         return 0;
 }
 
-Track *trial_track(Trial *trial, uint64_t lead) {
-        for (size_t i = 0; i < trial->n_tracks; i++)
-                if (trial->tracks[i].lead == lead)
-                        return &trial->tracks[i];
+Happened *trial_happened(Trial *trial, uint64_t lead) {
+        for (size_t i = 0; i < trial->n_happened; i++)
+                if (trial->all_happened[i].lead == lead)
+                        return &trial->all_happened[i];
         return NULL;
 }
 
-static int track_hit(Trial *trial, Track *track, RuleKind kind, const char *name) {
+static int happened_hit(Trial *trial, Happened *happened, RuleKind kind, const char *name) {
         const Rule *rule = name ? policy_rule(trial->rules, kind, name) : NULL;
         if (!rule)
                 return 0; /* "assign" and the like are no rules */
-        const Rule **hits = trial_grow(trial->arena, track->hits, track->n_hits, &track->hits_capacity, sizeof(*hits));
+        const Rule **hits = trial_grow(trial->arena, happened->hits, happened->n_hits, &happened->hits_capacity, sizeof(*hits));
         if (!hits)
                 return -ENOMEM;
-        track->hits = hits;
-        hits[track->n_hits++] = rule;
+        happened->hits = hits;
+        hits[happened->n_hits++] = rule;
         if (trial->coverage)
                 coverage_hit(trial->coverage, rule);
         return 0;
 }
 
 /* "owner, head" */
-static int track_roles(Trial *trial, Track *track, const char *roles) {
+static int happened_roles(Trial *trial, Happened *happened, const char *roles) {
         for (const char *at = roles, *end; at && *at; at = end + strspn(end, ", ")) {
                 end = at + strcspn(at, ",");
-                const char **grown = trial_grow(trial->arena, track->roles, track->n_roles, &track->roles_capacity, sizeof(*grown));
+                const char **grown =
+                        trial_grow(trial->arena, happened->roles, happened->n_roles, &happened->roles_capacity, sizeof(*grown));
                 if (!grown)
                         return -ENOMEM;
-                track->roles = grown;
-                grown[track->n_roles] = arena_strndup(trial->arena, at, (size_t) (end - at));
-                if (!grown[track->n_roles])
+                happened->roles = grown;
+                grown[happened->n_roles] = arena_strndup(trial->arena, at, (size_t) (end - at));
+                if (!grown[happened->n_roles])
                         return -ENOMEM;
-                track->n_roles++;
+                happened->n_roles++;
         }
         return 0;
 }
@@ -101,7 +102,7 @@ static int note_freed(Trial *trial, const char *team) {
 
 static int note_decision(Trial *trial, const Record *record, const GateOutcome *outcome) {
         const Decision *decision = outcome->decision;
-        Track *track = trial_track(trial, outcome->lead);
+        Happened *happened = trial_happened(trial, outcome->lead);
         int r = 0;
         if (trial->coverage)
                 coverage_add(trial->coverage, record, decision);
@@ -109,24 +110,25 @@ static int note_decision(Trial *trial, const Record *record, const GateOutcome *
                 r = note_freed(trial, decision->freed_team);
         if (r < 0 || outcome->lead == 0)
                 return r;
-        if (!track) {
-                Track *tracks = trial_grow(trial->arena, trial->tracks, trial->n_tracks, &trial->tracks_capacity, sizeof(*tracks));
-                if (!tracks)
+        if (!happened) {
+                Happened *all_happened =
+                        trial_grow(trial->arena, trial->all_happened, trial->n_happened, &trial->happened_capacity, sizeof(*all_happened));
+                if (!all_happened)
                         return -ENOMEM;
-                trial->tracks = tracks;
-                track = &tracks[trial->n_tracks++];
-                *track = (Track){ .lead = outcome->lead };
+                trial->all_happened = all_happened;
+                happened = &all_happened[trial->n_happened++];
+                *happened = (Happened){ .lead = outcome->lead };
         }
         for (size_t i = 0; i < decision->n_moves && r == 0; i++) {
-                r = track_hit(trial, track, RULE_MOVE, decision->moves[i].move);
+                r = happened_hit(trial, happened, RULE_MOVE, decision->moves[i].move);
                 if (r == 0)
-                        r = track_hit(trial, track, RULE_REASON, decision->moves[i].reason);
+                        r = happened_hit(trial, happened, RULE_REASON, decision->moves[i].reason);
         }
         if (r == 0 && decision->assignment.changed)
-                r = track_hit(trial, track, RULE_ROUTE, decision->assignment.route);
+                r = happened_hit(trial, happened, RULE_ROUTE, decision->assignment.route);
         if (r == 0)
-                r = track_hit(trial, track, RULE_SLA, decision->after.sla.rule);
-        return r == 0 ? track_roles(trial, track, decision->reminded_roles) : r;
+                r = happened_hit(trial, happened, RULE_SLA, decision->after.sla.rule);
+        return r == 0 ? happened_roles(trial, happened, decision->reminded_roles) : r;
 }
 
 /* ---- time ---- */
@@ -234,10 +236,10 @@ static int refuse(Trial *trial, const char *code, const char *text) {
 /* The adapter made the record or dropped it. lead: 0 = none. */
 static int note_adapter(Trial *trial, const Adapter *adapter, uint64_t lead) {
         const Rule *rule = adapter ? &trial->rules->adapters[adapter - trial->adapters].rule : NULL;
-        Track *track = trial_track(trial, lead);
+        Happened *happened = trial_happened(trial, lead);
         if (rule && trial->coverage)
                 coverage_hit(trial->coverage, rule);
-        return rule && track ? track_hit(trial, track, RULE_ADAPTER, rule->name) : 0;
+        return rule && happened ? happened_hit(trial, happened, RULE_ADAPTER, rule->name) : 0;
 }
 
 static int judge(Trial *trial, const TestGiven *given, const IntakeItem *item, bool is_subject) {
@@ -315,8 +317,8 @@ static int run_step(Trial *trial, const TestStep *step, bool is_first) {
                 r = advance(trial, step->at_us);
         for (size_t i = 0; i < step->n_looks && r == 0 && !must_stop(trial); i++)
                 r = look_at(trial, &step->looks[i]);
-        for (size_t i = 0; i < trial->n_tracks && step->n_looks > 0; i++)
-                trial->tracks[i].n_hits = trial->tracks[i].n_roles = 0;
+        for (size_t i = 0; i < trial->n_happened && step->n_looks > 0; i++)
+                trial->all_happened[i].n_hits = trial->all_happened[i].n_roles = 0;
         return r;
 }
 
@@ -356,10 +358,11 @@ static int run_test(Trial *trial, const Test *test) {
         trial->test = test;
         trial->now_us = test->steps[0].at_us;
         trial->subject = trial->n_events = 0;
-        trial->tracks = NULL;
+        trial->all_happened = NULL;
         trial->freed = NULL;
         trial->misses = NULL;
-        trial->n_tracks = trial->tracks_capacity = trial->n_freed = trial->freed_capacity = trial->n_misses = trial->misses_capacity = 0;
+        trial->n_happened = trial->happened_capacity = trial->n_freed = trial->freed_capacity = trial->n_misses = trial->misses_capacity =
+                0;
         int r = store_begin(trial->store);
         if (r != 0)
                 return r < 0 ? r : -EIO;

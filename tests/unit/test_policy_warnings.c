@@ -246,8 +246,9 @@ static const Snippet order[] = {
                 "it" },
         { "route 'a' { owner = 'account' } route 'b' { team = 'desk', when = { country = 'DE' } }", "" },
         { "route 'a' { team = 'desk' } route 'b' { owner = 'account' }",
-                "route \"b\": never applies: every team's leads are taken by routes before it, the last of them \"a\" (a.lua:1); account "
-                "routes stand first\n"
+                "route \"b\": never applies: every team's leads are taken by routes before it, the last of them \"a\" (a.lua:1); routes to "
+                "an owner "
+                "stand first\n"
                 "zz-base.lua:16: warning: route \"all\": never applies: \"a\" (a.lua:1) comes first and applies to every lead of the "
                 "team" },
         /* SLAs */
