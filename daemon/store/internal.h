@@ -142,6 +142,7 @@ typedef enum Sql {
         SQL_TRANSITION_ADD,
         SQL_TRANSITION_GET,
         SQL_HANDOFF_ADD,
+        SQL_WORK_ADD,
         SQL_FEEDBACK_ADD,
         SQL_FEEDBACK_ALL,
         SQL_SEEN_FORGET,
@@ -588,6 +589,8 @@ enum {
 };
 #define PASSAGES_PER_EVENT 16 /* rows of one event: more than it can have moves */
 int passage_fold(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row);
+/* Did a person do something for the lead: a move, a note, an activity in their name, or one that only people do? */
+bool passage_is_work(const char *type, const char *actor);
 /* The rules that gave the lead points, as a blob of ids; data NULL = none did. In the store's buffer. */
 int scores_encode(Store *store, const Receipts *receipts, Blob *ret);
 

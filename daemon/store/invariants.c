@@ -50,6 +50,7 @@ static const SqlQuery projections[] = {
                 "SELECT id, lead, offered_event, offered, ended, how, name(team) AS team, name(owner) AS owner, name(route) AS route,"
                 " name(sla) AS sla, due, working, name(reason) AS reason, names(scores) AS scores, flags FROM handoff ORDER BY id",
                 1 },
+        { "work", "SELECT event, lead, at, name(owner) AS owner FROM work ORDER BY event", 1 },
         { "digest", "SELECT name(rule) AS rule, due, sent FROM digest ORDER BY 1", 1 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
         /* a row of nothing but zeros says what no row says: a book before version 6 has them of who was only away */
@@ -152,6 +153,11 @@ static const SqlQuery invariants[] = {
         { "handoff",
                 "SELECT id, 'is of no event of its lead' FROM handoff WHERE lead IS NOT (SELECT e.lead FROM event e WHERE e.id ="
                 " handoff.id / 16)",
+                1 },
+        { "work",
+                "SELECT event, 'is no event of its lead, or of nobody''s' FROM work WHERE owner = 0 OR lead IS NOT (SELECT e.lead FROM "
+                "event e"
+                " WHERE e.id = work.event)",
                 1 },
         { "named", "SELECT event, 'came by a lead that is not known' FROM named WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "duplicate",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What reports count from: one row for each move a lead made, and one for each hand-off that ended, in the transaction of the
- * event. Append-only, in the order of the log, nothing but numbers: an erasure leaves them, because they say only that a lead
- * with that number went that way. They stay with the lead they happened to, be it merged into another one later.
+ * What reports count from: one row for each move a lead made, one for each hand-off that ended, and one for whatever else people did
+ * for a lead after somebody accepted it, in the transaction of the event. Append-only, in the order of the log, nothing but numbers: an
+ * erasure leaves them, because they say only that a lead with that number went that way. They stay with the lead they happened to, be it
+ * merged into another one later.
  *
  * Kept since the book is of version 7; what the log says of the time before is found once by backfill.c.
  */
@@ -98,9 +99,31 @@ static int fold_handoff(Store *store, const StoreEntry *entry) {
                 ARG_TIME(handoff->due_us), ARG_TIME(handoff->working_us), ARG(ids[4]), ARG(scores), ARG(flags));
 }
 
+/* ---- what else people do ---- */
+
+bool passage_is_work(const char *type, const char *actor) {
+        /* A telephone system or a CRM reports these in its own name. */
+        static const char *const types[] = { "activity.call_", "activity.meeting_", "activity.visit_", "activity.demo_", "outcome." };
+        if (actor && strncmp(actor, "rep:", 4) == 0)
+                return true;
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+                if (strncmp(type, types[i], strlen(types[i])) == 0)
+                        return true;
+        return false;
+}
+
+static int fold_work(Store *store, const StoreEntry *entry, const LeadRow *before) {
+        if (before->owner == 0 || before->flags & LEAD_UNACCEPTED || entry->decision->n_moves > 0 || entry->decision->after.test ||
+                !passage_is_work(entry->record->type, entry->actor))
+                return 0;
+        return sql_run(store, SQL_WORK_ADD, ARG(entry->event_id), ARG(before->id), ARG(entry->now_us), ARG(before->owner));
+}
+
 int passage_fold(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row) {
         if (store_is_before_7(store, entry->event_id))
                 return 0;
         int r = fold_moves(store, entry, before, row);
-        return r == 0 && entry->decision->handoff.how ? fold_handoff(store, entry) : r;
+        if (r == 0 && entry->decision->handoff.how)
+                r = fold_handoff(store, entry);
+        return r == 0 ? fold_work(store, entry, before) : r;
 }

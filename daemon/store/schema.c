@@ -188,7 +188,9 @@ static const char schema_7[] =
         "CREATE TABLE handoff(id INTEGER PRIMARY KEY, lead INTEGER NOT NULL, offered_event INTEGER NOT NULL, offered INTEGER NOT NULL,"
         " ended INTEGER NOT NULL, how INTEGER NOT NULL, team INTEGER NOT NULL, owner INTEGER NOT NULL, route INTEGER NOT NULL,"
         " sla INTEGER NOT NULL, due INTEGER, working INTEGER, reason INTEGER NOT NULL, scores BLOB, flags INTEGER NOT NULL) STRICT;"
-        "ALTER TABLE feedback ADD COLUMN scores BLOB;";
+        "ALTER TABLE feedback ADD COLUMN scores BLOB;"
+        /* what people did for a lead that somebody had accepted, but for moves: those stand in transition */
+        "CREATE TABLE work(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, at INTEGER NOT NULL, owner INTEGER NOT NULL) STRICT;";
 
 static const struct {
         int version;

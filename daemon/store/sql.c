@@ -172,6 +172,7 @@ static const char *const statement_texts[SQL_N] = {
                 " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
         [SQL_TRANSITION_ADD] = "INSERT INTO transition VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         [SQL_TRANSITION_GET] = "SELECT spent, flags FROM transition WHERE id = ?1",
+        [SQL_WORK_ADD] = "INSERT INTO work VALUES(?1, ?2, ?3, ?4)",
         [SQL_HANDOFF_ADD] = "INSERT INTO handoff VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         [SQL_SEEN_FORGET] = "DELETE FROM seen WHERE lead = ?1",
         [SQL_FEEDBACK_KNOWN_BY] = "SELECT source, campaign FROM feedback WHERE event = ?1 AND n = ?2",

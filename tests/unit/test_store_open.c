@@ -278,10 +278,11 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
                               "INSERT INTO refusal_ever VALUES(1, 10, 1, 1); INSERT INTO response VALUES(1, 1, 1, 1);"
                               "UPDATE lead SET flags = flags | 512 WHERE id = 1");
         (void) commit_step(f, STEP(.said = { .email = "c@example.com" }));
-        fixture_sql(f->store, "UPDATE lead SET flags = flags | 65536 WHERE id = 3; DELETE FROM tally WHERE owner = 0;"
-                              "INSERT INTO merged VALUES(3, 1, 1, 0, 0); INSERT INTO named VALUES(2, 3);"
-                              "INSERT INTO duplicate VALUES(2, 1, 8, 1); INSERT INTO erasure VALUES(1, x'65');"
-                              "INSERT INTO handoff VALUES(16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, NULL, 0);");
+        fixture_sql(f->store,
+                "UPDATE lead SET flags = flags | 65536 WHERE id = 3; DELETE FROM tally WHERE owner = 0;"
+                "INSERT INTO merged VALUES(3, 1, 1, 0, 0); INSERT INTO named VALUES(2, 3);"
+                "INSERT INTO duplicate VALUES(2, 1, 8, 1); INSERT INTO erasure VALUES(1, x'65');"
+                "INSERT INTO handoff VALUES(16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, NULL, 0); INSERT INTO work VALUES(1, 1, 1, 1);");
         f->store = store_close(f->store);
         FILE *file = fopen(f->path, "rb");
         static char data[1 << 20];
