@@ -1,45 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * org.leadd.Report: one method a report, all on the reporting thread. What each measures stands in daemon/report.
+ * org.leadd.Report: all on the reporting thread. Which reports there are, and what each measures, stands in daemon/report.
  */
 #include "internal.h"
 
+#define NAMED(n) \
+        { .name = (n), .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }
+
 static const Method methods_report[] = {
-        { .name = "Fairness",
-                .doc = "Who was entitled to how many leads, who received how many and how, what became of them, and why somebody was "
-                       "passed\n"
-                       "over, since a duration, a date or an instant (default 30d), in whole days of the site's zone. html: also as a "
-                       "page.",
-                .inputs = { { .name = "since", .type = INPUT_TEXT, .size_max = CONTROL_NAME_MAX }, { .name = "html", .type = INPUT_BOOL } },
-                .output = "(report: FairnessReport, html: ?string)",
+        { .name = "List",
+                .doc = "The reports there are. by: what they can be made by, with blanks between. of_now: has no period.",
+                .output = "(reports: []Kind)",
                 .where = CONTROL_ON_REPORTER,
                 .role = ROLE_GROUP,
-                .execute = execute_report_fairness },
+                .execute = execute_report_list },
+        { .name = "Make",
+                .doc = "Makes one report of what happened since and until: a duration back from now, a date (meant whole) or an instant;\n"
+                       "without since 30 days, without until up to now. by: one of the report's dimensions. csv: as text, too, the table\n"
+                       "named or the first. html: also as a page.",
+                .inputs = { { .name = "name", .type = INPUT_TEXT, .required = true, .size_max = CONTROL_NAME_MAX }, NAMED("since"),
+                        NAMED("until"), NAMED("by"), NAMED("table"), { .name = "csv", .type = INPUT_BOOL },
+                        { .name = "html", .type = INPUT_BOOL } },
+                .output = "(report: object, layout: Layout, csv: ?string, html: ?string)",
+                .where = CONTROL_ON_REPORTER,
+                .role = ROLE_GROUP,
+                .execute = execute_report_make },
 };
 const Interface interface_report = {
         .name = "org.leadd.Report",
-        .doc = "What was decided, measured. Times are RFC 3339 in UTC.",
-        .types =
-                "# recorded_since: nothing is known from before. more: the lines are cut.\n"
-                "type FairnessReport (from: string, now: string, recorded_since: ?string, lines: []FairLine, owed: []Owed, more: bool)\n"
-                "\n"
-                "# A member in a route (null: not recorded; assign: by hand; deputy). entitled: the sum of the member's weight by the sum\n"
-                "# of the weights of those who could take it, over all leads given by turn. received is the sum of the six from by_turn "
-                "to\n"
-                "# by_hand; made_good is in the place of a lead whose turn was given back, left went to somebody else before an answer.\n"
-                "type FairLine (team: string, route: ?string, owner: string, entitled: float, received: int, by_turn: int, made_good: "
-                "int,\n"
-                "  by_account: int, as_deputy: int, as_head: int, by_hand: int, accepted: int, returned: int, expired: int, left: int,\n"
-                "  given_back: int, skipped: Skipped)\n"
-                "\n"
-                "# How often a lead went to somebody else because the member was away, had too many unaccepted, open or today, lacked the\n"
-                "# skill, gets leads only as head, had let this lead expire, or stands behind by the team's strategy.\n"
-                "type Skipped (away: int, unaccepted: int, open: int, today: int, skill: int, weight: int, expired: int, behind: int)\n"
-                "\n"
-                "# How many leads a member has got too few (or, below 0, too many) now, and turns given back that are not made good yet.\n"
-                "type Owed (team: string, owner: string, weight: int, owed: float, credits: int)\n",
+        .doc = "What was decided, measured. Times are RFC 3339 in UTC.\n"
+               "\n"
+               "The object report has name, title, by, from, until, now, headline (a sentence or null), notes (sentences), more (a table "
+               "is\n"
+               "cut), a member for each of layout.facts and one for each of layout.tables: an array of rows, each an object with a member "
+               "for\n"
+               "each of the table's columns. By the column's type that is: text, lead: string; count: int; number: float; share: Share;\n"
+               "duration, working: int, seconds elapsed or of working time; money: Money; instant: string; flag: bool; parts: an object "
+               "with\n"
+               "an int for each of the column's parts; and null where nothing is known or applies.",
+        .types = "type Kind (name: string, title: string, doc: string, by: ?string, of_now: bool)\n"
+                 "\n"
+                 "# n of `of`; low to high is the 95 % interval of the share (Wilson). The last three are null when `of` is 0.\n"
+                 "type Share (n: int, of: int, share: ?float, low: ?float, high: ?float)\n"
+                 "type Money (amount: float, currency: ?string)\n"
+                 "\n"
+                 "# hidden: says nothing here, or is for programs.\n"
+                 "type Column (key: string, title: string, type: string, hidden: bool, parts: []string)\n"
+                 "# empty: what is said when there are no rows. left_out: rows that are not here.\n"
+                 "type Table (key: string, title: string, empty: string, left_out: int, columns: []Column)\n"
+                 "type Layout (facts: []Column, tables: []Table)\n",
         .methods = methods_report,
         .n_methods = ARRAY_SIZE(methods_report),
         .errors = "error Failed (text: string)\n"
+                  "error NoSuchName (kind: string, name: string, text: string)\n"
                   "error BadValue (parameter: string, text: string)\n",
 };

@@ -37,10 +37,11 @@ typedef struct Flag {
 typedef struct Arguments Arguments;
 typedef struct Verb {
         const char *name;
-        const char *section; /* of the help */
-        const char *usage;   /* what follows the name: "LEAD [--at TIME]" */
-        const char *summary; /* one line */
-        const char *details; /* lines for `help VERB`; NULL */
+        const char *section;         /* of the help */
+        const char *usage;           /* what follows the name: "LEAD [--at TIME]" */
+        const char *summary;         /* one line */
+        const char *details;         /* lines for `help VERB`; NULL */
+        void (*describe)(Text *out); /* further lines, from what the code knows; NULL */
         Flag flags[LEADCTL_FLAGS_MAX];
         size_t n_min, n_max;                    /* positional arguments */
         bool acts;                              /* takes --as */
@@ -154,7 +155,7 @@ bool time_from_json(const json_t *value, int64_t *ret_us);
 void style_begin(const Output *output, Style style, Text *out);
 void style_end(const Output *output, Style style, Text *out);
 
-#define TABLE_COLUMNS_MAX 12
+#define TABLE_COLUMNS_MAX 32
 typedef struct Column {
         const char *title;
         bool right;

@@ -67,6 +67,8 @@ static void append_help_verb(const Verb *verb, Text *out) {
         text_printf(out, "leadctl %s%s%s\n  %s\n", verb->name, *verb->usage ? " " : "", verb->usage, verb->summary);
         if (verb->details)
                 text_printf(out, "\n%s\n", verb->details);
+        if (verb->describe)
+                verb->describe(out);
         if (verb->flags[0].name)
                 text_append_char(out, '\n');
         for (const Flag *flag = verb->flags; flag < verb->flags + LEADCTL_FLAGS_MAX && flag->name; flag++) {

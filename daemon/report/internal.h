@@ -1,13 +1,16 @@
 #pragma once
 /* SPDX-License-Identifier: MIT */
 /*
- * report, inside: what a page is made of. One file a report, html.c the frame they share: a page that stands alone, without
- * scripts and without anything to load.
+ * report, inside. One file a report; report.c their table and what they are built with, show.c cells in words, json.c, csv.c, html.c and
+ * plot.c what a report becomes.
  */
 #include "leadd/report.h"
 
-void html_begin(Text *out, const char *title, int64_t from_us, int64_t now_us);
-void html_end(Text *out);
+int report_fairness(const ReportInput *input, Report *report);
+
 void html_text(Text *out, const char *text);
-/* Two bars, one above the other, to the same scale. */
-void html_bars(Text *out, double first, double second, double most);
+/* The n-th plot of a page: a figure. */
+void html_plot(Text *out, const ReportPlot *plot, const Report *report, unsigned n);
+/* The midnight at or before the instant, in the zone (NULL = UTC), as days since 1970. */
+int64_t report_day(const Zone *zone, int64_t time_us);
+int64_t report_day_start(const Zone *zone, int64_t day);

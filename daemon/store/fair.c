@@ -92,12 +92,13 @@ void fair_forget(Store *store) {
 
 /* ---- reading ---- */
 
-int store_fairness(Store *store, int64_t from_day, int (*on_fact)(const FairFact *fact, void *userdata), void *userdata) {
+int store_fairness(
+        Store *store, int64_t from_day, int64_t until_day, int (*on_fact)(const FairFact *fact, void *userdata), void *userdata) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         int r = names_load(store);
         if (r != 0)
                 return r;
-        for (r = sql_row(store, SQL_FAIR_SUMS, &row, ARG(from_day)); r == 0; r = sql_next(store, row)) {
+        for (r = sql_row(store, SQL_FAIR_SUMS, &row, ARG(from_day), ARG(until_day)); r == 0; r = sql_next(store, row)) {
                 const FairFact fact = {
                         .team = name_text(store, column_u64(row, 0)),
                         .route = name_text(store, column_u64(row, 1)),

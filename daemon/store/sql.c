@@ -188,7 +188,8 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_FAIR_ADD] = "INSERT INTO fair VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET n = n + ?6",
         [SQL_FAIR_PRUNE] = "DELETE FROM fair WHERE day <= ?1",
         [SQL_FAIR_NEWEST] = "SELECT day FROM fair ORDER BY day DESC LIMIT 1",
-        [SQL_FAIR_SUMS] = "SELECT team, route, member, kind, sum(n) FROM fair WHERE day >= ?1 GROUP BY team, route, member, kind",
+        [SQL_FAIR_SUMS] =
+                "SELECT team, route, member, kind, sum(n) FROM fair WHERE day >= ?1 AND day < ?2 GROUP BY team, route, member, kind",
         [SQL_ABSENCE_ADD] = "INSERT INTO absence VALUES(?1, ?2, ?3)",
         [SQL_ABSENCE_ALL] = "SELECT member, since, until FROM absence ORDER BY member, since",
         [SQL_ABSENCE_CLEAR] = "DELETE FROM absence WHERE member = ?1",

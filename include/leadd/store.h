@@ -354,8 +354,8 @@ int store_restart_turns(Store *store);
 
 /* ---- what routing did ---- */
 #define STORE_FAIR_DAYS_KEPT 800
-/* Sums since the day (days since 1970 in the site's zone) by team, route, member and kind (either mode). */
-int store_fairness(Store *store, int64_t from_day, int (*on_fact)(const FairFact *fact, void *userdata), void *userdata);
+/* Sums of the days from one up to before another (days since 1970 in the site's zone) by team, route, member and kind (either mode). */
+int store_fairness(Store *store, int64_t from_day, int64_t until_day, int (*on_fact)(const FairFact *fact, void *userdata), void *userdata);
 /* Of what came before nothing is recorded; TIME_NONE = there is no event yet. */
 int64_t store_fairness_since(Store *store);
 /* What everybody is owed now (either mode). */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """`leadctl report fairness`: who was entitled to what, who got it, what became of it, and why somebody was passed over."""
-import os, pathlib, shutil, sys, xml.etree.ElementTree
+import csv, io, os, pathlib, shutil, sys, xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import Daemon, check, lead, main  # noqa: E402
@@ -56,7 +56,7 @@ def kept(line, *names):
 
 def it_counts_what_happened():
     with daemon() as d:
-        check(d.ctl("report", "fairness").stdout.splitlines()[-1], "Nothing was routed.")
+        check("Nothing was routed." in d.ctl("report", "fairness").stdout, True)
         check(come(d, 4), ["anna", "ben", "c<d>", "anna"])  # 2:1:1
         d.ctl("accept", "L-1", "--as", "anna")
         d.ctl("reject", "L-2", "--reason", "bad_data", "--as", "ben")
@@ -102,9 +102,12 @@ def it_counts_what_happened():
 def it_is_a_table_and_a_page():
     with daemon() as d:
         come(d, 4)
-        rows = [line.split() for line in d.ctl("report", "fairness").stdout.splitlines()]
-        check(rows[2][:5], ["desk", "ALL", "anna", "2.17", "2"])
-        check(rows[5][-3:], ["weight", "0", "4"])
+        said = d.ctl("report", "fairness").stdout
+        rows = [line.split() for line in said.splitlines()]
+        at = [row[:3] for row in rows].index(["TEAM", "ROUTE", "OWNER"])
+        check(rows[at + 1][:5], ["desk", "ALL", "anna", "2.17", "2"])
+        check((rows[at + 4][2], rows[at + 4][-2:]), ("petra", ["weight", "4"]))
+        check("EXPIRED" in said, False, "nobody let one expire: no column")
         page = d.directory / "page.html"
         victim = d.directory / "victim"
         (d.directory / "page.html.tmp").symlink_to(victim)  # as somebody may in /tmp
@@ -112,14 +115,34 @@ def it_is_a_table_and_a_page():
         check((victim.exists(), page.stat().st_mode & 0o777), (False, 0o666 & ~UMASK))
         (d.directory / "page.html.tmp").unlink()
         text = page.read_text()
-        xml.etree.ElementTree.fromstring(text.split("\n", 1)[1].replace('<meta charset="utf-8">', ""))
-        check(("c&lt;d&gt;" in text, "c<d>" in text, "<svg" in text, "http" in text), (True, False, True, False))
+        xml.etree.ElementTree.fromstring(text.split("\n", 1)[1])
+        check(("c&lt;d&gt;" in text, "c<d>" in text, "<svg" in text, "http:" in text, "<script" in text), (True, False, True, False, False))
         check(sorted(p.name for p in d.directory.glob("page*")), ["page.html"])
         for arguments, code, said in ((("fairnes",), 3, 'did you mean "fairness"?'), (("fairness", "--since", "ever"), 2, "a duration such as 90d"),
-                                      (("fairness", "--html", "/nowhere/x.html"), 1, "cannot write")):
+                                      (("fairness", "--until", "40d", "--since", "30d"), 2, "the period ends before it begins"),
+                                      (("fairness", "--by", "source"), 2, "always of everything"), (("fairness", "--table", "line"), 3, 'mean "lines"?'),
+                                      (("fairness", "--json", "--csv"), 2, "two answers"), (("fairness", "--html", "/nowhere/x.html"), 1, "cannot write")):
             check(said in d.ctl("report", *arguments, check_code=code).stderr, True, said)
+
+
+def it_is_for_a_spreadsheet():
+    with daemon() as d:
+        come(d, 4)
+        text = d.ctl("report", "fairness", "--csv").stdout
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        check((rows[0]["team"], rows[0]["owner"], float(rows[0]["entitled"]), rows[0]["skipped_away"]), ("desk", "anna", 2.167, "0"))
+        report = d.json("report", "fairness")
+        check(len(rows), len(report["lines"]))
+        owed = list(csv.DictReader(io.StringIO(d.ctl("report", "fairness", "--csv", "--table", "owed").stdout, newline="")))
+        check([(o["owner"], float(o["owed"])) for o in owed], [(o["owner"], o["owed"]) for o in report["owed"]])
+        check(d.json("report", "fairness", "--table", "owed"), report["owed"])
+        # Days are meant whole: the day on which they came, and the one before.
+        for until, n in (("2026-03-05", 4), ("2026-03-04", 0)):
+            report = d.json("report", "fairness", "--until", until)
+            check((report["until"], sum(x["by_turn"] for x in report["lines"])), (f"{until}T23:00:00Z", n))
+        check("fairness" in d.ctl("report").stdout, True)
 
 
 UMASK = os.umask(0o022)
 os.umask(UMASK)
-main(it_counts_what_happened, it_is_a_table_and_a_page)
+main(it_counts_what_happened, it_is_a_table_and_a_page, it_is_for_a_spreadsheet)

@@ -23,13 +23,13 @@ static int on_fact(const FairFact *fact, void *userdata) {
         return 0;
 }
 
-static void same_sums(Fixture *f, int64_t from_day, int64_t n) {
+static void same_sums_until(Fixture *f, int64_t from_day, int64_t until_day, int64_t n) {
         Store *reader = NULL;
         for (int pass = 0; pass < 2; pass++) {
                 Sums sums = { 0 };
                 if (pass == 1)
                         ok(store_open(f->path, STORE_READ_ONLY, &reader));
-                ok(store_fairness(pass ? reader : f->store, from_day, on_fact, &sums));
+                ok(store_fairness(pass ? reader : f->store, from_day, until_day, on_fact, &sums));
                 same(sums.entitled, n * FAIR_LEAD);
                 same(sums.by_turn, n);
                 same(sums.accepted, n);
@@ -37,6 +37,7 @@ static void same_sums(Fixture *f, int64_t from_day, int64_t n) {
         }
         store_close(reader);
 }
+static void same_sums(Fixture *f, int64_t from_day, int64_t n) { same_sums_until(f, from_day, INT64_MAX, n); }
 #define FACTS(day) STEP(.fair = facts, .n_fair = ARRAY_SIZE(facts), .fair_day = (day))
 
 static void facts__of_several_days__are_summed_from_a_day_on(void **state) {
@@ -50,6 +51,8 @@ static void facts__of_several_days__are_summed_from_a_day_on(void **state) {
         same_sums(f, 20500, 3);
         same_sums(f, 20501, 2);
         same_sums(f, 20502, 0);
+        same_sums_until(f, 20500, 20501, 1);
+        same_sums_until(f, 20501, 20501, 0);
         /* What is rolled back did not happen. */
         ok(store_begin(f->store));
         (void) step(f, FACTS(20501));
