@@ -109,6 +109,20 @@ static int take_note(const StoredEvent *event, void *userdata) {
         return note->text ? 1 : -ENOMEM;
 }
 
+static int read_scores(Store *store, Blob blob, Arena *arena, Feedback *ret) {
+        const uint8_t *at = blob.data, *end = at ? at + blob.size : NULL;
+        const char **names = blob.size > 0 ? ARENA_ARRAY(arena, const char *, blob.size) : NULL;
+        int r = blob.size > 0 && !names ? -ENOMEM : 0;
+        while (r == 0 && at < end) {
+                uint64_t id;
+                r = base_varint_read(&at, end, &id) ? name_copy(store, id, arena, &names[ret->n_scores]) : -EBADMSG;
+                if (r == 0 && !names[ret->n_scores++])
+                        r = -EBADMSG;
+        }
+        ret->scores = names;
+        return r;
+}
+
 static int read_row(Store *store, sqlite3_stmt *row, Arena *arena, Feedback *ret) {
         *ret = (Feedback){
                 .event = column_u64(row, FEEDBACK_EVENT),
@@ -135,7 +149,9 @@ static int read_row(Store *store, sqlite3_stmt *row, Arena *arena, Feedback *ret
         }
         const char *campaign = column_text(row, FEEDBACK_CAMPAIGN);
         ret->campaign = campaign ? arena_strdup(arena, campaign) : NULL;
-        return campaign && !ret->campaign ? -ENOMEM : 0;
+        if (campaign && !ret->campaign)
+                return -ENOMEM;
+        return read_scores(store, column_blob(row, FEEDBACK_SCORES), arena, ret);
 }
 
 /* Out of the event: only for rows that are wanted. */

@@ -139,6 +139,14 @@ typedef enum Sql {
         SQL_LEAD_AT_COMPANY,
         SQL_COMPANY_ERASE,
         SQL_OUTBOX_CANCEL_OF,
+        SQL_SCAN_LEADS,
+        SQL_SCAN_SLAS,
+        SQL_SCAN_HELD,
+        SQL_SCAN_RECYCLE,
+        SQL_SCAN_TRANSITIONS,
+        SQL_SCAN_HANDOFFS,
+        SQL_SCAN_FEEDBACK,
+        SQL_EVENT_LAST,
         SQL_TRANSITION_ADD,
         SQL_TRANSITION_GET,
         SQL_HANDOFF_ADD,
@@ -352,6 +360,9 @@ typedef struct Names {
 void names_free(Names *names);
 int names_load(Store *store); /* what the file has and memory has not */
 void names_truncate(Store *store, size_t n);
+/* Of another set of texts than the dictionary. */
+uint64_t name_find_in(const Names *names, uint64_t seed, const char *text);
+int name_append_to(Names *names, uint64_t seed, const char *text, uint64_t *ret);
 /* The id of a text, made when new. NULL or "" is 0. */
 int name_intern(Store *store, const char *text, uint64_t *ret);
 /* The same without ever making one; 0 = not there. */
@@ -599,6 +610,7 @@ int feedback_fold(Store *store, const StoreEntry *entry, const LeadRow *before);
 int feedback_forget(Store *store, uint64_t lead);        /* what an erasure takes from the lead's rows */
 int lead_row(Store *store, uint64_t lead, LeadRow *ret); /* STORE_E_NONE */
 /* A set of segments as one text and back. */
+#define SEGMENT_SEPARATOR STORE_SEGMENT_SEPARATOR
 int segments_join(const LeadState *state, Text *out);
 int segments_split(const char *text, Arena *arena, LeadState *ret);
 int facts_load(Blob blob, Arena *arena, Facts *ret);
@@ -689,6 +701,7 @@ struct Store {
 
         Counters now, saved;
         Names names;
+        Names texts;     /* met by a scan, and no entries */
         Index keys;      /* events by key, identities by key -> event that brought it */
         Index ledgers;   /* unsettled files */
         Index companies; /* by domain */

@@ -8,9 +8,6 @@
 #include <errno.h>
 #include <math.h>
 
-/* Between the names of a segment set. */
-#define SEGMENT_SEPARATOR '\x1f'
-
 /* Columns of SQL_LEAD_GET. */
 enum {
         LEAD_STATUS,

@@ -22,9 +22,7 @@ static int reserve(Names *names, size_t n) {
         return 0;
 }
 
-/* Takes id as the next one in memory; the row is the caller's. */
-static int append(Store *store, uint64_t id, const char *text) {
-        Names *names = &store->names;
+static int append_at(Names *names, uint64_t seed, uint64_t id, const char *text) {
         if (id > STORE_IDS_MAX)
                 return -EOVERFLOW;
         int r = reserve(names, id + 1);
@@ -33,7 +31,7 @@ static int append(Store *store, uint64_t id, const char *text) {
         _cleanup_(base_freep) char *copy = strdup(text);
         if (!copy)
                 return -ENOMEM;
-        uint32_t hash = (uint32_t) index_hash(store->seed, text, strlen(text));
+        uint32_t hash = (uint32_t) index_hash(seed, text, strlen(text));
         r = index_add(&names->index, hash, (uint32_t) id);
         if (r != 0)
                 return r;
@@ -41,6 +39,14 @@ static int append(Store *store, uint64_t id, const char *text) {
                 names->items[names->n++] = (Name){ 0 };
         names->items[names->n++] = (Name){ .text = TAKE(copy), .hash = hash };
         return 0;
+}
+
+/* Takes id as the next one in memory; the row is the caller's. */
+static int append(Store *store, uint64_t id, const char *text) { return append_at(&store->names, store->seed, id, text); }
+
+int name_append_to(Names *names, uint64_t seed, const char *text, uint64_t *ret) {
+        *ret = names->n > 0 ? names->n : 1;
+        return append_at(names, seed, *ret, text);
 }
 
 void names_free(Names *names) {
@@ -85,11 +91,12 @@ void names_truncate(Store *store, size_t n) {
         }
 }
 
-uint64_t name_find(Store *store, const char *text) {
-        const Names *names = &store->names;
+uint64_t name_find(Store *store, const char *text) { return name_find_in(&store->names, store->seed, text); }
+
+uint64_t name_find_in(const Names *names, uint64_t seed, const char *text) {
         if (!text || text[0] == '\0')
                 return 0;
-        uint32_t hash = (uint32_t) index_hash(store->seed, text, strlen(text)), id;
+        uint32_t hash = (uint32_t) index_hash(seed, text, strlen(text)), id;
         for (size_t cursor = 0; (id = index_find(&names->index, hash, &cursor)) != 0;)
                 if (base_streq(names->items[id].text, text))
                         return id;

@@ -235,6 +235,7 @@ Store *store_close(Store *store) {
         if (store->db)
                 (void) sqlite3_close(store->db);
         names_free(&store->names);
+        names_free(&store->texts);
         index_free(&store->keys);
         index_free(&store->ledgers);
         index_free(&store->companies);

@@ -170,6 +170,19 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_FEEDBACK_ALL] =
                 "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores FROM feedback"
                 " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
+        [SQL_SCAN_LEADS] = "SELECT id, version, last_event, moved_event, created, entered, idle_from, wake, offered, offered_event, fit,"
+                           " engagement, flags, status, owner, grade, route, segments, source, came_from, campaign, consents FROM lead"
+                           " WHERE id >= ?1 ORDER BY id",
+        [SQL_SCAN_SLAS] = "SELECT lead, rule, due, next_due, snoozed_until FROM sla WHERE lead >= ?1 ORDER BY lead",
+        [SQL_SCAN_HELD] = "SELECT lead, by, since, next_look FROM held WHERE lead >= ?1 ORDER BY lead",
+        [SQL_SCAN_RECYCLE] = "SELECT lead, until, reason FROM recycle WHERE lead >= ?1 ORDER BY lead",
+        [SQL_SCAN_TRANSITIONS] = "SELECT id, lead, at, move, was, goes, owner, by, spent, flags FROM transition WHERE id >= ?1 AND id < ?2"
+                                 " ORDER BY id",
+        [SQL_SCAN_HANDOFFS] = "SELECT id, lead, offered_event, offered, ended, how, team, owner, route, sla, due, working, reason, scores,"
+                              " flags FROM handoff WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        [SQL_SCAN_FEEDBACK] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores"
+                              " FROM feedback WHERE (event, n) >= (?1, ?2) AND event < ?3 ORDER BY event, n",
+        [SQL_EVENT_LAST] = "SELECT coalesce(max(id), 0) FROM event",
         [SQL_TRANSITION_ADD] = "INSERT INTO transition VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         [SQL_TRANSITION_GET] = "SELECT spent, flags FROM transition WHERE id = ?1",
         [SQL_WORK_ADD] = "INSERT INTO work VALUES(?1, ?2, ?3, ?4)",

@@ -437,6 +437,82 @@ typedef struct FeedbackFilter {
 /* The newest first; strings live during the callback; stop by returning != 0. Either mode. */
 int store_feedback(Store *store, const FeedbackFilter *filter, int (*on_row)(const Feedback *row, void *userdata), void *userdata);
 
+/* ---- scans: what reports count from ---- */
+
+/*
+ * Each goes through its rows in order as fast as they can be read, in snapshots of at most two seconds, and says numbers and names:
+ * the same name is the same pointer until the store is closed, whichever scan says it, NULL is none. Stop by returning != 0, which
+ * is what the scan then answers. A callback may read from the store but not write, nor scan what is being scanned. Either mode.
+ *
+ * A lead that was merged keeps what happened to it; ScanLead.survivor says which lead goes on for it. To count people, go through
+ * the leads first, keep the survivor of each, and add what the other scans say of a lead to that of its survivor.
+ */
+enum { SCAN_SLA = 1 << 0, SCAN_HELD = 1 << 1, SCAN_RECYCLE = 1 << 2 };
+#define STORE_SEGMENT_SEPARATOR '\x1f'
+typedef struct ScanLead {
+        uint64_t id, version, last_event, moved_event;
+        uint64_t survivor; /* itself when it was not merged into another one */
+        bool merged, erased, test, unaccepted, has_email, has_sla, is_held, rests;
+        const char *status, *owner, *grade, *route;
+        const char *segments; /* joined by STORE_SEGMENT_SEPARATOR: store_has_segment */
+        const char *source, *came_from, *campaign, *consents;
+        int64_t created_us, entered_us, idle_from_us, wake_us;
+        int64_t offered_us; /* with `unaccepted` and SCAN_SLA's due: an open hand-off */
+        uint64_t offered_event;
+        int64_t fit_mp, engagement_mp;
+        /* with SCAN_SLA, else NULL and TIME_NONE */
+        const char *sla;
+        int64_t due_us, next_due_us, snoozed_until_us;
+        /* with SCAN_HELD */
+        const char *held_by;
+        int64_t held_since_us, held_look_us;
+        /* with SCAN_RECYCLE */
+        const char *recycle_reason;
+        int64_t recycle_us; /* INT64_MAX: until a signal wakes it */
+} ScanLead;
+/* In the order of ids, from that one on; with: which of SCAN_*. */
+int store_scan_leads(Store *store, uint64_t from, unsigned with, int (*on_lead)(const ScanLead *lead, void *userdata), void *userdata);
+bool store_has_segment(const char *segments, const char *segment);
+
+/* The first event at or after the instant; the one after the last when there is none. */
+int store_find_instant(Store *store, int64_t at_us, uint64_t *ret_event);
+
+/* A move. */
+typedef struct ScanTransition {
+        uint64_t event, lead;
+        int64_t at_us;
+        const char *move, *from, *to; /* "assign" and others may leave the lead where it is: from and to are the same pointer */
+        const char *owner;            /* who had it when it was made */
+        const char *by;               /* "rules", "rep:anna", "sla:ACCEPT" */
+        int64_t spent_us;             /* in `from`, which it left; 0 where it stays */
+        bool follows;                 /* not the first of its event: the rules went on from there */
+        bool test;                    /* the lead was a test then */
+} ScanTransition;
+/* Those at or after since_us and before until_us; TIME_NONE: from the first, to the last. */
+int store_scan_transitions(
+        Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanTransition *row, void *userdata), void *userdata);
+
+/* An offer that ended (HandOff). */
+typedef struct ScanHandoff {
+        uint64_t event, lead, offered_event;
+        int64_t offered_us, ended_us;
+        HandOffHow how;
+        const char *team, *owner, *route, *sla, *reason;
+        int64_t due_us, working_us; /* TIME_NONE */
+        ResponseStatus response;
+        const char *const *scores; /* rules that gave the lead points then; until the next row */
+        size_t n_scores;
+        bool test, is_old; /* is_old: before the book was of version 7, so that due, working time and response are not known */
+} ScanHandoff;
+/* Those that ended in that time. */
+int store_scan_handoffs(
+        Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanHandoff *row, void *userdata), void *userdata);
+
+/* Moves with a reason, oldest first; of leads that are no tests. The note is the log's: store_feedback. */
+typedef Feedback ScanFeedback;
+int store_scan_feedback(
+        Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanFeedback *row, void *userdata), void *userdata);
+
 /* ---- proof ---- */
 /* Rebuilds one event's Record from the log (for replay). */
 int store_event_record(Store *store, const StoredEvent *event, Record **ret);
