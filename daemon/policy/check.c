@@ -376,6 +376,8 @@ static int check_meaning(Load *load) {
         int r = check_conditions(load, solver, never);
         if (r == 0)
                 r = check_order(load, solver, never);
+        if (r == 0)
+                r = check_plans(load, solver);
         if (r < 0)
                 return r;
         check_scores(load, solver);

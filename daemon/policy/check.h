@@ -58,5 +58,7 @@ void score_group_reach(const RuleSet *rules, const Group *group, int64_t *ret_le
 int check_conditions(Load *load, Solver *solver, bool *never);
 /* check_order.c: what stands behind something that always wins. */
 int check_order(Load *load, Solver *solver, const bool *never);
+/* check_plans.c: campaigns and tracks; what marketing may not do is an error. */
+int check_plans(Load *load, Solver *solver);
 /* check_scores.c: what nobody can reach. */
 void check_scores(Load *load, Solver *solver);

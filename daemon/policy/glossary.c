@@ -5,7 +5,7 @@
  * It is written from the compiled rules and nothing else, so it cannot differ from what the daemon does. Conditions are put into
  * words by condition_show.c. It explains no lead: that is `explain`.
  */
-#include "score.h"
+#include "glossary.h"
 #include <inttypes.h>
 
 #define GLOSSARY_WIDTH 100
@@ -13,7 +13,7 @@
 
 /* ---- layout ---- */
 
-static void heading(Text *out, const char *title) { text_printf(out, "%s%s\n", out->size > 0 ? "\n" : "", title); }
+void glossary_heading(Text *out, const char *title) { text_printf(out, "%s%s\n", out->size > 0 ? "\n" : "", title); }
 
 /* Appends text behind what stands on the line already (column characters), breaking at blanks; further lines are indented. */
 static void wrap(Text *out, size_t column, size_t indent, const char *text) {
@@ -42,8 +42,7 @@ static void wrap(Text *out, size_t column, size_t indent, const char *text) {
         text_append_char(out, '\n');
 }
 
-/* "      label: text", wrapped. Gives up nothing when text failed: its error is taken over. */
-static void line(Text *out, const char *label, Text *text) {
+void glossary_line(Text *out, const char *label, Text *text) {
         size_t size = strlen(label);
 
         if (text->error < 0)
@@ -55,16 +54,16 @@ static void line(Text *out, const char *label, Text *text) {
         text_clear(text);
 }
 
-static void line_text(Text *out, Text *scratch, const char *label, const char *text) {
+void glossary_line_text(Text *out, Text *scratch, const char *label, const char *text) {
         if (!text)
                 return;
         text_append(scratch, text);
-        line(out, label, scratch);
+        glossary_line(out, label, scratch);
 }
 
 /* ---- words ---- */
 
-static void say_duration(Text *out, Duration duration) {
+void glossary_say_duration(Text *out, Duration duration) {
         static const struct {
                 int64_t us;
                 const char *one, *many;
@@ -89,14 +88,13 @@ static void say_duration(Text *out, Duration duration) {
         text_append(out, duration_format(duration, buf));
 }
 
-/* Between the i-th and the next of n: "a, b or c". */
-static const char *between(size_t i, size_t n, const char *last) { return i == 0 ? "" : i + 1 == n ? last : ", "; }
+const char *glossary_between(size_t i, size_t n, const char *last) { return i == 0 ? "" : i + 1 == n ? last : ", "; }
 
 static void say_points(Text *out, int64_t mp) { text_printf(out, "%.15g", (double) mp / 1000.0); }
 
 static void say_needs(Text *out, const RuleSet *rules, const Need *needs, size_t n) {
         for (size_t i = 0; i < n; i++) {
-                text_append(out, between(i, n, " and "));
+                text_append(out, glossary_between(i, n, " and "));
                 if (needs[i].name)
                         text_append(out, needs[i].name);
                 else
@@ -104,9 +102,9 @@ static void say_needs(Text *out, const RuleSet *rules, const Need *needs, size_t
         }
 }
 
-static void say_statuses(Text *out, const Status *const *statuses, size_t n, const char *last) {
+void glossary_say_statuses(Text *out, const Status *const *statuses, size_t n, const char *last) {
         for (size_t i = 0; i < n; i++)
-                text_printf(out, "%s%s", between(i, n, last), statuses[i]->rule.name);
+                text_printf(out, "%s%s", glossary_between(i, n, last), statuses[i]->rule.name);
 }
 
 static const char *or_nothing(const char *text) { return text ? text : ""; }
@@ -133,7 +131,7 @@ static void say_by(Text *out, const Move *move) {
 static void tell_principles(Text *out, const RuleSet *rules) {
         if (rules->n_principles == 0)
                 return;
-        heading(out, "PRINCIPLES");
+        glossary_heading(out, "PRINCIPLES");
         for (size_t i = 0; i < rules->n_principles; i++) {
                 const char *name = rules->principles[i].rule.name;
 
@@ -147,7 +145,7 @@ static void say_member(Text *out, const Team *team, size_t i) {
         const Member *member = team->members[i];
         const char *joint = " (";
 
-        text_printf(out, "%s%s", between(i, team->n_members, " and "), member->rule.name);
+        text_printf(out, "%s%s", glossary_between(i, team->n_members, " and "), member->rule.name);
         if (member == team->head) {
                 text_printf(out, "%shead", joint);
                 joint = "; ";
@@ -174,20 +172,20 @@ static const char *const strategies[] = {
 static void tell_teams(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_teams == 0)
                 return;
-        heading(out, "TEAMS");
+        glossary_heading(out, "TEAMS");
         for (size_t i = 0; i < rules->n_teams; i++) {
                 const Team *team = &rules->teams[i];
 
                 text_printf(out, "  %s\n", team->rule.name);
-                line_text(out, scratch, "", team->rule.doc);
+                glossary_line_text(out, scratch, "", team->rule.doc);
                 for (size_t j = 0; j < team->n_members; j++)
                         say_member(scratch, team, j);
                 if (team->n_members == 0)
                         text_append(scratch, "nobody by name: its leads wait in a queue");
-                line(out, "members", scratch);
+                glossary_line(out, "members", scratch);
                 if (team->n_members > 1)
                         text_append(scratch, strategies[team->strategy]);
-                line(out, "who is next", scratch);
+                glossary_line(out, "who is next", scratch);
         }
 }
 
@@ -221,7 +219,7 @@ static void say_ways_in(Text *out, const RuleSet *rules, const Status *status) {
 static void tell_statuses(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_statuses == 0)
                 return;
-        heading(out, "STATUSES");
+        glossary_heading(out, "STATUSES");
         for (size_t i = 0; i < rules->n_statuses; i++) {
                 const Status *status = &rules->statuses[i];
 
@@ -231,130 +229,130 @@ static void tell_statuses(Text *out, Text *scratch, const RuleSet *rules) {
                         : status->kind == STATUS_FINAL ? "; final"
                                                        : "",
                         status->marketing_may_contact ? "; marketing may contact" : "");
-                line_text(out, scratch, "", status->rule.doc);
+                glossary_line_text(out, scratch, "", status->rule.doc);
                 say_ways_in(scratch, rules, status);
-                line(out, "ways in", scratch);
+                glossary_line(out, "ways in", scratch);
                 say_ways_out(scratch, rules, status);
-                line(out, "ways out", scratch);
+                glossary_line(out, "ways out", scratch);
         }
 }
 
 static void tell_moves(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_moves == 0)
                 return;
-        heading(out, "MOVES");
+        glossary_heading(out, "MOVES");
         for (size_t i = 0; i < rules->n_moves; i++) {
                 const Move *move = &rules->moves[i];
 
                 text_printf(out, "  %s, ", move->rule.name);
                 say_by(out, move);
                 text_append_char(out, '\n');
-                line_text(out, scratch, "", move->rule.doc);
-                say_statuses(scratch, move->from, move->n_from, " or ");
+                glossary_line_text(out, scratch, "", move->rule.doc);
+                glossary_say_statuses(scratch, move->from, move->n_from, " or ");
                 text_printf(scratch, " -> %s", move->to ? move->to->rule.name : "where the reason says");
-                line(out, "", scratch);
+                glossary_line(out, "", scratch);
                 if (move->when)
                         condition_describe(rules, move->when, scratch);
-                line(out, "when", scratch);
+                glossary_line(out, "when", scratch);
                 say_needs(scratch, rules, move->needs, move->n_needs);
-                line(out, "needs", scratch);
+                glossary_line(out, "needs", scratch);
                 for (size_t j = 0; j < move->n_reasons; j++)
-                        text_printf(scratch, "%s%s", between(j, move->n_reasons, " or "), move->reasons[j]->rule.name);
-                line(out, "with a reason", scratch);
+                        text_printf(scratch, "%s%s", glossary_between(j, move->n_reasons, " or "), move->reasons[j]->rule.name);
+                glossary_line(out, "with a reason", scratch);
                 for (size_t j = 0; j < move->n_aliases; j++)
-                        text_printf(scratch, "%s%s", between(j, move->n_aliases, " or "), move->aliases[j]);
-                line(out, "also called", scratch);
+                        text_printf(scratch, "%s%s", glossary_between(j, move->n_aliases, " or "), move->aliases[j]);
+                glossary_line(out, "also called", scratch);
         }
 }
 
 static void tell_criteria(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_criteria == 0)
                 return;
-        heading(out, "CRITERIA");
+        glossary_heading(out, "CRITERIA");
         for (size_t i = 0; i < rules->n_criteria; i++) {
                 const Criterion *criterion = &rules->criteria[i];
 
                 text_printf(out, "  %s\n", criterion->rule.name);
-                line_text(out, scratch, "", criterion->rule.doc);
+                glossary_line_text(out, scratch, "", criterion->rule.doc);
                 condition_describe(rules, criterion->when, scratch);
-                line(out, "exactly", scratch);
+                glossary_line(out, "exactly", scratch);
         }
 }
 
 static void tell_reasons(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_reasons == 0)
                 return;
-        heading(out, "REASONS");
+        glossary_heading(out, "REASONS");
         for (size_t i = 0; i < rules->n_reasons; i++) {
                 const Reason *reason = &rules->reasons[i];
 
                 text_printf(out, "  %s -> %s%s%s\n", reason->rule.name, reason->to ? reason->to->rule.name : "where it was",
                         reason->note_required ? "; a note is required" : "", reason->credit ? "; gives the owner's turn back" : "");
-                line_text(out, scratch, "", reason->rule.doc);
+                glossary_line_text(out, scratch, "", reason->rule.doc);
                 say_needs(scratch, rules, reason->needs, reason->n_needs);
-                line(out, "needs", scratch);
+                glossary_line(out, "needs", scratch);
                 if (reason->recycle_after.us != 0 || reason->recycle_after.workdays != 0) {
                         text_append(scratch, "after ");
-                        say_duration(scratch, reason->recycle_after);
+                        glossary_say_duration(scratch, reason->recycle_after);
                 }
                 if (reason->wake_on) {
                         text_append(scratch, scratch->size > 0 ? ", or earlier when the lead " : "when the lead ");
                         condition_describe(rules, reason->wake_on, scratch);
                 }
-                line(out, "looked at again", scratch);
+                glossary_line(out, "looked at again", scratch);
         }
 }
 
 static void tell_fences(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_fences == 0)
                 return;
-        heading(out, "FENCES");
+        glossary_heading(out, "FENCES");
         for (size_t i = 0; i < rules->n_fences; i++) {
                 const Fence *fence = &rules->fences[i];
 
                 text_printf(out, "  %s, before ", fence->rule.name);
-                say_statuses(out, fence->blocks, fence->n_blocks, " and ");
+                glossary_say_statuses(out, fence->blocks, fence->n_blocks, " and ");
                 if (fence->n_from > 0) {
                         text_append(out, ", for leads from ");
-                        say_statuses(out, fence->from, fence->n_from, " or ");
+                        glossary_say_statuses(out, fence->from, fence->n_from, " or ");
                 }
                 text_append_char(out, '\n');
-                line_text(out, scratch, "", fence->rule.doc);
+                glossary_line_text(out, scratch, "", fence->rule.doc);
                 if (fence->when)
                         condition_describe(rules, fence->when, scratch);
-                line(out, "closed when", scratch);
+                glossary_line(out, "closed when", scratch);
                 if (fence->n_since > 0) {
                         text_append(scratch, "for ");
-                        say_duration(scratch, fence->hold);
+                        glossary_say_duration(scratch, fence->hold);
                         text_append(scratch, " after ");
                         for (size_t j = 0; j < fence->n_since; j++)
-                                text_printf(scratch, "%s%s", between(j, fence->n_since, " or "), fence->since[j]->rule.name);
+                                text_printf(scratch, "%s%s", glossary_between(j, fence->n_since, " or "), fence->since[j]->rule.name);
                 }
-                line(out, "closed", scratch);
+                glossary_line(out, "closed", scratch);
         }
 }
 
 static void tell_segments(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_segments == 0)
                 return;
-        heading(out, "SEGMENTS");
+        glossary_heading(out, "SEGMENTS");
         for (size_t i = 0; i < rules->n_segments; i++) {
                 text_printf(out, "  %s\n", rules->segments[i].rule.name);
-                line_text(out, scratch, "", rules->segments[i].rule.doc);
+                glossary_line_text(out, scratch, "", rules->segments[i].rule.doc);
                 condition_describe(rules, rules->segments[i].when, scratch);
-                line(out, "exactly", scratch);
+                glossary_line(out, "exactly", scratch);
         }
 }
 
 static void tell_junk(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_junks == 0)
                 return;
-        heading(out, "JUNK (stays on record and earns nothing)");
+        glossary_heading(out, "JUNK (stays on record and earns nothing)");
         for (size_t i = 0; i < rules->n_junks; i++) {
                 text_printf(out, "  %s\n", rules->junks[i].rule.name);
-                line_text(out, scratch, "", rules->junks[i].rule.doc);
+                glossary_line_text(out, scratch, "", rules->junks[i].rule.doc);
                 condition_describe(rules, rules->junks[i].when, scratch);
-                line(out, "an activity with", scratch);
+                glossary_line(out, "an activity with", scratch);
         }
 }
 
@@ -394,7 +392,7 @@ static void say_on(Text *out, const RuleSet *rules, const ScoreBody *score) {
         }
         if (score->fade.fade_every_s > 0) {
                 text_printf(out, "; %d %% less every ", score->fade.fade_percent);
-                say_duration(out, (Duration){ .us = score->fade.fade_every_s * US_PER_SECOND });
+                glossary_say_duration(out, (Duration){ .us = score->fade.fade_every_s * US_PER_SECOND });
         }
 }
 
@@ -445,7 +443,7 @@ static void say_score(Text *out, const RuleSet *rules, const ScoreBody *score) {
 static void tell_scores(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_groups == 0)
                 return;
-        heading(out, "SCORES");
+        glossary_heading(out, "SCORES");
         for (size_t i = 0; i < rules->n_groups; i++) {
                 const Group *group = &rules->groups[i];
 
@@ -455,21 +453,21 @@ static void tell_scores(Text *out, Text *scratch, const RuleSet *rules) {
                 say_points(out, group->max_mp);
                 if (group->half_life.us > 0) {
                         text_append(out, "; half of it is gone after ");
-                        say_duration(out, group->half_life);
+                        glossary_say_duration(out, group->half_life);
                 }
                 text_append_char(out, '\n');
-                line_text(out, scratch, "", group->rule.doc);
+                glossary_line_text(out, scratch, "", group->rule.doc);
                 for (size_t j = 0; j < rules->n_scores; j++) {
                         const ScoreBody *score = (const ScoreBody *) rules->scores[j];
 
                         if (score->public.group != group)
                                 continue;
                         say_score(scratch, rules, score);
-                        line(out, score->public.rule.name, scratch);
+                        glossary_line(out, score->public.rule.name, scratch);
                         if (score->public.rule.doc) {
                                 text_append(scratch, score->public.rule.doc);
                                 text_append(out, "  ");
-                                line(out, "", scratch);
+                                glossary_line(out, "", scratch);
                         }
                 }
         }
@@ -487,20 +485,20 @@ static void tell_grade(Text *out, Text *scratch, const RuleSet *rules) {
 
         if (!grade)
                 return;
-        heading(out, "GRADE");
+        glossary_heading(out, "GRADE");
         text_append(out, "  fit, then engagement\n");
-        line_text(out, scratch, "", grade->rule.doc);
+        glossary_line_text(out, scratch, "", grade->rule.doc);
         say_bands(scratch, grade->fit, grade->n_fit);
-        line(out, "by fit", scratch);
+        glossary_line(out, "by fit", scratch);
         say_bands(scratch, grade->engagement, grade->n_engagement);
-        line(out, "by engagement", scratch);
+        glossary_line(out, "by engagement", scratch);
         text_append(scratch, "? in place of the first while nothing is known that fit depends on");
-        line(out, "", scratch);
+        glossary_line(out, "", scratch);
         if (grade->leave_mp > 0) {
                 text_append(scratch, "a lead drops only once it is ");
                 say_points(scratch, grade->leave_mp);
                 text_append(scratch, " below");
-                line(out, "", scratch);
+                glossary_line(out, "", scratch);
         }
 }
 
@@ -530,7 +528,7 @@ static void say_step(Text *out, const SlaStep *step) {
                 text_append(out, "reminds ");
                 for (size_t i = 0; i < step->n_remind; i++) {
                         bool role = base_streq(step->remind[i], "owner") || base_streq(step->remind[i], "head");
-                        text_printf(out, "%s%s%s", between(i, step->n_remind, " and "), role ? "the " : "", step->remind[i]);
+                        text_printf(out, "%s%s%s", glossary_between(i, step->n_remind, " and "), role ? "the " : "", step->remind[i]);
                 }
                 joint = ", ";
         }
@@ -543,41 +541,41 @@ static void say_step(Text *out, const SlaStep *step) {
                         step->reason ? step->reason->rule.name : "");
         if (step->every.us != 0 || step->every.workdays != 0) {
                 text_append(out, ", and again every ");
-                say_duration(out, step->every);
+                glossary_say_duration(out, step->every);
         }
 }
 
 static void tell_slas(Text *out, Text *scratch, const RuleSet *rules) {
         if (rules->n_slas == 0)
                 return;
-        heading(out, "SERVICE LEVELS (the first that applies)");
+        glossary_heading(out, "SERVICE LEVELS (the first that applies)");
         for (size_t i = 0; i < rules->n_slas; i++) {
                 const Sla *sla = &rules->slas[i];
 
                 text_printf(out, "  %s: %s within ", sla->rule.name, sla->status ? sla->status->rule.name : "any status");
-                say_duration(out, sla->within);
+                glossary_say_duration(out, sla->within);
                 if (sla->within.workdays == 0 || sla->clock == CLOCK_CALENDAR)
                         say_clock(out, sla);
                 text_append_char(out, '\n');
-                line_text(out, scratch, "", sla->rule.doc);
+                glossary_line_text(out, scratch, "", sla->rule.doc);
                 if (sla->when)
                         condition_describe(rules, sla->when, scratch);
-                line(out, "for leads", scratch);
+                glossary_line(out, "for leads", scratch);
                 if (sla->start_on)
                         condition_describe(rules, sla->start_on, scratch);
-                line(out, "starts with", scratch);
+                glossary_line(out, "starts with", scratch);
                 if (sla->stop)
                         condition_describe(rules, sla->stop, scratch);
-                line(out, "met by", scratch);
+                glossary_line(out, "met by", scratch);
                 if (sla->roll_on)
                         condition_describe(rules, sla->roll_on, scratch);
-                line(out, "starts anew with", scratch);
+                glossary_line(out, "starts anew with", scratch);
                 for (size_t j = 0; j < sla->n_steps; j++) {
                         text_append(scratch, "after ");
-                        say_duration(scratch, sla->steps[j].at);
+                        glossary_say_duration(scratch, sla->steps[j].at);
                         text_append(scratch, " ");
                         say_step(scratch, &sla->steps[j]);
-                        line(out, "", scratch);
+                        glossary_line(out, "", scratch);
                 }
         }
 }
@@ -625,6 +623,7 @@ int policy_glossary(const RuleSet *rules, Text *ret) {
         tell_scores(out, &scratch, rules);
         tell_grade(out, &scratch, rules);
         tell_slas(out, &scratch, rules);
+        glossary_tell_plans(out, &scratch, rules);
         if (text.error < 0)
                 return text.error;
         fold(&text, ret);

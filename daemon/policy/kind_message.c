@@ -163,7 +163,10 @@ int kind_compile_message(Load *load, int index, void *head) {
         };
         Message *message = head;
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), message);
-        if (r == 0 && message->from_rep && (!message->to || !base_streq(message->to, "lead")))
+        bool is_to_lead = message->to && base_streq(message->to, "lead");
+        if (r == 0 && is_to_lead && base_streq(message->rule.name, "reminder"))
+                loader_refuse(&load->loader, "is what steps remind with: it cannot be for the lead");
+        if (r == 0 && message->from_rep && !is_to_lead)
                 loader_error(&load->loader, "from = \"rep\" is for messages to the lead: to = \"lead\"");
         if (r == 0 && message->subject && strpbrk(message->subject, "\r\n"))
                 loader_error(&load->loader, "\"subject\" must be one line");

@@ -116,6 +116,8 @@ static int compile_step(Load *load, int index, const char *where, const Sla *sla
                 loader_refuse(&load->loader, "%s does nothing: it needs \"remind\", \"reassign\" or \"move\"", where);
         if (keys_has(L, index, "message") && !keys_has(L, index, "remind"))
                 loader_refuse(&load->loader, "%s has a message but reminds nobody", where);
+        if (step->message && step->message->to && base_streq(step->message->to, "lead"))
+                loader_refuse(&load->loader, "%s: the message \"%s\" is for the lead, and no reminder", where, step->message->rule.name);
         if (keys_has(L, index, "every") && step->every.us == 0 && step->every.workdays == 0)
                 loader_error(&load->loader, "%s repeats without a pause", where);
         else if (step->every.us != 0 && step->every.us < US_PER_MINUTE)

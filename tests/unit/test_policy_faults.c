@@ -71,6 +71,11 @@ static const struct {
           "a.lua:1: junk \"SCANNER\": unknown path \"typ\"; did you mean \"type\"?\n" },
         { "junk \"SCANNER\" { when = { [\"person.title\"] = present } }",
           "a.lua:1: junk \"SCANNER\": when: \"person.title\" is about the lead; here only an activity can be asked: type, name, url, ...\n" },
+        { "campaign \"c\" { owner = \"queue\", include = { } }",
+          "a.lua:1: campaign \"c\": means nobody: no status lets marketing write (marketing_may_contact)\n" },
+        { "message \"to_lead\" { channel = \"log\", to = \"lead\", subject = \"s\", body = \"b\" }\n"
+          "sla \"x\" { status = \"work\", when = { segment = \"big\" }, within = \"1h\", steps = { { at = \"1h\", every = \"1h\", remind = \"owner\", message = \"to_lead\" } } }",
+          "a.lua:2: sla \"x\": steps[1]: the message \"to_lead\" is for the lead, and no reminder\n" },
         { "test \"a test\" { }",
           "a.lua:1: test: tests stand in files whose names end in _test.lua\n" },
         { "segment \"x\" { wehn = { [\"person.title\"] = present } }",

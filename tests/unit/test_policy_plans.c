@@ -33,8 +33,9 @@
         "channel \"out\" { via = \"drop\" }\n" \
         "channel \"mail\" { via = \"sendmail\", from = \"a@example.com\" }\n" \
         "message \"reminder\" { channel = \"log\", subject = \"s\", body = \"b\" }\n" \
-        "message \"lost\" { channel = \"log\", to = \"lead\", subject = \"s\", body = \"b\" }\n" \
-        "message \"welcome\" { channel = \"mail\", to = \"lead\", from = \"rep\", subject = \"s\", body = \"b\" }\n"
+        "message \"welcome\" { channel = \"mail\", to = \"lead\", from = \"rep\", subject = \"s\", body = \"b\" }\n" \
+        "segment \"aside\" { when = { [\"person.title\"] = \"aside\" } }\n" \
+        "track \"aside\" { enter = { segment = \"aside\" }, steps = { { wait = \"1d\", send = \"welcome\" } } }\n"
 
 /* The rules beside the ground, in b.lua; the report, for the caller to free. */
 static char *load(const char *rules, RuleSet **ret) {
@@ -119,7 +120,7 @@ static const struct {
           "b.lua:1: track \"x\": unknown message \"welcom\"; did you mean \"welcome\"?\n" },
         { "track \"x\" { enter = { status = \"new\" }, steps = { { wait = \"0d\", send = \"reminder\" } } }",
           "b.lua:1: track \"x\": steps[1]: the message \"reminder\" is not for the lead: it needs to = \"lead\"\n" },
-        { "track \"x\" { enter = { status = \"new\" }, steps = { { wait = \"0d\", send = \"lost\" } } }",
+        { "track \"x\" { enter = { status = \"new\" }, steps = { { wait = \"0d\", send = \"lost\" } } } message \"lost\" { channel = \"log\", to = \"lead\", subject = \"s\", body = \"b\" }",
           "b.lua:1: track \"x\": steps[1]: the message \"lost\" goes to the journal (channel \"log\"), which no lead reads\n" },
         { "track \"x\" { enter = { status = \"new\" }, steps = { { wait = \"2wd\", send = \"welcome\" } } }",
           "b.lua:1: track \"x\": steps[1] waits working days, but the clock \"wall\" has none: clock = \"person\" or a calendar\n" },
@@ -171,6 +172,47 @@ static const struct {
           "b.lua:1: warning: target \"x\": \"sla_kept\" is better when it is more: \"at_least\" is usually meant\n" },
         { "target \"x\" { measure = \"leaks\", side = \"sales\", at_least = 70 }",
           "b.lua:1: warning: target \"x\": \"leaks\" is better when it is less: \"at_most\" is usually meant\n" },
+        { "campaign \"x\" { owner = \"queue\", include = { status = \"mql\" } }",
+          "b.lua:1: campaign \"x\": include: holds only where marketing may not write: no status that it allows has marketing_may_contact\n" },
+        { "campaign \"x\" { owner = \"queue\", include = { team = \"desk\", status = one_of{ \"mql\", \"opportunity\" } } }",
+          "b.lua:1: campaign \"x\": include: holds only where marketing may not write: no status that it allows has marketing_may_contact\n" },
+        { "campaign \"x\" { owner = \"queue\", include = { status = one_of{ \"new\", \"mql\" } } }",
+          "b.lua:1: warning: campaign \"x\": include: names the status \"mql\", which lets marketing write to nobody (marketing_may_contact): its leads are left out\n" },
+        { "campaign \"x\" { owner = \"queue\", include = { none{ { status = \"mql\" } } } }",
+          "" },
+        { "campaign \"x\" { owner = \"queue\", include = { status = \"new\", team = \"desk\" } }",
+          "b.lua:1: warning: campaign \"x\": include: can never match: status is \"new\", and team is \"desk\"\n" },
+        { "campaign \"x\" { owner = \"queue\", include = { segment = \"big\" }, exclude = { status = one_of{ \"new\", \"customer\" } } }",
+          "b.lua:1: warning: campaign \"x\": has nobody in it: whoever \"include\" names, \"exclude\" leaves out: not (status is one of \"customer\", \"new\"), but it is asked in \"new\" and \"customer\"\n" },
+        { "campaign \"x\" { owner = \"queue\", include = { segment = \"big\" }, purpose = \"maketing\" }",
+          "b.lua:1: warning: campaign \"x\": \"purpose\": no rule and no adapter knows consent.maketing; did you mean \"marketing\"?\n" },
+        { "campaign \"x\" { owner = \"queue\", include = { [\"consent.news\"] = true }, purpose = \"news\" }",
+          "" },
+        { "campaign \"x\" { owner = \"queue\", include = { segment = \"big\" }, purpose = \"news\" }\n"
+          "adapter \"y\" { source = \"crm\", map = { optin = { \"consent.news\", as = \"bool\" }, mail = \"person.email\" } }",
+          "" },
+        { "campaign \"x\" { owner = \"queue\", include = { segment = \"big\" }, purpose = \"anything\" }\n"
+          "adapter \"y\" { source = \"crm\", map = { mail = \"person.email\" }, rest = { legal = \"consent\" } }",
+          "" },
+        { "track \"x\" { enter = { status = \"opportunity\" }, steps = { { wait = \"0d\", send = \"welcome\" } } }",
+          "b.lua:1: track \"x\": enter: holds only where marketing may not write: no status that it allows has marketing_may_contact\n" },
+        { "track \"x\" { enter = { status = \"new\" }, leave = { team = \"queue\" }, steps = { { wait = \"0d\", send = \"welcome\" } } }",
+          "b.lua:1: warning: track \"x\": sends nothing: whoever \"enter\" lets in, \"leave\" lets go at once: status is \"new\", and not (team is \"queue\")\n" },
+        { "track \"x\" { enter = { status = \"new\" }, steps = { { wait = \"0d\", send = \"welcome\" } } }\n"
+          "track \"y\" { enter = { status = \"new\", segment = \"big\" }, steps = { { wait = \"0d\", send = \"welcome\" } } }",
+          "b.lua:2: warning: track \"y\": never applies: \"x\" (b.lua:1) comes first and takes whoever this would; move it below this one, or narrow it\n" },
+        { "track \"x\" { enter = { status = \"new\" }, leave = { idle = ge(\"90d\") }, steps = { { wait = \"0d\", send = \"welcome\" } } }\n"
+          "track \"y\" { enter = { status = \"new\", segment = \"big\" }, steps = { { wait = \"0d\", send = \"welcome\" } } }",
+          "" },
+        { "track \"x\" { enter = { status = \"new\" }, steps = { { wait = \"0d\", send = \"welcome\" } } }\n"
+          "track \"y\" { enter = { status = \"new\", segment = \"big\" }, needs_consent = false, steps = { { wait = \"0d\", send = \"welcome\" } } }",
+          "" },
+        { "stage \"x\" { status = \"new\" } stage \"y\" { every = true }",
+          "b.lua:1: warning: stage \"y\": is reached by every lead, and stands behind \"x\" (b.lua:1)\n" },
+        { "message \"x\" { channel = \"mail\", to = \"lead\", subject = \"s\", body = \"b\" }",
+          "b.lua:1: warning: message \"x\": is for the lead, but no track sends it\n" },
+        { "sla \"x\" { status = \"mql\", within = \"4h\", when = { segment = \"big\" }, steps = { { at = \"4h\", every = \"1wd\", remind = \"owner\", message = \"welcome\" } } }",
+          "b.lua:1: sla \"x\": steps[1]: the message \"welcome\" is for the lead, and no reminder\n" },
         { "message \"x\" { channel = \"mail\", to = \"owner\", from = \"rep\", subject = \"s\", body = \"b\" }",
           "b.lua:1: message \"x\": from = \"rep\" is for messages to the lead: to = \"lead\"\n" },
         { "message \"x\" { channel = \"mail\", to = \"lead\", from = \"reps\", subject = \"s\", body = \"b\" }",
@@ -236,10 +278,13 @@ static void campaign__days__both_count_in_the_sites_zone(void **state) {
 
 static void campaign__of_two__the_larger_priority_goes_first_then_the_one_above(void **state) {
         (void) state;
-        RuleSet *rules =
-                load_good("campaign \"a\" { owner = \"queue\", include = { } }\n"
-                          "campaign \"b\" { owner = \"queue\", priority = 1, include = { }, purpose = \"news\", needs_consent = false }\n"
-                          "campaign \"c\" { owner = \"queue\", include = { } }\n");
+        RuleSet *rules = NULL;
+        char *report = load("campaign \"a\" { owner = \"queue\", include = { } }\n"
+                            "campaign \"b\" { owner = \"queue\", priority = 1, include = { }, purpose = \"news\", needs_consent = false }\n"
+                            "campaign \"c\" { owner = \"queue\", include = { } }\n",
+                &rules);
+        assert_string_equal(report, "b.lua:2: warning: campaign \"b\": \"purpose\": no rule and no adapter knows consent.news\n");
+        free(report);
         const Campaign *a = policy_campaign(rules, "a"), *b = policy_campaign(rules, "b"), *c = policy_campaign(rules, "c");
 
         assert_true(policy_campaign_goes_first(b, a));
@@ -259,9 +304,9 @@ static void track__as_declared__is_there(void **state) {
                 load_good("track \"back\" { enter = { status = \"new\" }, leave = { track = \"back\", idle = ge(\"90d\") },\n"
                           "  wake_on = did{ type = \"form_submitted\" }, clock = \"person\", calendar = \"c\",\n"
                           "  steps = { { wait = \"0d\", send = \"welcome\" }, { wait = \"10wd\", send = \"welcome\", at = \"09:30\" } } }\n"
-                          "track \"wall\" { enter = { status = \"customer\" }, steps = { { wait = \"14d\", send = \"welcome\" } } }\n"
                           "track \"office\" { enter = { status = \"customer\", segment = \"big\" }, clock = \"c\",\n"
-                          "  steps = { { wait = \"1wd\", send = \"welcome\" } } }\n");
+                          "  steps = { { wait = \"1wd\", send = \"welcome\" } } }\n"
+                          "track \"wall\" { enter = { status = \"customer\" }, steps = { { wait = \"14d\", send = \"welcome\" } } }\n");
         const Track *back = policy_track(rules, "back"), *wall = policy_track(rules, "wall"), *office = policy_track(rules, "office");
 
         assert_int_equal(back->clock, TRACK_CLOCK_PERSON);
@@ -270,7 +315,7 @@ static void track__as_declared__is_there(void **state) {
         assert_int_equal(back->steps[0].at_us, TIME_NONE);
         assert_int_equal(back->steps[1].wait.workdays, 10);
         assert_int_equal(back->steps[1].at_us, 9 * US_PER_HOUR + 30 * US_PER_MINUTE);
-        assert_ptr_equal(back->steps[1].send, &rules->messages[2]);
+        assert_ptr_equal(back->steps[1].send, &rules->messages[1]);
         assert_true(back->steps[1].send->from_rep);
         assert_non_null(back->leave);
         assert_non_null(back->wake_on);
@@ -328,6 +373,75 @@ static void target__bounds__are_in_thousandths(void **state) {
         assert_int_equal(rules->targets[1].bound_milli, 0);
         assert_int_equal(policy_measure(MEASURE_LEAKS)->unit, UNIT_LEADS);
         assert_null(policy_measure((TargetMeasure) 0));
+        policy_free(rules);
+}
+
+/* Long texts: cmocka would cut them. */
+static void expect_text(const char *got, const char *want) {
+        for (size_t i = 0; got[i] || want[i]; i++)
+                if (got[i] != want[i])
+                        fail_msg("at byte %zu: want \"%.120s\", got \"%.120s\"", i, want + i, got + i);
+}
+
+static void glossary__plans__are_told_with_dates_priorities_and_promises(void **state) {
+        _cleanup_(text_free) Text out = { 0 };
+
+        (void) state;
+        RuleSet *rules = load_good(
+                "campaign \"later\" { owner = \"queue\", include = { }, needs_consent = false, from = \"2026-09-01\" }\n"
+                "campaign \"spring\" { owner = \"queue\", priority = 10, from = \"2026-03-01\", to = \"2026-05-31\", channel = \"mail\",\n"
+                "  doc = \"the webinar\", include = { segment = \"big\" }, exclude = { grade = \"B2\" }, at_most = { 2, per = \"7d\" } }\n"
+                "track \"back\" { enter = { status = \"new\" }, leave = { idle = ge(\"90d\") }, wake_on = did{ type = \"form_submitted\" "
+                "},\n"
+                "  clock = \"c\", steps = { { wait = \"0d\", send = \"welcome\" }, { wait = \"10wd\", send = \"welcome\", at = \"09:05\" } "
+                "} }\n"
+                "stage \"came\" { every = true }\n"
+                "stage \"met\" { accepted = true, status = { \"mql\", \"opportunity\" }, move = \"meeting_booked\", opportunity = true }\n"
+                "target \"ACCEPT\" { measure = \"acceptance_rate\", side = \"marketing\", at_least = 62.5, doc = \"what we send is "
+                "wanted\" }\n"
+                "target \"LEAKS\" { measure = \"leaks\", side = \"sales\", at_most = 0 }\n");
+        assert_int_equal(policy_glossary(rules, &out), 0);
+        const char *at = strstr(out.data, "\nCAMPAIGNS");
+        assert_non_null(at);
+        expect_text(at + 1, "CAMPAIGNS (a person whom two mean is in the first; whom marketing may not contact is in none)\n"
+                            "  spring, 2026-03-01 to 2026-05-31; priority 10; planned by queue\n"
+                            "      the webinar\n"
+                            "      for: in segment \"big\"\n"
+                            "      but not: grade is \"B2\"\n"
+                            "      at most: 2 mails in 7 days to one person, of whatever campaign or track\n"
+                            "      only who has agreed to marketing\n"
+                            "      through: mail\n"
+                            "  later, from 2026-09-01 on; priority 0; planned by queue\n"
+                            "      for: everybody whom marketing may write to\n"
+                            "      not who has refused marketing\n"
+                            "\n"
+                            "TRACKS (the first that applies; whom marketing may not contact is in none)\n"
+                            "  aside\n"
+                            "      for: in segment \"aside\"\n"
+                            "      after 1 day: welcome, from who sent the lead back\n"
+                            "      only who has agreed to marketing\n"
+                            "  back\n"
+                            "      for: status is \"new\"\n"
+                            "      but not: idle at least 90d\n"
+                            "      ended by: did form_submitted\n"
+                            "      at once: welcome, from who sent the lead back\n"
+                            "      then after 10 working days, at 09:05: welcome, from who sent the lead back\n"
+                            "      waits count in: working time in c\n"
+                            "      only who has agreed to marketing\n"
+                            "\n"
+                            "STAGES (a lead has reached one when)\n"
+                            "  came\n"
+                            "      every lead\n"
+                            "  met\n"
+                            "      its owner moved it on, or it was in mql or opportunity, or it made meeting_booked, or it has\n"
+                            "        an opportunity\n"
+                            "\n"
+                            "TARGETS (what each team promised the other)\n"
+                            "  ACCEPT, of marketing: at least 62.5 %\n"
+                            "      what we send is wanted\n"
+                            "      counted: of hand-offs that ended: accepted by their owner\n"
+                            "  LEAKS, of sales: at most 0\n"
+                            "      counted: leads that leak now\n");
         policy_free(rules);
 }
 
@@ -392,6 +506,7 @@ int main(void) {
                 cmocka_unit_test(stages__nobody_declared__are_what_statuses_and_moves_say),
                 cmocka_unit_test(stages__declared__are_these_alone),
                 cmocka_unit_test(target__bounds__are_in_thousandths),
+                cmocka_unit_test(glossary__plans__are_told_with_dates_priorities_and_promises),
                 cmocka_unit_test(reads__each_path__names_what_must_be_loaded),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
