@@ -196,9 +196,13 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
         int64_t now_us = clock_now_us(desk->clock);
         LeadLook look;
         Subject subject;
+        const Message *next = NULL;
+        const char *no_track = NULL;
         r = control_look(desk, lead, now_us, arena, &look);
         if (r == 0)
                 r = decide_look(desk->rules, &look.input, arena, &subject, NULL);
+        if (r == 0)
+                r = decide_say_track(desk->rules, &look.input, arena, &no_track, &next);
         if (r == 0)
                 r = control_look_refresh(desk->rules, arena, &subject, &look.state);
         if (r != 0) {
@@ -223,6 +227,8 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
         put(item, "snoozed", json_snoozed(&look.state.sla, now_us), &failed);
         put(item, "response", json_response(&look.state, now_us), &failed);
         put(item, "waiting_for", json_text(waits ? waiting.data : NULL), &failed);
+        put(item, "track", json_track(desk->rules, &look.state.track, next), &failed);
+        put(item, "no_track", json_text(no_track), &failed);
         json_t *changed = json_null();
         if (member && !failed) {
                 r = execute_changes(desk, member, lead, look.state.grade, now_us, &changed);

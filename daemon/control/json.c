@@ -5,6 +5,7 @@
  * that could not be completed is marked failed and never sent.
  */
 #include "internal.h"
+#include "leadd/plans.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -100,6 +101,15 @@ json_t *json_response(const LeadState *state, int64_t now_us) {
         const char *rule = state->sla.rule ? state->sla.rule : state->response.rule;
         return json_pack("{s:s, s:o, s:i, s:i}", "status", name, "sla", json_text(rule), "in_time", (int) state->response.n_in_time, "late",
                 (int) state->response.n_late);
+}
+
+json_t *json_track(const RuleSet *rules, const TrackState *state, const Message *next) {
+        const Track *track = state->name && !state->ended ? policy_track(rules, state->name) : NULL;
+        if (!track)
+                return json_null();
+        return json_pack("{s:s, s:o, s:i, s:i, s:o, s:o}", "track", state->name, "since", json_time(state->since_us), "taken",
+                (int) state->next_step, "steps", (int) track->n_steps, "next", json_text(next ? next->rule.name : NULL), "next_at",
+                next ? json_time(state->next_due_us) : json_null());
 }
 
 json_t *json_state(const LeadState *state, const char *email, const char *team) {

@@ -118,7 +118,7 @@ static void tell_record(const StoredEvent *event, const Facts *facts, Text *out)
                 tell_activity(name, facts, out);
         else if (strncmp(type, "outcome.", 8) == 0)
                 tell_outcome(name, facts, event, out);
-        else if (base_streq(type, "timer.step"))
+        else if (base_streq(type, "timer.step") || base_streq(type, "timer.track"))
                 return; /* the summary says which */
         else if (strncmp(type, "timer.", 6) == 0)
                 text_append(out, base_streq(name, "reload") ? "the rules changed" : "time passed");

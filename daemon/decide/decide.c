@@ -2,7 +2,7 @@
 /*
  * decide: drives one event through its phases, always in the same order:
  * facts -> segments, scores, grade -> the person's or the timer's move -> a veto -> automatic moves
- * -> routing -> SLA timers -> effects. A phase reads earlier phases only.
+ * -> routing -> SLA timers -> tracks -> effects. A phase reads earlier phases only.
  *
  * Invariants: a refused decision changes nothing; an accepted one says everything
  * that changes; no clock, database or file is read here, so that replaying the log
@@ -232,6 +232,7 @@ static void make_subject(Deciding *deciding) {
                 .n_history = deciding->n_counting,
                 .status = deciding->status,
                 .owner = state->owner,
+                .track = state->track.ended ? NULL : state->track.name,
                 .created_us = state->created_us,
                 .entered_us = state->entered_us,
                 .touched_us = touched_us,
@@ -319,6 +320,7 @@ static int take_facts(Deciding *deciding) {
                 after->recycle_us = TIME_NONE;
                 after->sla = SLA_STATE_NONE;
                 after->held = (HeldState){ .next_look_us = TIME_NONE };
+                after->track = TRACK_STATE_NONE;
         }
         r = take_first_touch(deciding);
         if (r < 0)
@@ -508,6 +510,7 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
         if (!deciding.status) {
                 /* Nothing is armed: what is due cannot be carried out before a reload brings the status back, and that looks at it. */
                 ret->after.wake_us = TIME_NONE;
+                tracks_keep_step(&deciding);
                 r = ret->after.test ? 0 : effects_held(&deciding);
                 return r < 0 ? r : summarise_scores(&deciding);
         }
@@ -552,6 +555,8 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                         return r;
         }
         r = timers_update(&deciding);
+        if (r == 0)
+                r = tracks_update(&deciding);
         if (r < 0)
                 return r;
         timers_arm(&deciding);

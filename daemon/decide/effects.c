@@ -21,6 +21,8 @@ const char *decide_effect_name(EffectKind kind) {
                 return "held";
         case EFFECT_DIGEST:
                 return "digest";
+        case EFFECT_SENT:
+                return "sent";
         }
         return "?";
 }
@@ -299,6 +301,38 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
         }
         deciding->out->reminded_roles = roles;
         return deciding_summarise(deciding, "%s step %u: reminded %s", sla->rule.name, number + 1, roles ? roles : "nobody");
+}
+
+int effects_sent(Deciding *deciding, const Message *message, const Member *sender, Effect effect) {
+        const MessageContext context = {
+                .subject = &deciding->subject,
+                .owner = deciding->owner ? deciding->owner->rule.name : NULL,
+                .rule = effect.rule,
+                .recipient = facts_text(&deciding->out->profile, FIELD_PERSON_NAME),
+        };
+        Text subject = { 0 }, body = { 0 }, text = { 0 };
+        int r = policy_render(message->subject ? message->subject : "", &context, &subject);
+
+        if (r >= 0)
+                r = policy_render(message->body ? message->body : "", &context, &body);
+        if (r >= 0 && (effect.via == VIA_DROP || effect.via == VIA_WEBHOOK || effect.via == VIA_EXEC)) {
+                open_event(deciding, &text, "sent");
+                append_member(&text, "track", effect.rule);
+                text_printf(&text, ",\"step\":%u", effect.step);
+                append_member(&text, "message", message->rule.name);
+                append_member(&text, "to", effect.address);
+                append_member(&text, "from", sender ? sender->email : NULL);
+                append_member(&text, "subject", subject.data ? subject.data : "");
+                append_member(&text, "text", body.data ? body.data : "");
+                r = close_event(deciding, &text, &effect.body);
+        } else if (r >= 0 && effect.via != VIA_JOURNAL) {
+                effect.body = arena_printf(deciding->arena, "%s\n\n%s", subject.data ? subject.data : "", body.data ? body.data : "");
+                r = effect.body ? 0 : -ENOMEM;
+        }
+        text_free(&subject);
+        text_free(&body);
+        text_free(&text);
+        return r < 0 ? r : effects_add(deciding, effect);
 }
 
 int effects_gone(Deciding *deciding, const Member *owner, uint64_t into) {

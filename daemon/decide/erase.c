@@ -32,6 +32,7 @@ int erase_decide(Deciding *deciding) {
                 .test = before->test,
                 .sla = SLA_STATE_NONE,
                 .held.next_look_us = TIME_NONE,
+                .track = TRACK_STATE_NONE,
                 .erased = true,
         };
         deciding->out->profile_changed = deciding->out->uses_changed = deciding->out->expired_changed = true;

@@ -2,9 +2,10 @@
 /*
  * explain: a receipt for every rule that can bear on a lead, in the order in which the phases ask them: junk, segments, scores,
  * groups and grade (policy's own receipts), then criteria, fences, vetoes, moves, the reason the lead rests for, routes with their
- * candidates, SLAs. A look decides nothing; each receipt's note says the one thing that decided.
+ * candidates, SLAs, tracks. A look decides nothing; each receipt's note says the one thing that decided.
  */
 #include "internal.h"
+#include "leadd/plans.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -407,6 +408,36 @@ static int explain_slas(Explaining *explaining) {
         return r;
 }
 
+/* ---- tracks ---- */
+
+static int explain_tracks(Explaining *explaining) {
+        Deciding *deciding = &explaining->deciding;
+        const TrackState *state = &explaining->decision.after.track;
+        const RuleSet *rules = deciding->rules;
+        int r = 0;
+
+        for (size_t i = 0; i < rules->n_tracks && r == 0; i++) {
+                const Track *track = &rules->tracks[i];
+                Receipt receipt = { .rule = &track->rule };
+                Text trace = { 0 };
+                const char *kind, *text;
+                r = look(explaining, track->enter, &receipt, &trace);
+                if (r == 0)
+                        r = tracks_find_hurdle(deciding, track, &kind, &text);
+                if (r == 0) {
+                        receipt.matched = state->name && !state->ended && base_streq(state->name, track->rule.name);
+                        receipt.note = text;
+                        r = receipt.matched && !text ? tracks_say(deciding, track, &receipt.note) : 0;
+                }
+                if (r == 0 && !receipt.note)
+                        receipt.note = "enters at the lead's next event";
+                if (r == 0)
+                        r = add(explaining, receipt, &trace);
+                text_free(&trace);
+        }
+        return r;
+}
+
 int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret, Receipts *receipts) {
         Decision decision = { .after = *input->before, .profile = *input->profile };
         Deciding deciding = deciding_new(rules, input, arena, &decision);
@@ -442,6 +473,8 @@ int decide_explain(RuleSet *rules, const DecideInput *input, Arena *arena, Expla
                 r = explain_routes(&explaining);
         if (r == 0 && explaining.deciding.status)
                 r = explain_slas(&explaining);
+        if (r == 0 && explaining.deciding.status)
+                r = explain_tracks(&explaining);
         if (r < 0)
                 return r;
         ret->subject = explaining.deciding.subject;

@@ -4,7 +4,8 @@
  * decide, inside: the state of one decision while its phases run.
  * decide.c drives the phases, moves.c changes the status by people and SLAs, automatic.c by the
  * rules themselves, fences.c keeps it from changing, route.c finds an owner, assignment.c says why, handoff.c how it ended, timers.c starts
- * and fires SLA steps, snooze.c puts them off, effects.c says what the world is told, merge.c makes one of two leads, and two of one.
+ * and fires SLA steps, snooze.c puts them off, tracks.c writes to the lead, effects.c says what the world is told, merge.c
+ * makes one of two leads, and two of one.
  */
 #include "leadd/decide.h"
 
@@ -170,6 +171,22 @@ int64_t timers_later(const Calendar *calendar, int64_t due_us, int64_t paused_us
 /* When step `number` (counting on through repeats) is due; previous_us: when the one before was. */
 int64_t timers_step_due(const Sla *sla, const Calendar *calendar, const SlaState *state, uint32_t number, int64_t previous_us);
 
+/* tracks.c */
+/* The lead enters, leaves or stays in a track, and takes the step that is due. After the moves and routing. */
+int tracks_update(Deciding *deciding);
+/* A step that fell due where nothing can be judged is not lost: it comes again. */
+void tracks_keep_step(Deciding *deciding);
+/* Does the status let marketing contact the lead, and is it none that is a test? */
+bool tracks_may_write(const Deciding *deciding);
+/* What is missing of the consent that the track needs; NULL = nothing (or no memory, where something is). */
+const char *tracks_consent(Deciding *deciding, const Track *track);
+
+/* track_words.c */
+/* Of a track that the lead is in: since when, and what is next. */
+int tracks_say(Deciding *deciding, const Track *track, const char **ret);
+/* What keeps the lead out of the track, with a word for programs (Hurdle.kind); both NULL: nothing. */
+int tracks_find_hurdle(Deciding *deciding, const Track *track, const char **ret_kind, const char **ret_text);
+
 /* snooze.c */
 int moves_snooze(Deciding *deciding);
 
@@ -205,6 +222,8 @@ void effects_append_string(Text *out, const char *s); /* as JSON */
 int effects_gone(Deciding *deciding, const Member *owner, uint64_t into);
 int effects_moved(Deciding *deciding, const MoveMade *move);
 int effects_assigned(Deciding *deciding);
+/* A message to the lead: the effect without its body. */
+int effects_sent(Deciding *deciding, const Message *message, const Member *sender, Effect effect);
 int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, uint32_t number);
 int effects_held(Deciding *deciding);
 

@@ -65,6 +65,7 @@ int merge_absorb(Deciding *deciding) {
         after->unaccepted = after->by_turn = false;
         after->sla = SLA_STATE_NONE;
         after->held = (HeldState){ .next_look_us = TIME_NONE };
+        after->track = TRACK_STATE_NONE;
         after->wake_us = TIME_NONE;
         deciding->out->profile = *input->profile;
         deciding->status = policy_status(deciding->rules, after->status);
@@ -88,8 +89,10 @@ int merge_absorb(Deciding *deciding) {
                 if (r < 0)
                         return r;
         }
-        return deciding_summarise(deciding, "merged into L-%" PRIu64 "%s%s", into, after->merged_owner ? "; no longer of " : "",
-                after->merged_owner ? after->merged_owner : "");
+        const TrackState *track = &input->before->track;
+        bool was_on = track->name && !track->ended;
+        return deciding_summarise(deciding, "merged into L-%" PRIu64 "%s%s%s%s", into, after->merged_owner ? "; no longer of " : "",
+                after->merged_owner ? after->merged_owner : "", was_on ? "; left track " : "", was_on ? track->name : "");
 }
 
 /* ---- the lead that stays ---- */

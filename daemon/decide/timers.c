@@ -406,12 +406,15 @@ void timers_arm(Deciding *deciding) {
         if (after->test)
                 return;
         sooner(&after->wake_us, after->sla.next_due_us);
+        if (after->track.name && !after->track.ended)
+                sooner(&after->wake_us, after->track.next_due_us);
         sooner(&after->wake_us, after->held.next_look_us);
         sooner(&after->wake_us, route_next_absence(deciding));
         /* Nothing leaves a final status by itself: the end of a rest, once past, would be due at once again and again. */
         if (after->recycle_us != RECYCLE_UNTIL_WOKEN && !ended)
                 sooner(&after->wake_us, after->recycle_us);
-        if (!ended)
+        /* What becomes of a customer is the tracks' business: the segment that a track is for comes and goes with time, too. */
+        if (!ended || (deciding->rules->n_tracks > 0 && deciding->status->marketing_may_contact))
                 sooner(&look_us, deciding->subject.next_change_us);
         /* What changes by itself lies ahead: an instant that has come was judged just now, and looking again at once would spin. */
         if (look_us != TIME_NONE && look_us <= now_us)

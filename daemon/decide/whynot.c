@@ -5,6 +5,7 @@
  * control adds that.
  */
 #include "internal.h"
+#include "leadd/plans.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -626,6 +627,22 @@ static int ask_junk(Asking *asking, const Junk *junk) {
         return HURDLE(asking, "when", &junk->rule, TIME_NONE, "none of %zu activities is as it asks: %s", deciding->n_history, wanted);
 }
 
+static int ask_track(Asking *asking, const Track *track) {
+        const TrackState *state = &asking->deciding.out->after.track;
+        const char *kind, *text, *said;
+        int r = tracks_find_hurdle(&asking->deciding, track, &kind, &text);
+
+        if (r < 0)
+                return r;
+        if (kind)
+                return HURDLE(asking, kind, &track->rule, TIME_NONE, "%s", text);
+        asking->out->is_so = state->name && base_streq(state->name, track->rule.name);
+        if (!asking->out->is_so)
+                return HURDLE(asking, "not_started", &track->rule, TIME_NONE, "the lead enters it at its next event");
+        r = tracks_say(&asking->deciding, track, &said);
+        return r < 0 ? r : answer(asking, "the lead is %s", said);
+}
+
 int decide_whynot_rule(RuleSet *rules, const DecideInput *input, const Rule *rule, Arena *arena, WhyNot *ret) {
         Asking asking;
         int r = begin(&asking, rules, input, arena, ret);
@@ -665,6 +682,9 @@ int decide_whynot_rule(RuleSet *rules, const DecideInput *input, const Rule *rul
                 break;
         case RULE_GRADE:
                 r = ask_grade(&asking, (const Grade *) rule);
+                break;
+        case RULE_TRACK:
+                r = ask_track(&asking, (const Track *) rule);
                 break;
         case RULE_JUNK:
                 r = ask_junk(&asking, (const Junk *) rule);

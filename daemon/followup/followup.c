@@ -88,37 +88,64 @@ static int name_record(Record *record, const uint8_t secret[static DIGEST_SIZE])
         return digest_keyed(secret, parts, ARRAY_SIZE(parts), &record->key);
 }
 
+/* What a due step is of: an SLA, or a track. */
+typedef struct DueStep {
+        const char *rule;
+        uint64_t start_event;
+        uint32_t number;
+        int64_t due_us;
+} DueStep;
+
+static int set_step(Record *record, const DueStep *step, int64_t now_us) {
+        int r = facts_set(&record->facts, record->arena, FIELD_TIMER_RULE, NULL, value_text(step->rule), now_us);
+
+        if (r >= 0)
+                r = facts_set(&record->facts, record->arena, FIELD_TIMER_STEP, NULL, value_integer(step->number), now_us);
+        if (r >= 0)
+                r = facts_set(&record->facts, record->arena, FIELD_TIMER_START, NULL, value_integer((int64_t) step->start_event), now_us);
+        return r;
+}
+
+/* A step of a track has its due instant in its id: one that could not be judged is put off, and comes again under another. */
+static const char *name_step(Record *record, const LeadState *state, const DueStep *step, bool is_track) {
+        return is_track ? arena_printf(record->arena, "L-%" PRIu64 "-track-%s-%" PRIu64 "-%u-%" PRId64, state->id, step->rule,
+                                  step->start_event, step->number, step->due_us)
+                        : arena_printf(
+                                  record->arena, "L-%" PRIu64 "-%s-%" PRIu64 "-%u", state->id, step->rule, step->start_event, step->number);
+}
+
+static bool is_due(int64_t due_us, int64_t now_us) { return due_us != TIME_NONE && due_us <= now_us; }
+
 int followup_record(const LeadState *state, int64_t due_us, int64_t now_us, const uint8_t secret[static DIGEST_SIZE], Record **ret) {
         _cleanup_(record_freep) Record *record = record_new();
         const SlaState *sla = &state->sla;
+        const TrackState *track = &state->track;
         /* A lead whose status the rules have lost cannot take a step: it is looked at, and the step keeps its id for when it counts. */
         bool is_lost = state->held.by && base_streq(state->held.by, "rules");
-        bool is_step = sla->rule && sla->next_due_us != TIME_NONE && sla->next_due_us <= now_us && !is_lost;
+        bool is_sla = sla->rule && is_due(sla->next_due_us, now_us) && !is_lost;
+        bool is_track = !is_sla && track->name && !track->ended && is_due(track->next_due_us, now_us) && !is_lost;
+        const DueStep step = is_track ? (DueStep){ track->name, track->event, track->next_step, track->next_due_us }
+                                      : (DueStep){ sla->rule, sla->start_event, sla->next_step, sla->next_due_us };
         int r = 0;
 
         if (!record)
                 return -ENOMEM;
         record->source = "leadd";
         record->family = FAMILY_TIMER;
-        record->type = is_step ? "timer.step" : "timer.look";
+        record->type = is_sla ? "timer.step" : is_track ? "timer.track" : "timer.look";
         record->event = record->type + strlen("timer.");
         record->time_us = now_us;
-        record->id = is_step ? arena_printf(record->arena, "L-%" PRIu64 "-%s-%" PRIu64 "-%u", state->id, sla->rule, sla->start_event,
-                                       sla->next_step)
+        record->id = is_sla || is_track
+                             ? name_step(record, state, &step, is_track)
                              : arena_printf(record->arena, "L-%" PRIu64 "-look-%" PRId64 "-%" PRIu64, state->id, due_us, state->version);
         if (!record->id)
                 return -ENOMEM;
-        if (is_step) {
-                r = facts_set(&record->facts, record->arena, FIELD_TIMER_RULE, NULL, value_text(sla->rule), now_us);
-                if (r >= 0)
-                        r = facts_set(&record->facts, record->arena, FIELD_TIMER_STEP, NULL, value_integer(sla->next_step), now_us);
-                if (r >= 0)
-                        r = facts_set(
-                                &record->facts, record->arena, FIELD_TIMER_START, NULL, value_integer((int64_t) sla->start_event), now_us);
+        if (is_sla || is_track) {
+                due_us = step.due_us;
+                r = set_step(record, &step, now_us);
         }
         if (r >= 0)
-                r = facts_set(
-                        &record->facts, record->arena, FIELD_TIMER_DUE, NULL, value_integer(is_step ? sla->next_due_us : due_us), now_us);
+                r = facts_set(&record->facts, record->arena, FIELD_TIMER_DUE, NULL, value_integer(due_us), now_us);
         if (r < 0)
                 return r;
         r = name_record(record, secret);

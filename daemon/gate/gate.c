@@ -439,6 +439,14 @@ static void sooner(int64_t *wake_us, int64_t other_us) {
                 *wake_us = other_us;
 }
 
+static bool same_names(const char *const *a, size_t n_a, const char *const *b, size_t n_b) {
+        bool same = n_a == n_b;
+
+        for (size_t i = 0; i < n_a && same; i++)
+                same = base_streq(a[i], b[i]);
+        return same;
+}
+
 /* Judges the lead as an event now would, and keeps of it what is derived. What the event would do beside that waits for one. */
 static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *slice) {
         Loaded loaded = { 0 };
@@ -477,6 +485,14 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
         if (status)
                 after.status = status->rule.name;
         bool moving = moves_by_itself(&decision);
+        /* What moves it from one track to another is an event of its own, which says what it was: the segments are left to that. */
+        bool changes_track = !moving && decide_track_differs(&loaded.before.track, &decision.after.track);
+        size_t n_segments = after.n_segments;
+        const char *const *segments = after.segments;
+        if (changes_track) {
+                after.segments = loaded.before.segments;
+                after.n_segments = loaded.before.n_segments;
+        }
         /* What was armed stays, and what the new rules would arm is armed: a planned absence, a step that comes sooner. At worst it is a
          * look too many. */
         if (!after.test) {
@@ -497,10 +513,11 @@ static int rederive_lead(Gate *gate, int64_t now_us, uint64_t lead, GateSlice *s
         if (r != 0)
                 return r;
         slice->found.n_leads++;
-        slice->found.n_changed += changed;
+        slice->found.n_changed +=
+                changed || (changes_track && !same_names(loaded.before.segments, loaded.before.n_segments, segments, n_segments));
         slice->found.n_regraded += !base_streq(loaded.before.grade, after.grade);
         slice->found.n_moving += moving;
-        if (loaded.before.held.by || owner_is_lost(gate->rules, &loaded.before, status) || (moving && slice->apply))
+        if (loaded.before.held.by || owner_is_lost(gate->rules, &loaded.before, status) || (moving && slice->apply) || changes_track)
                 return add_look(gate, lead);
         return 0;
 }

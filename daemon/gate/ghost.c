@@ -192,6 +192,7 @@ static void move_on(Gate *gate, const StoredEvent *event, const Record *record, 
                 after->merged_unaccepted = before->unaccepted;
                 after->sla = SLA_STATE_NONE;
                 after->held = (HeldState){ .next_look_us = TIME_NONE };
+                after->track = TRACK_STATE_NONE;
                 after->wake_us = TIME_NONE;
         } else if (into > 0)
                 after->merged_into = 0;
@@ -304,6 +305,11 @@ int ghosts_write_state(Gate *gate, const LeadState *state, const char **ret) {
                 (json_int_t) state->held.next_look_us, "response", state->response.rule, (json_int_t) state->response.n_in_time,
                 (json_int_t) state->response.n_late, "offered", (json_int_t) state->offered_us, (json_int_t) state->offered_event,
                 "came_from", state->came_from, "campaign", state->campaign, "consents", state->consents);
+        const TrackState *track = &state->track;
+        if (track->name && json)
+                (void) json_object_set_new(json, "track",
+                        json_pack("[s, I, I, I, I, b]", track->name, (json_int_t) track->event, (json_int_t) track->since_us,
+                                (json_int_t) track->next_step, (json_int_t) track->next_due_us, (int) track->ended));
         char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
         json_decref(json);
@@ -386,12 +392,13 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
         if (r == 0)
                 r = read_uses(gate, json_object_get(json, "uses"), into);
         const json_t *sla = json_object_get(json, "sla"), *held = json_object_get(json, "held");
-        const json_t *response = json_object_get(json, "response");
+        const json_t *response = json_object_get(json, "response"), *track = json_object_get(json, "track");
         const char *sla_texts[] = { json_string_value(json_array_get(sla, 0)), json_string_value(json_array_get(sla, 8)),
                 json_string_value(json_array_get(held, 0)), json_string_value(json_array_get(held, 1)),
-                json_string_value(json_array_get(sla, 9)), json_string_value(json_array_get(response, 0)) };
+                json_string_value(json_array_get(sla, 9)), json_string_value(json_array_get(response, 0)),
+                json_string_value(json_array_get(track, 0)) };
         const char **targets[] = { &into->sla.rule, &into->sla.snooze_reason, &into->held.by, &into->held.text, &into->sla.version,
-                &into->response.rule };
+                &into->response.rule, &into->track.name };
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(targets); i++) {
                 *targets[i] = sla_texts[i] ? arena_strdup(gate->arena, sla_texts[i]) : NULL;
                 r = sla_texts[i] && !*targets[i] ? -ENOMEM : 0;
@@ -408,6 +415,11 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
         const json_t *offered = json_object_get(json, "offered"); /* not of older ones */
         into->offered_us = offered ? json_integer_value(json_array_get(offered, 0)) : TIME_NONE;
         into->offered_event = (uint64_t) json_integer_value(json_array_get(offered, 1));
+        into->track.event = (uint64_t) json_integer_value(json_array_get(track, 1));
+        into->track.since_us = json_integer_value(json_array_get(track, 2));
+        into->track.next_step = (uint32_t) json_integer_value(json_array_get(track, 3));
+        into->track.next_due_us = track ? json_integer_value(json_array_get(track, 4)) : TIME_NONE;
+        into->track.ended = json_is_true(json_array_get(track, 5));
         into->held.since_us = json_integer_value(json_array_get(held, 2));
         into->held.next_look_us = json_integer_value(json_array_get(held, 3));
         json_decref(json);

@@ -246,6 +246,28 @@ static void add_changed(Text *out, const Output *output, const json_t *changed) 
         text_free(&text);
 }
 
+/* "re-nurture since 3 d ago, 1 of 3 steps taken; next welcome in 11 d", or "none: why". Nothing, where the rules have no tracks. */
+static void add_track(Text *out, const Output *output, const json_t *item) {
+        const json_t *track = json_object_get(item, "track");
+        Text text = { 0 };
+        int64_t time_us;
+        if (json_is_object(track)) {
+                text_printf(&text, "%s since ", text_at(track, "track"));
+                if (time_from_json(json_object_get(track, "since"), &time_us))
+                        text_append_relative(&text, time_us - output->now_us);
+                text_printf(&text, ", %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " steps taken",
+                        json_integer_value(json_object_get(track, "taken")), json_integer_value(json_object_get(track, "steps")));
+                if (text_at(track, "next") && time_from_json(json_object_get(track, "next_at"), &time_us)) {
+                        text_printf(&text, "; next %s ", text_at(track, "next"));
+                        text_append_relative(&text, time_us - output->now_us);
+                }
+        } else if (text_at(item, "no_track"))
+                text_printf(&text, "none: %s", text_at(item, "no_track"));
+        if (text.size > 0)
+                add_line(out, output, "track", json_is_object(track) ? STYLE_PLAIN : STYLE_DIM, text.data);
+        text_free(&text);
+}
+
 static void format_show(Text *out, const Output *output, const json_t *reply) {
         const json_t *item = json_object_get(reply, "item");
         Text text = { 0 };
@@ -284,6 +306,7 @@ static void format_show(Text *out, const Output *output, const json_t *reply) {
         if (text_at(item, "waiting_for"))
                 text_append_sentence(&text, text_at(item, "waiting_for"));
         add_line(out, output, "waiting for", json_is_object(json_object_get(item, "held")) ? STYLE_WARN : STYLE_PLAIN, text.data);
+        add_track(out, output, item);
         text_clear(&text);
         text_printf(&text, "%s  fit ", text_at(item, "grade") ? text_at(item, "grade") : "-");
         text_append_points(&text, json_object_get(item, "fit"));

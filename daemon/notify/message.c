@@ -70,11 +70,19 @@ static void make_id(const OutboxMail *mail, char id[static ID_SIZE]) {
         (void) snprintf(id, ID_SIZE, "%" PRIu64 "-%s", mail->rows[0].mail, hex);
 }
 
-/* What differs between a mail of several and all else. */
+/* What differs between a mail of several, one to a lead, and all else. */
 typedef struct Parts {
         Text subject, body;
         const char *lead, *reply_to, *answer; /* NULL = none */
+        const char *from;
 } Parts;
+
+/* What goes to a lead may go in the name of a rep; of one who left meanwhile, in the channel's. */
+static const char *find_sender(const RuleSet *rules, const Channel *channel, const OutboxRow *row) {
+        const Member *member = row->kind == EFFECT_SENT && row->sender ? policy_member(rules, row->sender) : NULL;
+
+        return member && !member->left && member->email ? member->email : channel->from;
+}
 
 static void parts_done(Parts *parts) {
         text_free(&parts->subject);
@@ -92,7 +100,7 @@ static int make_request(const OutboxMail *mail, const Channel *channel, const Pa
         json_t *subject = parts->subject.data ? json_stringn(parts->subject.data, parts->subject.size) : json_null();
         json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s?, s:s, s:I, s:s?, s:s?}}", "method",
                 "org.leadd.Notify.Deliver", "parameters", "id", id, "via", policy_via_name(channel->via), "target", channel->target, "from",
-                channel->from, "to", row->address, "subject", subject, "body", parts->body.data ? parts->body.data : "", "secret",
+                parts->from, "to", row->address, "subject", subject, "body", parts->body.data ? parts->body.data : "", "secret",
                 channel->secret, "lead", parts->lead, "kind", decide_effect_name(row->kind), "time", (json_int_t) row->created_us,
                 "reply_to", parts->reply_to, "answer", parts->answer);
 
@@ -125,8 +133,8 @@ static int make_digest(
 
 int message_make(
         const uint8_t secret[static DIGEST_SIZE], const RuleSet *rules, const Channel *channel, const OutboxMail *mail, char **ret) {
-        _cleanup_(parts_done) Parts parts = { 0 };
         const OutboxRow *row = &mail->rows[0];
+        _cleanup_(parts_done) Parts parts = { .from = find_sender(rules, channel, row) };
         char lead[24], tag[NOTIFY_TAG_SIZE];
         size_t subject_size = 0;
         int r;
@@ -144,7 +152,8 @@ int message_make(
                 text_append_size(&parts.subject, row->body, subject_size);
         append_said(&parts.body, said, tag);
         (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);
-        parts.lead = row->lead > 0 ? lead : NULL;
+        /* Who gets it is the lead: our number for them is our business. */
+        parts.lead = row->lead > 0 && row->kind != EFFECT_SENT ? lead : NULL;
         parts.reply_to = *tag ? channel->reply_to : NULL;
         parts.answer = *tag ? tag : NULL;
         return make_request(mail, channel, &parts, ret);

@@ -121,6 +121,18 @@ static int mark_failed(Store *store, const Flight *flight, bool forever, int64_t
                        : store_outbox_retry(store, flight->id, now_us, now_us + wait_us, error);
 }
 
+/* ---- what a track sends ---- */
+
+/* It is meant for somebody who is in the track: who has left it since (sales has them, they said no, they answered) does not get what
+ * waited for their hours, or for a server. Asked at each attempt, because that is when it would reach them. */
+static int is_over(Store *store, const OutboxRow *row, bool *ret) {
+        bool is_in = true;
+        int r = row->kind == EFFECT_SENT ? store_is_in_track(store, row->lead, row->rule, row->event, &is_in) : 0;
+
+        *ret = !is_in && !LEADD_BROKEN("sent_after_all");
+        return r;
+}
+
 /* ---- local rows ---- */
 
 static void tell_journal(const OutboxRow *row) {
@@ -184,6 +196,24 @@ static Flight flight_of(const OutboxRow *row, int64_t now_us) {
         return flight;
 }
 
+/* Takes what is over out of the rows, which stay in order. */
+static int part_over(Store *store, OutboxRow *rows, size_t n_rows, uint64_t *over, size_t *ret_n_over) {
+        size_t n = 0, n_over = 0;
+
+        for (size_t i = 0; i < n_rows; i++) {
+                bool is;
+                int r = is_over(store, &rows[i], &is);
+                if (r != 0)
+                        return r;
+                if (is)
+                        over[n_over++] = rows[i].id;
+                else
+                        rows[n++] = rows[i];
+        }
+        *ret_n_over = n_over;
+        return 0;
+}
+
 static int run_local(const Notify *notify, Store *store, int64_t now_us, Arena *arena, size_t *ret_n) {
         OutboxRow *rows = NULL;
         size_t n_rows = 0;
@@ -192,12 +222,21 @@ static int run_local(const Notify *notify, Store *store, int64_t now_us, Arena *
         if (r != 0 || n_rows == 0)
                 return r;
         Attempt *attempts = ARENA_ARRAY(arena, Attempt, n_rows);
-        if (!attempts)
+        uint64_t *over = ARENA_ARRAY(arena, uint64_t, n_rows);
+        size_t n_over;
+        if (!attempts || !over)
                 return -ENOMEM;
+        r = part_over(store, rows, n_rows, over, &n_over);
+        if (r != 0)
+                return r;
+        size_t n_due = n_rows;
+        n_rows -= n_over;
         deliver_local(notify, rows, n_rows, attempts);
         r = store_begin(store);
         if (r != 0)
                 return r;
+        for (size_t i = 0; i < n_over && r == 0; i++)
+                r = store_outbox_cancel(store, over[i], now_us);
         for (size_t i = 0; i < n_rows && r == 0; i++) {
                 if (attempts[i].done) {
                         r = store_outbox_done(store, rows[i].id, now_us);
@@ -212,7 +251,7 @@ static int run_local(const Notify *notify, Store *store, int64_t now_us, Arena *
         }
         r = store_commit(store);
         if (r == 0)
-                *ret_n = n_rows;
+                *ret_n = n_due;
         return r;
 }
 
@@ -258,6 +297,10 @@ static int take_row(Notify *notify, Store *store, const RuleSet *rules, const Ou
         int r;
 
         *ret = (Taken){ .id = flight.id };
+        bool over;
+        r = is_over(store, row, &over);
+        if (r != 0 || over)
+                return r != 0 ? r : store_outbox_cancel(store, row->id, now_us);
         if (find_flight(notify, flight.id)) /* under way for longer than its lease (or a virtual clock was moved): nobody tells it twice */
                 return store_outbox_postpone(store, flight.id, now_us + NOTIFY_LEASE_US);
         if (!channel)

@@ -183,6 +183,7 @@ typedef struct RuleSetBody {
         TypeSlot *type_slots;
         size_t type_mask;
         Overruns overruns;
+        struct PersonHours *person_hours; /* person_hours.c; NULL until asked for */
         struct Failure {
                 const Rule *rule;
                 char note[POLICY_NOTE_SIZE];
@@ -192,6 +193,10 @@ typedef struct RuleSetBody {
         size_t n_failures, failures_capacity;
 } RuleSetBody;
 static inline RuleSetBody *policy_body(RuleSet *rules) { return (RuleSetBody *) rules; }
+
+/* ---- person_hours.c ---- */
+
+struct PersonHours *person_hours_free(struct PersonHours *hours);
 
 /* ---- condition_function.c ---- */
 

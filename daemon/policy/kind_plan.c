@@ -270,8 +270,6 @@ int kind_compile_track(Load *load, int index, void *head) {
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), track);
         if (r < 0 || load->loader.report->n_errors > n_before)
                 return r;
-        if (track->clock == TRACK_CLOCK_PERSON && !track->calendar)
-                loader_error(&load->loader, "clock = \"person\" needs \"calendar\": whose open hours count, in the person's own zone");
         if (track->clock != TRACK_CLOCK_PERSON && keys_has(L, index, "calendar"))
                 loader_error(
                         &load->loader, "\"calendar\" goes with clock = \"person\"; a calendar by itself is the clock: clock = \"NAME\"");

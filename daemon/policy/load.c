@@ -724,6 +724,7 @@ RuleSet *policy_free(RuleSet *rules) {
                 (void) zone_unref(rules->settings->zone);
         body->sandbox = sandbox_free(body->sandbox);
         overruns_done(&body->overruns);
+        body->person_hours = person_hours_free(body->person_hours);
         free(body->failures);
         text_free(&body->archive);
         body->covered = coverage_free(body->covered);

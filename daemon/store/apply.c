@@ -63,7 +63,7 @@ static int add_effects(Store *store, const StoreEntry *entry) {
         const Decision *decision = entry->decision;
         for (size_t i = 0; i < decision->n_effects; i++) {
                 const Effect *effect = &decision->effects[i];
-                Ref channel, recipient, role, rule;
+                Ref channel, recipient, role, rule, sender;
                 int r = name_ref(store, effect->channel, STORE_NAMES_MAX, &channel);
                 if (r == 0)
                         r = name_ref(store, effect->recipient, STORE_NAMES_MAX, &recipient);
@@ -72,15 +72,32 @@ static int add_effects(Store *store, const StoreEntry *entry) {
                 if (r == 0)
                         r = name_ref(store, effect->rule, STORE_NAMES_MAX, &rule);
                 if (r == 0)
+                        r = name_ref(store, effect->sender, STORE_NAMES_MAX, &sender);
+                if (r == 0)
                         r = sql_run(store, SQL_OUTBOX_ADD, ARG(store->now.next_outbox), ARG(entry->event_id), ARG(entry->lead_id),
                                 ARG((int) effect->kind), ARG((int) effect->via), ARG(channel), ARG(recipient), ARG(effect->address),
                                 ARG(role), ARG(rule), ARG(effect->step), ARG(effect->body), ARG(entry->now_us),
-                                ARG(effect->not_before_us > entry->now_us ? effect->not_before_us : entry->now_us));
+                                ARG(effect->not_before_us > entry->now_us ? effect->not_before_us : entry->now_us), ARG(sender));
                 if (r != 0)
                         return r;
                 store->now.next_outbox++;
         }
         return 0;
+}
+
+/* Whoever was written to counts against the caps of campaigns, be it that it never arrived. */
+static int fold_written(Store *store, const StoreEntry *entry) {
+        const Decision *decision = entry->decision;
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < decision->n_effects; i++) {
+                uint64_t campaign;
+                if (decision->effects[i].kind != EFFECT_SENT)
+                        continue;
+                r = name_intern(store, decision->effects[i].rule, &campaign);
+                if (r == 0)
+                        r = sql_run(store, SQL_WRITTEN_ADD, ARG(entry->lead_id), ARG(campaign), ARG(entry->event_id), ARG(entry->now_us));
+        }
+        return r;
 }
 
 static int change_desk(Store *store, const StoreEntry *entry, unsigned flags, uint64_t owner) {
@@ -99,6 +116,16 @@ static int change_desk(Store *store, const StoreEntry *entry, unsigned flags, ui
 
 /* An older book knows no versions and no promises kept: a replay of it must come to the same (schema_6). */
 static bool starts_new(const Store *store, const SlaState *sla) { return sla->start_event >= store->uses_from; }
+
+static int fold_track(Store *store, const LeadRow *before, const LeadRow *row, const TrackState *track) {
+        uint64_t name;
+        if (!(row->flags & LEAD_HAS_TRACK))
+                return before->flags & LEAD_HAS_TRACK ? sql_run(store, SQL_TRACK_DELETE, ARG(row->id)) : 0;
+        int r = name_intern(store, track->name, &name);
+        return r == 0 ? sql_run(store, SQL_TRACK_SET, ARG(row->id), ARG(name), ARG(track->event), ARG(track->since_us),
+                                ARG(track->next_step), ARG_TIME(track->next_due_us), ARG(track->ended))
+                      : r;
+}
 
 static int fold_side_tables(Store *store, const LeadRow *before, const LeadRow *row, const LeadState *after) {
         int r = 0;
@@ -125,6 +152,9 @@ static int fold_side_tables(Store *store, const LeadRow *before, const LeadRow *
                                 ARG(after->response.n_late));
         } else if (before->flags & LEAD_HAS_RESPONSE)
                 r = sql_run(store, SQL_RESPONSE_DELETE, ARG(row->id));
+        if (r != 0)
+                return r;
+        r = fold_track(store, before, row, &after->track);
         if (r != 0)
                 return r;
         if (row->flags & LEAD_HAS_HELD) {
@@ -287,7 +317,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                          (after->n_uses > 0 ? LEAD_HAS_USED : 0) | (after->n_expired > 0 ? LEAD_HAS_EXPIRED : 0) |
                          (after->by_turn ? LEAD_BY_TURN : 0) | (after->merged_into > 0 ? LEAD_MERGED : 0) |
                          (after->joined ? LEAD_JOINED : 0) |
-                         (after->response.rule && entry->event_id >= store->uses_from ? LEAD_HAS_RESPONSE : 0),
+                         (after->response.rule && entry->event_id >= store->uses_from ? LEAD_HAS_RESPONSE : 0) |
+                         (after->track.name ? LEAD_HAS_TRACK : 0),
         };
         /* What is left of a person who was erased is what cannot be told apart from anybody else. */
         if (after->erased)
@@ -350,6 +381,8 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
         if (r == 0)
                 r = entry->copied_from ? outbox_copy(store, entry->copied_from, entry->event_id, entry->lead_id)
                                        : add_effects(store, entry);
+        if (r == 0)
+                r = fold_written(store, entry);
         if (r == 0)
                 r = digests_fold(store, entry->decision);
         if (r == 0)

@@ -147,7 +147,7 @@ static int fold_effects(Store *store, const Decision *decision, int64_t now_us) 
         int r = 0;
         for (size_t i = 0; r == 0 && i < decision->n_effects; i++) {
                 const Effect *effect = &decision->effects[i];
-                r = hit(store, effect->recipient ? RULE_CHANNEL : RULE_FEED, effect->channel, false, now_us);
+                r = hit(store, effect->recipient || effect->kind == EFFECT_SENT ? RULE_CHANNEL : RULE_FEED, effect->channel, false, now_us);
                 if (r == 0)
                         r = hit(store, RULE_MESSAGE, effect->message, false, now_us);
         }

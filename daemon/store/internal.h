@@ -101,6 +101,10 @@ typedef enum Sql {
         SQL_RECYCLE_SET,
         SQL_RECYCLE_GET,
         SQL_RECYCLE_DELETE,
+        SQL_TRACK_SET,
+        SQL_TRACK_GET,
+        SQL_TRACK_DELETE,
+        SQL_WRITTEN_ADD,
         SQL_USED_ADD,
         SQL_USED_ALL,
         SQL_USED_BACKFILL,
@@ -576,9 +580,10 @@ enum {
         LEAD_HAS_EXPIRED = 1 << 7,
         LEAD_BY_TURN = 1 << 8,
         LEAD_HAS_RESPONSE = 1 << 9,
-        LEAD_MERGED = 1 << 16, /* another lead goes on for it: sql.c writes it as a number */
-        LEAD_JOINED = 1 << 17, /* was part of a merge */
-        LEAD_ERASED = 1 << 18, /* a number without a person: sql.c writes it as a number */
+        LEAD_HAS_TRACK = 1 << 10, /* invariants.c writes it as a number */
+        LEAD_MERGED = 1 << 16,    /* another lead goes on for it: sql.c writes it as a number */
+        LEAD_JOINED = 1 << 17,    /* was part of a merge */
+        LEAD_ERASED = 1 << 18,    /* a number without a person: sql.c writes it as a number */
 };
 /* The hot row, as integers. */
 typedef struct LeadRow {

@@ -29,6 +29,8 @@ static const SqlQuery projections[] = {
                 " name(version) AS version FROM sla ORDER BY lead",
                 1 },
         { "response", "SELECT lead, name(rule) AS rule, in_time, late FROM response ORDER BY lead", 1 },
+        { "track", "SELECT lead, name(name) AS name, event, since, step, due, ended FROM track ORDER BY lead", 1 },
+        { "written", "SELECT lead, name(campaign) AS campaign, event, at FROM written ORDER BY 1, 2, 3", 3 },
         { "held", "SELECT lead, name(by) AS by, text, since, next_look FROM held ORDER BY lead", 1 },
         { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
         { "used", "SELECT lead, name(reason) AS reason, event, at, woken FROM used ORDER BY 1, 2", 2 },
@@ -62,7 +64,7 @@ static const SqlQuery projections[] = {
         { "tally", "SELECT name(owner) AS owner, name(status) AS status, n, unaccepted FROM tally ORDER BY 1, 2", 2 },
         { "outbox",
                 "SELECT id, event, lead, kind, via, name(channel) AS channel, name(recipient) AS recipient, name(role) AS role,"
-                " name(rule) AS rule, step, digest(body) AS body, created FROM outbox ORDER BY id",
+                " name(rule) AS rule, step, digest(body) AS body, created, name(sender) AS sender FROM outbox ORDER BY id",
                 1 },
         { "status", "SELECT name(name) AS name, name(team) AS team, kind, staffed FROM status ORDER BY 1", 1 },
         { "ruleset", "SELECT hash FROM ruleset ORDER BY hash", 1 },
@@ -106,6 +108,19 @@ static const SqlQuery invariants[] = {
                 "IS"
                 " NOT NULL)",
                 1 },
+        { "track",
+                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN track t ON t.lead = l.id WHERE (l.flags & 1024 != 0) != (t.lead "
+                "IS"
+                " NOT NULL)",
+                1 },
+        { "track", "SELECT lead, 'has no lead' FROM track WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "track",
+                "SELECT t.lead, 'has a step that is due, and is not armed for it' FROM track t JOIN lead l ON l.id = t.lead WHERE t.ended "
+                "= 0"
+                " AND t.due IS NOT NULL AND l.wake IS NOT NULL AND l.created + l.wake > t.due",
+                1 },
+        { "written", "SELECT lead, 'has no lead' FROM written WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "written", "SELECT event, 'has no event' FROM written WHERE event NOT IN (SELECT id FROM event)", 1 },
         { "used",
                 "SELECT l.id, 'flag and rows differ' FROM lead l WHERE (l.flags & 64 != 0) != EXISTS (SELECT 1 FROM used u WHERE u.lead ="
                 " l.id)",
@@ -119,8 +134,9 @@ static const SqlQuery invariants[] = {
                 " (m.lead IS NOT NULL)",
                 1 },
         { "merged",
-                "SELECT l.id, 'another lead goes on for it, and it is owned, timed, held or armed' FROM lead l WHERE l.flags & 65536 AND"
-                " (l.owner != 0 OR l.flags & 13 OR l.wake IS NOT NULL)",
+                "SELECT l.id, 'another lead goes on for it, and it is owned, timed, held, in a track or armed' FROM lead l WHERE l.flags & "
+                "65536 AND"
+                " (l.owner != 0 OR l.flags & 1037 OR l.wake IS NOT NULL)",
                 1 },
         { "merged", "SELECT lead, 'is merged into no lead' FROM merged WHERE into_lead NOT IN (SELECT id FROM lead)", 1 },
         { "merged",

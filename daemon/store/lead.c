@@ -153,6 +153,31 @@ static int load_held(Store *store, uint64_t lead, Arena *arena, HeldState *ret) 
         return name_copy(store, column_u64(row, 0), arena, &ret->by);
 }
 
+static int load_track(Store *store, uint64_t lead, Arena *arena, TrackState *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_TRACK_GET, &row, ARG(lead));
+        if (r != 0)
+                return r == STORE_E_NONE ? -EBADMSG : r;
+        ret->event = column_u64(row, 1);
+        ret->since_us = sqlite3_column_int64(row, 2);
+        ret->next_step = (uint32_t) sqlite3_column_int64(row, 3);
+        ret->next_due_us = column_time(row, 4);
+        ret->ended = sqlite3_column_int(row, 5) != 0;
+        return name_copy(store, column_u64(row, 0), arena, &ret->name);
+}
+
+int store_is_in_track(Store *store, uint64_t lead, const char *track, uint64_t event, bool *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_TRACK_GET, &row, ARG(lead));
+        if (r != 0) {
+                *ret = false;
+                return r == STORE_E_NONE ? 0 : r;
+        }
+        const char *name = name_text(store, column_u64(row, 0));
+        *ret = name && track && base_streq(name, track) && column_u64(row, 1) <= event && sqlite3_column_int(row, 5) == 0;
+        return 0;
+}
+
 static int load_recycle(Store *store, uint64_t lead, Arena *arena, LeadState *ret) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         int r = sql_row(store, SQL_RECYCLE_GET, &row, ARG(lead));
@@ -230,6 +255,7 @@ static void state_init(LeadState *ret) {
                 .offered_us = TIME_NONE,
                 .sla = SLA_STATE_NONE,
                 .held = { .next_look_us = TIME_NONE },
+                .track = TRACK_STATE_NONE,
         };
 }
 
@@ -288,6 +314,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
                 r = load_response(store, lead, arena, &ret->response);
         if (r == 0 && ret_row->flags & LEAD_HAS_HELD)
                 r = load_held(store, lead, arena, &ret->held);
+        if (r == 0 && ret_row->flags & LEAD_HAS_TRACK)
+                r = load_track(store, lead, arena, &ret->track);
         if (r == 0 && ret_row->flags & LEAD_HAS_RECYCLE)
                 r = load_recycle(store, lead, arena, ret);
         if (r == 0 && ret_row->flags & LEAD_HAS_USED)

@@ -80,6 +80,8 @@ int store_outbox_of(Store *store, uint64_t event, Arena *arena, Effect **ret, si
                         r = column_ref(store, row, 4, arena, &effect->role);
                 if (r == 0)
                         r = column_ref(store, row, 5, arena, &effect->rule);
+                if (r == 0)
+                        r = column_ref(store, row, 9, arena, &effect->sender);
                 if (r != 0)
                         return r;
         }
@@ -99,7 +101,7 @@ int outbox_copy(Store *store, Store *from, uint64_t event, uint64_t lead) {
         if (r == 0)
                 r = sql_row(from, SQL_OUTBOX_OF_EVENT, &row, ARG(event), ARG(first), ARG(end));
         for (; r == 0; r = sql_next(from, row)) {
-                static const int columns[] = { 2, 3, 4, 5 };
+                static const int columns[] = { 2, 3, 4, 5, 9 };
                 Ref refs[ARRAY_SIZE(columns)];
                 for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++) {
                         const char *text;
@@ -112,7 +114,8 @@ int outbox_copy(Store *store, Store *from, uint64_t event, uint64_t lead) {
                 if (r == 0)
                         r = sql_run(store, SQL_OUTBOX_COPY, ARG(store->now.next_outbox), ARG(event), ARG(lead),
                                 ARG(sqlite3_column_int(row, 0)), ARG(sqlite3_column_int(row, 1)), ARG(refs[0]), ARG(refs[1]), ARG(refs[2]),
-                                ARG(refs[3]), ARG(sqlite3_column_int(row, 6)), body, ARG((int64_t) sqlite3_column_int64(row, 8)));
+                                ARG(refs[3]), ARG(sqlite3_column_int(row, 6)), body, ARG((int64_t) sqlite3_column_int64(row, 8)),
+                                ARG(refs[4]));
                 if (r != 0)
                         return r;
                 store->now.next_outbox++;
@@ -266,7 +269,8 @@ enum {
         OUTBOX_ERROR,
         OUTBOX_TRIED,
         OUTBOX_MAIL,
-        OUTBOX_RULES
+        OUTBOX_RULES,
+        OUTBOX_SENDER
 };
 
 static int copy_text(sqlite3_stmt *row, int column, Arena *arena, const char **ret) {
@@ -297,6 +301,8 @@ static int read_outbox(Store *store, sqlite3_stmt *row, Arena *arena, OutboxRow 
                 r = column_ref(store, row, OUTBOX_ROLE, arena, &ret->role);
         if (r == 0)
                 r = column_ref(store, row, OUTBOX_RULE, arena, &ret->rule);
+        if (r == 0)
+                r = column_ref(store, row, OUTBOX_SENDER, arena, &ret->sender);
         if (r == 0)
                 r = copy_text(row, OUTBOX_ADDRESS, arena, &ret->address);
         if (r == 0)

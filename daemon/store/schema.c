@@ -190,7 +190,15 @@ static const char schema_7[] =
         " sla INTEGER NOT NULL, due INTEGER, working INTEGER, reason INTEGER NOT NULL, scores BLOB, flags INTEGER NOT NULL) STRICT;"
         "ALTER TABLE feedback ADD COLUMN scores BLOB;"
         /* what people did for a lead that somebody had accepted, but for moves: those stand in transition */
-        "CREATE TABLE work(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, at INTEGER NOT NULL, owner INTEGER NOT NULL) STRICT;";
+        "CREATE TABLE work(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, at INTEGER NOT NULL, owner INTEGER NOT NULL) STRICT;"
+        /* the track a lead is in, or (ended) was woken from; event, since: of that; step: so many were taken; due: of the next */
+        "CREATE TABLE track(lead INTEGER PRIMARY KEY, name INTEGER NOT NULL, event INTEGER NOT NULL, since INTEGER NOT NULL,"
+        " step INTEGER NOT NULL, due INTEGER, ended INTEGER NOT NULL) STRICT;"
+        /* to whom marketing has written, and for what: a campaign or a track */
+        "CREATE TABLE written(lead INTEGER NOT NULL, campaign INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
+        " PRIMARY KEY(lead, campaign, event)) STRICT, WITHOUT ROWID;"
+        /* the member in whose name it goes to the lead */
+        "ALTER TABLE outbox ADD COLUMN sender ANY;";
 
 static const struct {
         int version;

@@ -18,7 +18,7 @@
         " attempts, purge FROM ledger"
 #define OUTBOX_COLUMNS \
         "id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created, attempts, next, lease, error," \
-        " tried, mail, (SELECT r.hash FROM event e CROSS JOIN ruleset r ON r.id = e.rules WHERE e.id = outbox.event) FROM outbox"
+        " tried, mail, (SELECT r.hash FROM event e CROSS JOIN ruleset r ON r.id = e.rules WHERE e.id = outbox.event), sender FROM outbox"
 #define OUTBOX_IS_LOCAL "via IN (0, 5)" /* VIA_JOURNAL, VIA_DROP: no other process is needed */
 #define OUTBOX_IS_MAIL "via IN (1, 2)"  /* VIA_SENDMAIL, VIA_SMTP */
 /* a row, or the rows of a mail; both found by their ids, whatever the planner thinks of the index of all that is pending */
@@ -117,6 +117,12 @@ static const char *const statement_texts[SQL_N] = {
                             " WHERE (until, reason) IS NOT (?2, ?3)",
         [SQL_RECYCLE_GET] = "SELECT until, reason FROM recycle WHERE lead = ?1",
         [SQL_RECYCLE_DELETE] = "DELETE FROM recycle WHERE lead = ?1",
+        [SQL_TRACK_SET] =
+                "INSERT INTO track VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET name = ?2, event = ?3, since = ?4,"
+                " step = ?5, due = ?6, ended = ?7 WHERE (name, event, since, step, due, ended) IS NOT (?2, ?3, ?4, ?5, ?6, ?7)",
+        [SQL_TRACK_GET] = "SELECT name, event, since, step, due, ended FROM track WHERE lead = ?1",
+        [SQL_TRACK_DELETE] = "DELETE FROM track WHERE lead = ?1",
+        [SQL_WRITTEN_ADD] = "INSERT INTO written VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         [SQL_USED_ADD] = "INSERT INTO used VALUES(?1, ?2, ?3, ?4, ?5)",
         [SQL_USED_ALL] = "SELECT reason, event, at, woken FROM used WHERE lead = ?1",
         /* of an older event than what is there: nothing */
@@ -154,10 +160,10 @@ static const char *const statement_texts[SQL_N] = {
                              " NULL WHERE lead = ?1 AND id >= ?3 AND id < ?4",
         /* ids ascend with events, so that those of an event are found without an index */
         [SQL_OUTBOX_AT] = "SELECT id, event FROM outbox WHERE id >= ?1 ORDER BY id LIMIT 1",
-        [SQL_OUTBOX_OF_EVENT] = "SELECT kind, via, channel, recipient, role, rule, step, body, created FROM outbox WHERE event = ?1"
+        [SQL_OUTBOX_OF_EVENT] = "SELECT kind, via, channel, recipient, role, rule, step, body, created, sender FROM outbox WHERE event = ?1"
                                 " AND id >= ?2 AND id < ?3 ORDER BY id",
         [SQL_OUTBOX_COPY] = "INSERT INTO outbox(id, event, lead, kind, via, channel, recipient, address, role, rule, step, body, created,"
-                            " attempts, next) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?9, ?10, ?11, ?12, 0, NULL)",
+                            " attempts, next, sender) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?9, ?10, ?11, ?12, 0, NULL, ?13)",
         [SQL_LEAD_AT_COMPANY] = "SELECT id FROM lead WHERE company = ?1 AND id != ?2 LIMIT 1",
         [SQL_COMPANY_ERASE] = "UPDATE company SET domain = '' WHERE id = ?1",
         [SQL_DUPLICATE_ALL] = "SELECT lead, other, reasons FROM duplicate WHERE lead < ?1 ORDER BY lead DESC, other DESC, reasons DESC",
@@ -219,7 +225,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_REJECT_ALL] = "SELECT idx, reason, field, text, raw FROM reject WHERE ledger = ?1 ORDER BY idx",
         [SQL_REJECT_CLEAR] = "DELETE FROM reject WHERE ledger = ?1",
         [SQL_OUTBOX_ADD] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14, NULL, NULL, NULL,"
-                           " NULL, NULL)",
+                           " NULL, NULL, ?15)",
         [SQL_OUTBOX_DUE_LOCAL] = "SELECT " OUTBOX_COLUMNS " WHERE next <= ?1 AND " OUTBOX_IS_LOCAL " ORDER BY next, id LIMIT ?2",
         [SQL_OUTBOX_DUE_REMOTE] = "SELECT " OUTBOX_COLUMNS " WHERE next <= ?1 AND NOT " OUTBOX_IS_LOCAL " ORDER BY next, id LIMIT ?2",
         [SQL_OUTBOX_NEXT_LOCAL] = "SELECT next FROM outbox WHERE next IS NOT NULL AND " OUTBOX_IS_LOCAL " ORDER BY next LIMIT 1",

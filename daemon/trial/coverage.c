@@ -86,7 +86,7 @@ void coverage_add(Coverage *coverage, const Record *record, const Decision *deci
                 const Effect *effect = &decision->effects[i];
                 if (effect->message)
                         coverage_hit(coverage, policy_rule(rules, RULE_MESSAGE, effect->message));
-                if (!effect->recipient)
+                if (!effect->recipient && effect->kind != EFFECT_SENT)
                         coverage_hit(coverage, policy_rule(rules, RULE_FEED, effect->channel));
         }
         if (record->family == FAMILY_TIMER && base_streq(record->event, "step"))

@@ -198,6 +198,26 @@ int calendar_add(const Calendar *calendar, int64_t from_us, Duration duration, i
         return 0;
 }
 
+/* ---- the hours of somebody who is elsewhere ---- */
+
+/* A calendar is its hours and a zone to read them in: nothing of it is computed for the zone beforehand. */
+static Calendar read_in(const Calendar *calendar, const Zone *zone) {
+        Calendar moved = *calendar;
+        if (zone)
+                moved.zone = (Zone *) zone;
+        return moved;
+}
+
+int calendar_next_open_in(const Calendar *calendar, const Zone *zone, int64_t time_us, int64_t *ret_us) {
+        const Calendar moved = read_in(calendar, zone);
+        return calendar_next_open(&moved, time_us, ret_us);
+}
+
+int calendar_add_in(const Calendar *calendar, const Zone *zone, int64_t from_us, Duration duration, int64_t *ret_us) {
+        const Calendar moved = read_in(calendar, zone);
+        return calendar_add(&moved, from_us, duration, ret_us);
+}
+
 static int64_t clamp_us(int64_t time_us) {
         return time_us < WORKTIME_MIN_US ? WORKTIME_MIN_US : time_us > WORKTIME_MAX_US ? WORKTIME_MAX_US : time_us;
 }

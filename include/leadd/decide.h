@@ -57,6 +57,17 @@ typedef struct HeldState {
         int64_t since_us, next_look_us; /* next_look: TIME_NONE = only a reload or an event */
 } HeldState;
 
+/* Where the lead stands in the track of marketing's that it is in. */
+typedef struct TrackState {
+        const char *name;    /* NULL = in none */
+        uint64_t event;      /* that entered it, or ended it */
+        int64_t since_us;    /* likewise */
+        uint32_t next_step;  /* so many were taken */
+        int64_t next_due_us; /* of next_step; TIME_NONE = none is left */
+        bool ended;          /* woken by a signal: it is in none until `enter` has been false or it moved */
+} TrackState;
+#define TRACK_STATE_NONE ((TrackState){ .next_due_us = TIME_NONE })
+
 typedef struct LeadState {
         uint64_t id;      /* 0 = not known yet */
         uint64_t version; /* number of its events */
@@ -85,6 +96,7 @@ typedef struct LeadState {
         SlaState sla;
         ResponseState response;
         HeldState held;
+        TrackState track;
         bool joined;              /* was part of a merge, be it undone */
         uint64_t merged_into;     /* another lead goes on for it, 0 = none does */
         const char *merged_owner; /* who owned it then, NULL = nobody */
@@ -95,7 +107,7 @@ typedef struct LeadState {
         /* Its first touch, the oldest record from outside: attribution.source, else the record's source; attribution.campaign. NULL */
         const char *came_from, *campaign;
         const char *consents; /* of its profile: "contact+ marketing-", by purpose; NULL = none is known */
-        int64_t wake_us;      /* the one armed instant: the earliest of SLA step, look, recycle; TIME_NONE */
+        int64_t wake_us;      /* the one armed instant: the earliest of SLA step, step of a track, look, recycle; TIME_NONE */
 } LeadState;
 
 /* What routing needs to know about everybody, as the database has it. */
@@ -231,7 +243,14 @@ typedef struct FairFact {
         int64_t n;
 } FairFact;
 
-typedef enum EffectKind { EFFECT_ASSIGNED = 1, EFFECT_MOVED = 2, EFFECT_REMINDED = 3, EFFECT_HELD = 4, EFFECT_DIGEST = 5 } EffectKind;
+typedef enum EffectKind {
+        EFFECT_ASSIGNED = 1,
+        EFFECT_MOVED = 2,
+        EFFECT_REMINDED = 3,
+        EFFECT_HELD = 4,
+        EFFECT_DIGEST = 5,
+        EFFECT_SENT = 6, /* to the lead itself, by a track */
+} EffectKind;
 const char *decide_effect_name(EffectKind kind); /* "assigned", ... */
 
 /* Something the world is told, through the outbox: one row a recipient and channel. */
@@ -239,11 +258,12 @@ typedef struct Effect {
         EffectKind kind;
         const char *channel; /* channel or feed name; "journal" when the rules name none */
         Via via;
-        const char *recipient; /* member's name or "ops"; NULL for a feed */
+        const char *recipient; /* member's name or "ops"; NULL for a feed, and for the lead */
         const char *address;   /* e-mail, NULL */
-        const char *role;      /* owner, head, ops */
-        const char *rule;      /* the SLA, route or move behind it */
-        const char *message;   /* a reminder's; NULL = none is declared, or a feed */
+        const char *role;      /* owner, head, ops, lead */
+        const char *rule;      /* the SLA, route, move or track behind it */
+        const char *message;   /* a reminder's, or what is sent; NULL = none is declared, or a feed */
+        const char *sender;    /* the member in whose name it goes to the lead; NULL = the channel's */
         uint32_t step;
         int64_t not_before_us; /* told from then on (quiet hours, mail that is gathered); 0 = at once */
         const char
@@ -320,12 +340,18 @@ ResponseStatus decide_response(const LeadState *state, int64_t now_us);
 /* "due", "fulfilled", "failed"; NULL for none. */
 const char *decide_response_name(ResponseStatus status);
 
+/* Is the lead in another track, or was it entered or ended anew? */
+bool decide_track_differs(const TrackState *a, const TrackState *b);
+
 /* Is it about a lead? Not: rules, absences, digests. */
 bool decide_concerns_lead(const Record *record);
 
 /* The subject as rules would see the lead at input->now_us, judged, and nothing decided: for show. receipts: of segments, scores and
  * what broke, as asked for in it; NULL = not wanted. */
 int decide_look(RuleSet *rules, const DecideInput *input, Arena *arena, Subject *ret, Receipts *receipts);
+
+/* Of a lead in a track: what it is sent next, NULL = nothing. Of one in none, while the rules have any: *ret_out says why not. */
+int decide_say_track(RuleSet *rules, const DecideInput *input, Arena *arena, const char **ret_out, const Message **ret_next);
 
 /* ---- why, and why not (explain.c, whynot.c) ---- */
 
@@ -360,7 +386,8 @@ int decide_others_of(const char *text, Arena *arena, Candidacy **ret, size_t *re
 /* Something that stands in the way. */
 typedef struct Hurdle {
         const char *kind; /* a word for programs: from, by, when, broken, needs, fence, resting, final, queue, test, team, route, candidate,
-                             turn, held, owned, points, decay, limit, other_status, earlier, stopped, not_started, loop, veto */
+                             turn, held, owned, points, decay, limit, other_status, earlier, stopped, not_started, loop, veto; of tracks
+                             status, consent, woken, leave */
         const Rule *rule; /* the criterion, fence, route, ... behind it; NULL */
         const char *text; /* a sentence without its full stop */
         int64_t until_us; /* when it is gone by itself; TIME_NONE = not known */

@@ -28,8 +28,9 @@ bool followup_clear(Followup *followup);
  * CLOCK_BOOTTIME, so that a suspended machine is no jump. */
 int64_t followup_jump_us(Followup *followup);
 
-/* The event of a due lead: timer.step when an SLA step is due at now, else timer.look (something may have changed by itself). Its id is
- * the lead, the instant and the step, so that the same firing can never count twice. */
+/* The event of a due lead: timer.step when an SLA step is due at now, else timer.track when that of a track is, else timer.look
+ * (something may have changed by itself). Its id is the lead, what started the timer and the step, or the instant, so that the same firing
+ * can never count twice. */
 int followup_record(const LeadState *state, int64_t due_us, int64_t now_us, const uint8_t secret[static DIGEST_SIZE], Record **ret);
 /* timer.digest: its id is the rule and the day, in the digest's zone, so that a day never has two. */
 int followup_digest_record(const RuleSet *rules, const DigestDecl *digest, int64_t due_us, int64_t now_us, const char *text,

@@ -80,7 +80,8 @@ typedef struct GateSlice {
         Rederivation found;
         uint64_t n_ghosts; /* in a replay: leads of it that cannot be judged again */
         /* leads that are to have an event of their own at once: held ones (their cause may be gone), those whose owner has left or
-         * was given to another team, with apply those that would move; until the next call */
+         * was given to another team, those that come into another track or out of one, with apply those that would move; until the next
+         * call */
         const uint64_t *looks;
         size_t n_looks;
         const Rule *suspended[GATE_SUSPENDED_MAX];

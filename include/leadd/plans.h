@@ -41,7 +41,8 @@ bool policy_campaign_runs(const Campaign *campaign, int64_t now_us);
 
 typedef enum TrackClock {
         TRACK_CLOCK_WALL,     /* waits pass day and night */
-        TRACK_CLOCK_PERSON,   /* the open hours of `calendar`, in the lead's own zone (person.zoneinfo; not known: the calendar's) */
+        TRACK_CLOCK_PERSON,   /* the open hours of `calendar`, in the lead's own zone (person.zoneinfo; not known: the calendar's), or the
+                                 default hours, which without a zone are the site's */
         TRACK_CLOCK_CALENDAR, /* the open hours of `calendar` */
 } TrackClock;
 typedef struct TrackStep {
@@ -50,14 +51,14 @@ typedef struct TrackStep {
         int64_t at_us;       /* then at the next such time of day, since midnight in the zone of the clock; TIME_NONE = at once */
 } TrackStep;
 /* What one lead is sent, step by step, while marketing has it. A lead is in one track at a time: the first declared whose `enter` holds in
- * a status that lets marketing write. */
+ * a status that lets marketing write. It leaves when either no longer holds, or `leave` does, or consent is withdrawn. */
 struct Track {
         Rule rule;
         const Condition *enter;
-        const Condition *leave;   /* NULL = when `enter` no longer holds; declared: when this holds, whatever `enter` says */
+        const Condition *leave;   /* a lead for whom this holds leaves, and does not enter, whatever `enter` says; NULL = none */
         const Condition *wake_on; /* over one activity: a new one ends the track at once; NULL = none does */
         TrackClock clock;
-        const CalendarDecl *calendar; /* NULL with TRACK_CLOCK_WALL */
+        const CalendarDecl *calendar; /* NULL with TRACK_CLOCK_WALL; with TRACK_CLOCK_PERSON: the default hours */
         const TrackStep *steps;
         size_t n_steps;
         const char *purpose;
@@ -65,6 +66,12 @@ struct Track {
 };
 
 const Track *policy_track(const RuleSet *rules, const char *name);
+/* Where the person is by the clock, as the profile says (person.zoneinfo); NULL = it does not, or there is no such zone. Borrowed from the
+ * rules. -ENOMEM, or what keeps the machine's data of zones from being read. */
+int policy_person_zone(RuleSet *rules, const Facts *profile, const Zone **ret);
+/* The hours in which people are written to when no calendar is named: Monday to Friday, 09:00 to 17:00, in whatever zone (calendar_add_in).
+ */
+int policy_default_hours(RuleSet *rules, const Calendar **ret);
 
 /* ---- stages ---- */
 

@@ -105,6 +105,8 @@ uint64_t store_next_lead(const Store *store);
 /* State, profile and history; all in the arena. For lead 0: an empty state. STORE_E_NONE. Any of the outputs may be NULL. */
 int store_load_lead(
         Store *store, uint64_t lead, Arena *arena, LeadState *ret_state, Facts *ret_profile, Activity **ret_history, size_t *ret_n_history);
+/* Is the lead still in the track that the event sent it something from: the same one, not entered anew since, not ended? */
+int store_is_in_track(Store *store, uint64_t lead, const char *track, uint64_t event, bool *ret);
 /* The history alone, with that of all leads merged into it, be it that the lead's own row does not say so yet. */
 int store_load_joined_history(Store *store, uint64_t lead, Arena *arena, Activity **ret_history, size_t *ret_n_history);
 /* Seats of everybody, and the account owner for a company domain (NULL domain: none): the owner of its newest open owned lead but this
@@ -211,8 +213,9 @@ typedef struct OutboxRow {
         EffectKind kind;
         Via via;
         const char *channel, *recipient, *address, *role, *rule, *body;
-        const char *error; /* of the last attempt, NULL */
-        const char *rules; /* hash of the set that decided it */
+        const char *sender; /* the member in whose name it goes to the lead; NULL = the channel's sender */
+        const char *error;  /* of the last attempt, NULL */
+        const char *rules;  /* hash of the set that decided it */
         uint32_t step, attempts;
         int64_t created_us, next_us; /* next_us TIME_NONE: a dead letter */
         int64_t tried_us;            /* the first attempt; TIME_NONE = none yet */

@@ -73,5 +73,8 @@ int calendar_next_open(const Calendar *calendar, int64_t time_us, int64_t *ret_u
  * work days as language.md section 2 has it. Without a calendar (NULL) it is wall time and "wd" is refused with -EINVAL.
  * WORKTIME_E_NONE. */
 int calendar_add(const Calendar *calendar, int64_t from_us, Duration duration, int64_t *ret_us);
+/* The same hours and days read in another zone: those of a person who is elsewhere (NULL: the calendar's own). */
+int calendar_next_open_in(const Calendar *calendar, const Zone *zone, int64_t time_us, int64_t *ret_us);
+int calendar_add_in(const Calendar *calendar, const Zone *zone, int64_t from_us, Duration duration, int64_t *ret_us);
 /* Working time between two instants, negative when until < from. Always finite; clipped to 100 years. */
 int64_t calendar_between(const Calendar *calendar, int64_t from_us, int64_t until_us);

@@ -132,8 +132,6 @@ static const struct {
           "b.lua:1: track \"x\": \"steps[1].at\" must be a time of day such as \"08:30\", not \"9am\"\n" },
         { "track \"x\" { enter = { status = \"new\" }, clock = \"cc\", steps = { { wait = \"1d\", send = \"welcome\" } } }",
           "b.lua:1: track \"x\": unknown calendar in \"clock\": \"cc\"; did you mean \"c\"?\n" },
-        { "track \"x\" { enter = { status = \"new\" }, clock = \"person\", steps = { { wait = \"1wd\", send = \"welcome\" } } }",
-          "b.lua:1: track \"x\": clock = \"person\" needs \"calendar\": whose open hours count, in the person's own zone\n" },
         { "track \"x\" { enter = { status = \"new\" }, calendar = \"c\", steps = { { wait = \"1d\", send = \"welcome\" } } }",
           "b.lua:1: track \"x\": \"calendar\" goes with clock = \"person\"; a calendar by itself is the clock: clock = \"NAME\"\n" },
         { "track \"x\" { enter = { status = \"new\" }, wake_on = { [\"person.title\"] = present }, steps = { { wait = \"1d\", send = \"welcome\" } } }",

@@ -460,6 +460,37 @@ static void calendar_add__extremes__end_without_overflow(void **state) {
         assert_int_equal(calendar_add(calendar, 0, (Duration){ 1, 1 }, &got_us), -EINVAL);
 }
 
+static void calendar_add_in__another_zone__has_the_same_hours_there(void **state) {
+        (void) state;
+        const Plan plan = { .zone = "Europe/Berlin", .open = { { "mon_fri", "09:00-17:00" } }, .except = { { "2026-03-06", "closed" } } };
+        static const struct {
+                const char *zone, *from, *duration, *due;
+        } cases[] = {
+                { "America/New_York", "2026-03-05T10:00:00+01:00", "1h", "2026-03-05T10:00:00-05:00" },
+                { "Asia/Tokyo", "2026-03-05T10:00:00+01:00", "1h", "2026-03-09T10:00:00+09:00" }, /* 18:00 there, and Friday is closed */
+                { "America/New_York", "2026-03-05T18:00:00+01:00", "8h", "2026-03-09T12:00:00-04:00" }, /* it is summer there by then */
+                { "America/New_York", "2026-03-05T18:00:00+01:00", "1wd", "2026-03-09T12:00:00-04:00" },
+                { NULL, "2026-03-05T10:00:00+01:00", "1h", "2026-03-05T11:00:00+01:00" },
+        };
+        Calendar *calendar = calendar_of(&plan);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Zone *zone = NULL;
+                Duration duration;
+                char got[TIME_TEXT_SIZE], want[TIME_TEXT_SIZE];
+                int64_t due_us, open_us;
+                if (cases[i].zone)
+                        assert_int_equal(zone_new(cases[i].zone, &zone), 0);
+                assert_int_equal(duration_parse(cases[i].duration, &duration), 0);
+                assert_int_equal(calendar_add_in(calendar, zone, instant(calendar, cases[i].from), duration, &due_us), 0);
+                assert_string_equal(time_format_rfc3339(due_us, got), time_format_rfc3339(instant(calendar, cases[i].due), want));
+                assert_int_equal(calendar_next_open_in(calendar, zone, due_us, &open_us), 0);
+                assert_int_equal(open_us, due_us);
+                zone_unref(zone);
+        }
+        assert_string_equal(zone_name(calendar_zone(calendar)), "Europe/Berlin");
+        (void) calendar_free(calendar);
+}
+
 static void calendar_add__long_budget__is_quick(void **state) {
         (void) state;
         static const Plan plan = { "Europe/Berlin", .open = { { "mon_thu", "09:00-12:30 13:00-18:00" }, { "fri", "09:00-14:00" } },
@@ -496,6 +527,7 @@ int main(void) {
                 cmocka_unit_test(calendar_is_open__half_open_intervals__begin_inside_and_end_outside),
                 cmocka_unit_test(calendar_add__no_calendar__is_wall_time),
                 cmocka_unit_test(calendar_add__extremes__end_without_overflow),
+                cmocka_unit_test(calendar_add_in__another_zone__has_the_same_hours_there),
                 cmocka_unit_test(calendar_add__long_budget__is_quick),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
