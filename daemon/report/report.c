@@ -29,6 +29,26 @@ const ReportKind report_kinds[] = {
                        "they were passed over. Entitled: the sum over all leads given by turn of the member's weight by the sum of the\n"
                        "weights of those who could take the lead. Counted in whole days of the site's zone.",
                 .make = report_fairness },
+        { .name = "sla",
+                .title = "Promises kept",
+                .doc = "What became of the leads offered to people: accepted or rejected, in time or late, expired, waiting; which share "
+                       "of\n"
+                       "the promises was kept, and how much working time it took until a lead was accepted. By the agreement that set the\n"
+                       "time, by team and by owner.",
+                .by = "rule team owner",
+                .make = report_sla },
+        { .name = "owners",
+                .title = "Owners",
+                .doc = "How people treat the leads they are offered: accepted, rejected and why, answered in time, worked since, and what\n"
+                       "came of them: a meeting, a customer. In the order of names, each rate with its interval.",
+                .make = report_owners },
+        { .name = "reasons",
+                .title = "Leads nobody wants",
+                .doc = "Which scoring rules, sources and campaigns send people who are refused or sent back, for what reasons, and how "
+                       "many\n"
+                       "times as often as the average. What is surely worse stands first.",
+                .by = "rule source campaign",
+                .make = report_reasons },
         { NULL },
 };
 

@@ -150,6 +150,7 @@ typedef enum Sql {
         SQL_SCAN_TRANSITIONS,
         SQL_SCAN_HANDOFFS,
         SQL_SCAN_FEEDBACK,
+        SQL_SCAN_WORK,
         SQL_EVENT_LAST,
         SQL_TRANSITION_ADD,
         SQL_TRANSITION_GET,

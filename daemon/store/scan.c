@@ -528,3 +528,36 @@ int store_scan_feedback(
         scores_free(&rows.scores);
         return r;
 }
+
+/* ---- work ---- */
+
+typedef struct WorkScan {
+        int (*on_row)(const ScanWork *row, void *userdata);
+        void *userdata;
+} WorkScan;
+
+static int scan_work(Scan *scan, Step *ret, int *ret_told) {
+        Store *store = scan->store;
+        const WorkScan *rows = scan->userdata;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        for (r = sql_row(store, SQL_SCAN_WORK, &row, ARG(scan->next), ARG(scan->end)); r == 0; r = sql_next(store, row)) {
+                ScanWork found = { .event = column_u64(row, 0), .lead = column_u64(row, 1), .at_us = sqlite3_column_int64(row, 2) };
+                r = read_id(store, column_u64(row, 3), &found.owner);
+                if (r != 0)
+                        break;
+                scan->next = found.event + 1;
+                *ret_told = rows->on_row(&found, rows->userdata);
+                if (*ret_told != 0 || is_over(scan))
+                        break;
+        }
+        *ret = r == STORE_E_NONE ? STEP_END : STEP_AGAIN;
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+int store_scan_work(Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanWork *row, void *userdata), void *userdata) {
+        WorkScan rows = { .on_row = on_row, .userdata = userdata };
+        Scan scan = { .store = store, .userdata = &rows };
+        int r = find_range(store, since_us, until_us, &scan);
+        return r == 0 ? run(&scan, scan_work) : r;
+}

@@ -186,6 +186,7 @@ static const char *const statement_texts[SQL_N] = {
                                  " ORDER BY id",
         [SQL_SCAN_HANDOFFS] = "SELECT id, lead, offered_event, offered, ended, how, team, owner, route, sla, due, working, reason, scores,"
                               " flags FROM handoff WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        [SQL_SCAN_WORK] = "SELECT event, lead, at, owner FROM work WHERE event >= ?1 AND event < ?2 ORDER BY event",
         [SQL_SCAN_FEEDBACK] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores"
                               " FROM feedback WHERE (event, n) >= (?1, ?2) AND event < ?3 ORDER BY event, n",
         [SQL_EVENT_LAST] = "SELECT coalesce(max(id), 0) FROM event",

@@ -516,6 +516,14 @@ typedef Feedback ScanFeedback;
 int store_scan_feedback(
         Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanFeedback *row, void *userdata), void *userdata);
 
+/* What a person did for a lead that its owner had accepted, but for moves; of leads that are no tests. Since the book is of version 7. */
+typedef struct ScanWork {
+        uint64_t event, lead;
+        int64_t at_us;
+        const char *owner; /* who had it */
+} ScanWork;
+int store_scan_work(Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanWork *row, void *userdata), void *userdata);
+
 /* ---- proof ---- */
 /* Rebuilds one event's Record from the log (for replay). */
 int store_event_record(Store *store, const StoredEvent *event, Record **ret);
