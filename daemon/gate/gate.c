@@ -677,7 +677,7 @@ typedef struct Replay {
         RuleSet *rules;
         Text *differences;
         uint64_t n_events, n_differences;
-        bool is_6;
+        bool is_6, is_7;
         int error;
 } Replay;
 
@@ -730,12 +730,25 @@ static int become_6(Replay *replay) {
         return store_next_event(replay->to) > 1 ? store_restart_turns(replay->to) : 0;
 }
 
+/* The same for version 7, before the rules of that event: those before them were the last that the older leadd knew. */
+static int become_7(Replay *replay) {
+        if (replay->is_7 || store_is_before_7(replay->to, store_next_event(replay->to)))
+                return 0;
+        replay->is_7 = true;
+        return store_look_back(replay->to);
+}
+
 static int on_event(const StoredEvent *event, void *userdata) {
         Replay *replay = userdata;
         _cleanup_(record_freep) Record *record = NULL;
         GateOutcome outcome = { 0 };
         int r;
 
+        r = become_7(replay);
+        if (r != 0) {
+                replay->error = r < 0 ? r : -EIO;
+                return 1;
+        }
         r = use_rules(replay, event);
         if (r < 0) {
                 differ(replay, event->id, "its rule set cannot be loaded from the archive");
@@ -819,6 +832,8 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
                 r = replay.error;
         if (r >= 0)
                 r = become_6(&replay);
+        if (r >= 0)
+                r = become_7(&replay);
         if (r >= 0) {
                 r = store_commit(to);
                 if (r == 0) {

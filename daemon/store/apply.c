@@ -230,16 +230,8 @@ static int fold_counts(Store *store, const LeadRow *before, const LeadRow *row) 
         return r;
 }
 
-/* What a record may say of a person. An address is never made a dictionary entry, which nobody could erase again. */
-static int said_ref(Store *store, const char *text, size_t n_max, Ref *ret) {
-        if (!text || !strchr(text, '@'))
-                return name_ref(store, text, n_max, ret);
-        *ret = (Ref){ .text = text };
-        return 0;
-}
-
 static int write_lead(Store *store, const LeadRow *before, const LeadRow *row, const LeadState *after) {
-        bool is_old = store_is_before_7(store, store->now.next_event); /* of that time backfill.c says it */
+        bool is_old = store_is_before_7(store, store->now.next_event); /* of that time hindsight.c says it */
         Ref segments = { 0 }, source, came_from = { 0 }, campaign = { 0 }, consents = { 0 };
         int r = segments_join(after, &store->segments);
         if (r == 0 && after->n_segments > 0)

@@ -20,8 +20,8 @@
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
  * digests.c  when the digests of teams are due
  * seen.c     what a person has looked at
- * rules.c    archived rule sets; hits.c how often each rule applied; backfill.c what an older leadd did not keep; activation.c suspended
- * rules, the pass after a reload proof.c comparing and checking; counts.c numbers
+ * rules.c    archived rule sets; hits.c how often each rule applied; backfill.c and hindsight.c what an older leadd did not keep;
+ * activation.c suspended rules, the pass after a reload proof.c comparing and checking; counts.c numbers
  */
 #include "leadd/store.h"
 #include <sqlite3.h>
@@ -152,6 +152,12 @@ typedef enum Sql {
         SQL_SCAN_FEEDBACK,
         SQL_SCAN_WORK,
         SQL_EVENT_LAST,
+        SQL_EVENT_PAST,
+        SQL_EVENT_SOURCE,
+        SQL_LEAD_FLAGS,
+        SQL_LEAD_TOUCH,
+        SQL_LEAD_OFFERED,
+        SQL_FEEDBACK_SCORES,
         SQL_TRANSITION_ADD,
         SQL_TRANSITION_GET,
         SQL_HANDOFF_ADD,
@@ -374,6 +380,8 @@ int name_intern(Store *store, const char *text, uint64_t *ret);
 uint64_t name_find(Store *store, const char *text);
 /* A dictionary entry while there are fewer than n_max of them, else the text itself. */
 int name_ref(Store *store, const char *text, size_t n_max, Ref *ret);
+/* The same for what a record may say of a person: an address is never made an entry, which nobody could erase again. */
+int said_ref(Store *store, const char *text, size_t n_max, Ref *ret);
 /* NULL for 0 and for what does not exist. Valid until the store is closed or the transaction that made it is rolled back. */
 const char *name_text(Store *store, uint64_t id);
 int name_copy(Store *store, uint64_t id, Arena *arena, const char **ret); /* NULL for 0 */
@@ -545,6 +553,11 @@ void fair_forget(Store *store);
 /* Once, when a book is brought up to date: what an older leadd did not keep and the log says. */
 int backfill(Store *store);
 
+/* ---- hindsight.c -------------------------------------------------------- */
+
+/* Once, when a book becomes one of version 7. */
+int hindsight(Store *store);
+
 /* ---- activation.c ------------------------------------------------------- */
 
 int activation_load(Store *store);
@@ -601,7 +614,7 @@ typedef struct LeadRow {
 enum {
         PASSAGE_TEST = 1 << 0,    /* the lead was a test then */
         PASSAGE_FOLLOWS = 1 << 1, /* transition: not the first move of its event */
-        PASSAGE_OLD = 1 << 2,     /* handoff: found by backfill.c: due, working time and how the promise was kept are not known */
+        PASSAGE_OLD = 1 << 2,     /* handoff: found by hindsight.c: due, working time and how the promise was kept are not known */
         PASSAGE_RESPONSE = 3,     /* handoff: from this bit on, a ResponseStatus */
 };
 #define PASSAGES_PER_EVENT 16 /* rows of one event: more than it can have moves */
@@ -622,6 +635,7 @@ int segments_split(const char *text, Arena *arena, LeadState *ret);
 int facts_load(Blob blob, Arena *arena, Facts *ret);
 /* Does the event say exactly what the profile holds? Then the profile is read from its payload: most leads are heard of once, and
  * facts are most of a book's bytes. */
+int lead_profile(Store *store, const LeadRow *lead, Arena *arena, Facts *ret);
 bool profile_is_said(const Facts *event, const Facts *profile);
 
 /* ---- accounts.c --------------------------------------------------------- */

@@ -369,7 +369,7 @@ bool profile_is_said(const Facts *event, const Facts *profile) {
         return n > 0 && n == profile->n_items;
 }
 
-static int load_profile(Store *store, const LeadRow *lead, Arena *arena, Facts *ret) {
+int lead_profile(Store *store, const LeadRow *lead, Arena *arena, Facts *ret) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         *ret = (Facts){ 0 };
         int r = lead->profile_event > 0 ? sql_row(store, SQL_PROFILE_SAID, &row, ARG(lead->profile_event))
@@ -487,7 +487,7 @@ int store_load_lead(Store *store, uint64_t lead, Arena *arena, LeadState *ret_st
         _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
         r = load_state(store, lead, arena, &state, &row);
         if (r == 0 && ret_profile)
-                r = load_profile(store, &row, arena, ret_profile);
+                r = lead_profile(store, &row, arena, ret_profile);
         if (r == 0 && ret_history)
                 r = load_history(store, &row, arena, ret_history, ret_n_history);
         if (r == 0 && ret_state)
@@ -584,7 +584,7 @@ int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListR
                 if (r == 0)
                         r = load_state(store, lead, arena, &row.state, &hot);
                 if (r == 0)
-                        r = load_profile(store, &hot, arena, &profile);
+                        r = lead_profile(store, &hot, arena, &profile);
                 if (r != 0)
                         return r;
                 row.team = hot.status < store->names.n ? name_text(store, store->names.items[hot.status].team) : NULL;

@@ -125,6 +125,13 @@ int name_ref(Store *store, const char *text, size_t n_max, Ref *ret) {
         return name_intern(store, text, &ret->id);
 }
 
+int said_ref(Store *store, const char *text, size_t n_max, Ref *ret) {
+        if (!text || !strchr(text, '@'))
+                return name_ref(store, text, n_max, ret);
+        *ret = (Ref){ .text = text };
+        return 0;
+}
+
 const char *name_text(Store *store, uint64_t id) {
         if (id == 0)
                 return NULL;

@@ -5,7 +5,7 @@
  * erasure leaves them, because they say only that a lead with that number went that way. They stay with the lead they happened to, be it
  * merged into another one later.
  *
- * Kept since the book is of version 7; what the log says of the time before is found once by backfill.c.
+ * Kept since the book is of version 7; what the log says of the time before is found once by hindsight.c.
  */
 #include "internal.h"
 #include <errno.h>

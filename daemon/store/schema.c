@@ -172,8 +172,9 @@ static const char schema_6[] =
         "CREATE TABLE erasure(id INTEGER PRIMARY KEY, needles BLOB NOT NULL) STRICT;";
 
 static const char schema_7[] =
-        /* events before this one are of a leadd that did not keep what reports count from: what they say of it is found by backfill.c */
+        /* events before this one are of a leadd that did not keep what reports count from: what they say of it is found by hindsight.c */
         "INSERT INTO meta SELECT 'facts', coalesce(max(id), 0) + 1 FROM event;"
+        "INSERT INTO meta VALUES('hindsight', 1);" /* is still to be done */
         /* since when its owner has it (from created); its first touch; the consents of its profile, "contact+ marketing-" */
         "ALTER TABLE lead ADD COLUMN offered INTEGER;"
         "ALTER TABLE lead ADD COLUMN offered_event INTEGER NOT NULL DEFAULT 0;"

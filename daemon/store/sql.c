@@ -190,6 +190,12 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_SCAN_FEEDBACK] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores"
                               " FROM feedback WHERE (event, n) >= (?1, ?2) AND event < ?3 ORDER BY event, n",
         [SQL_EVENT_LAST] = "SELECT coalesce(max(id), 0) FROM event",
+        [SQL_EVENT_PAST] = "SELECT id, lead, prev, type, source, actor, now, age, flags, body FROM event WHERE id < ?1 ORDER BY id",
+        [SQL_EVENT_SOURCE] = "SELECT source FROM event WHERE id = ?1",
+        [SQL_LEAD_FLAGS] = "SELECT id, flags FROM lead",
+        [SQL_LEAD_TOUCH] = "UPDATE lead SET came_from = ?2, campaign = ?3 WHERE id = ?1",
+        [SQL_LEAD_OFFERED] = "UPDATE lead SET offered = ?2, offered_event = ?3, consents = ?4 WHERE id = ?1",
+        [SQL_FEEDBACK_SCORES] = "UPDATE feedback SET scores = ?3 WHERE event = ?1 AND n = ?2",
         [SQL_TRANSITION_ADD] = "INSERT INTO transition VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         [SQL_TRANSITION_GET] = "SELECT spent, flags FROM transition WHERE id = ?1",
         [SQL_WORK_ADD] = "INSERT INTO work VALUES(?1, ?2, ?3, ?4)",

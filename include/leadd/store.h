@@ -352,6 +352,8 @@ bool store_is_before_6(const Store *store, uint64_t event);
 /* Is it one of the book before its version 7? What such events did not say, a replay must not say either: nothing of them is folded into
  * what came with that version. */
 bool store_is_before_7(const Store *store, uint64_t event);
+/* What becoming one of version 7 did: what the log says of the time before is kept as if it had been kept then. */
+int store_look_back(Store *store);
 /* What becoming one did to the turns: nobody is owed anything. */
 int store_restart_turns(Store *store);
 

@@ -4,6 +4,8 @@
  */
 #include "test_person_fixture.h"
 
+#include <sqlite3.h>
+
 /* ---- scans as text ---- */
 
 /* Since the beginning, in minutes. */
@@ -252,12 +254,124 @@ static void scans__of_a_reader__say_the_same_name_by_the_same_pointer_and_stop_w
         end(&f);
 }
 
+/* ---- an older book ---- */
+
+/* What the program of version 6 wrote: of four leads the first was accepted and called, the second given back, the third handed to somebody
+ * else, the fourth nobody answered. L-5 was offered and merged into L-6. L-7 was erased while it was offered. L-8 was heard of again, of
+ * the time before. L-9 was merged into L-10 and is by itself again, accepted and closed. L-11 is a test, L-12 waits for its owner. */
+static void start_older(Fixture *f) {
+        static char text[65536];
+        char *error = NULL;
+        sqlite3 *db = NULL;
+        FILE *file = fopen("tests/data/store/version-6.sql", "re");
+        if (!file)
+                fail_msg("cannot read tests/data/store/version-6.sql from here");
+        size_t size = fread(text, 1, sizeof(text) - 1, file);
+        assert_true(feof(file));
+        fclose(file);
+        text[size] = '\0';
+        start(f);
+        gate_close_book(&f->book);
+        (void) unlink(f->path);
+        assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+        if (sqlite3_exec(db, text, NULL, NULL, &error) != SQLITE_OK)
+                fail_msg("version-6.sql: %s", error);
+        sqlite3_close(db);
+        f->now_us = NOW_US + US_PER_DAY;
+        f->n = 1000;
+        gate_open_book(&f->book, f->path, f->rules, f->now_us);
+}
+
+static void older_book__that_is_brought_up_to_date__says_what_its_log_says(_unused_ void **state) {
+        Fixture f;
+        Text text = { 0 };
+        start_older(&f);
+        same_transitions(&f, "2 L-1 1 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "3 L-2 2 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "4 L-3 3 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "5 L-4 4 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "6 L-1 5 accept: offered > working by rep:a, of a, after 4\n"
+                             "7 L-2 6 reject: offered > nurture by rep:b, of b, after 4\n"
+                             "8 L-3 7 assign: offered > offered by rep:c, of a, after 0\n"
+                             "10 L-4 249 reject: offered > nurture by sla:ANSWER, of b, after 245\n"
+                             "12 L-5 251 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "15 L-6 253 qualify: inquiry > offered by rules, of -, after 1\n"
+                             "16 L-7 254 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "20 L-9 258 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "23 L-10 260 qualify: inquiry > offered by rules, of -, after 1\n"
+                             "26 L-9 262 accept: offered > working by rep:b, of b, after 4\n"
+                             "27 L-9 263 close: working > closed by rep:a, of b, after 1\n"
+                             "28 L-11 264 qualify: inquiry > offered by rules, of -, after 0, test\n"
+                             "29 L-12 265 qualify: inquiry > offered by rules, of -, after 0\n");
+        same_handoffs(&f,
+                "6 L-1 accepted: a of desk by ALL, 1 to 5, ANSWER due -1 no promise, worked -1, -, from event 2: SENIOR old\n"
+                "7 L-2 returned: b of desk by ALL, 2 to 6, ANSWER due -1 no promise, worked -1, no_budget, from event 3: SENIOR old\n"
+                "8 L-3 left: a of desk by ALL, 3 to 7, ANSWER due -1 no promise, worked -1, -, from event 4: old\n"
+                "10 L-4 expired: b of desk by ALL, 4 to 249, ANSWER due -1 no promise, worked -1, late, from event 5: old\n"
+                "14 L-5 left: a of desk by ALL, 251 to 253, ANSWER due -1 no promise, worked -1, -, from event 12: old\n"
+                "17 L-7 left: a of desk by ALL, 254 to 255, ANSWER due -1 no promise, worked -1, -, from event 16: old\n"
+                "22 L-9 left: b of desk by ALL, 258 to 260, ANSWER due -1 no promise, worked -1, -, from event 20: old\n"
+                "26 L-9 accepted: b of desk by unmerge, 261 to 262, ANSWER due -1 no promise, worked -1, -, from event 24: old\n");
+        same_leads(&f, "L-1 working of a since 1 from google in spring, mail+, - due -1\n"
+                       "L-2 nurture of - since -1 from web in -, -, - due -1, rests for no_budget\n"
+                       "L-3 offered of b since 7 from web in -, -, ANSWER due 247\n"
+                       "L-4 nurture of - since -1 from web in -, call+ mail-, - due -1\n"
+                       "L-5 offered of - since -1 from fair in -, -, - due -1, now L-6\n"
+                       "L-6 offered of b since 253 unaccepted from fair in -, -, ANSWER due 493\n"
+                       "L-7 offered of - since -1 from - in -, -, - due -1, erased\n"
+                       "L-8 inquiry of - since -1 from early in ida@i.example, -, - due -1\n"
+                       "L-9 closed of - since -1 from web in -, -, - due -1\n"
+                       "L-10 offered of a since 260 unaccepted from own in -, -, ANSWER due 500\n"
+                       "L-11 offered of - since -1 from web in -, -, - due -1, test\n"
+                       "L-12 offered of b since 265 unaccepted from web in -, -, ANSWER due 505\n");
+        same_lines(store_scan_feedback(f.book.store, TIME_NONE, TIME_NONE, on_feedback, &text), &text,
+                "7 L-2 reject for no_budget by rep:b, of b: SENIOR\n"
+                "10 L-4 reject for late by sla:ANSWER, of b:\n");
+        end(&f);
+}
+
+static void older_book__that_goes_on__ends_its_open_offers_like_any_other(_unused_ void **state) {
+        Fixture f;
+        GateOutcome outcome;
+        start_older(&f);
+        assert_null(moves(&f, "accept", 12, NULL, look(&f, 12).state.owner));
+        assert_null(unmerge(&f, 5, 6));
+        assert_null(moves(&f, "reject", 1, "late", "a"));
+        assert_null(try(&f, "lead.erased", 8, FIELD_NONE, (Value){ 0 }, "system:root", &outcome));
+        assert_null(try(&f, "lead.erased", 12, FIELD_NONE, (Value){ 0 }, "system:root", &outcome));
+        same_handoffs(&f,
+                "6 L-1 accepted: a of desk by ALL, 1 to 5, ANSWER due -1 no promise, worked -1, -, from event 2: SENIOR old\n"
+                "7 L-2 returned: b of desk by ALL, 2 to 6, ANSWER due -1 no promise, worked -1, no_budget, from event 3: SENIOR old\n"
+                "8 L-3 left: a of desk by ALL, 3 to 7, ANSWER due -1 no promise, worked -1, -, from event 4: old\n"
+                "10 L-4 expired: b of desk by ALL, 4 to 249, ANSWER due -1 no promise, worked -1, late, from event 5: old\n"
+                "14 L-5 left: a of desk by ALL, 251 to 253, ANSWER due -1 no promise, worked -1, -, from event 12: old\n"
+                "17 L-7 left: a of desk by ALL, 254 to 255, ANSWER due -1 no promise, worked -1, -, from event 16: old\n"
+                "22 L-9 left: b of desk by ALL, 258 to 260, ANSWER due -1 no promise, worked -1, -, from event 20: old\n"
+                "26 L-9 accepted: b of desk by unmerge, 261 to 262, ANSWER due -1 no promise, worked -1, -, from event 24: old\n"
+                "31 L-12 accepted: b of desk by ALL, 265 to 1441, ANSWER due 505 broken, worked 1176, -, from event 29:\n");
+        same_leads(&f, "L-1 nurture of - since -1 from google in spring, mail+, - due -1\n"
+                       "L-2 nurture of - since -1 from web in -, -, - due -1, rests for no_budget\n"
+                       "L-3 offered of b since 7 from web in -, -, ANSWER due 247\n"
+                       "L-4 nurture of - since -1 from web in -, call+ mail-, - due -1\n"
+                       "L-5 offered of a since 1442 unaccepted from fair in -, -, ANSWER due 1682\n"
+                       "L-6 offered of b since 253 unaccepted from web in autumn, -, ANSWER due 493\n"
+                       "L-7 offered of - since -1 from - in -, -, - due -1, erased\n"
+                       "L-8 inquiry of - since -1 from - in -, -, - due -1, erased\n"
+                       "L-9 closed of - since -1 from web in -, -, - due -1\n"
+                       "L-10 offered of a since 260 unaccepted from own in -, -, ANSWER due 500\n"
+                       "L-11 offered of - since -1 from web in -, -, - due -1, test\n"
+                       "L-12 working of - since -1 from - in -, -, - due -1, erased\n");
+        end(&f);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(handoff__that_ends__says_how_when_and_under_which_promise),
                 cmocka_unit_test(handoff__of_a_lead_that_is_merged_or_erased__ends_and_another_begins_when_it_comes_back),
                 cmocka_unit_test(first_touch__is_the_oldest_record_from_outside__whenever_it_is_told),
                 cmocka_unit_test(scans__of_a_reader__say_the_same_name_by_the_same_pointer_and_stop_when_asked),
+                cmocka_unit_test(older_book__that_is_brought_up_to_date__says_what_its_log_says),
+                cmocka_unit_test(older_book__that_goes_on__ends_its_open_offers_like_any_other),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
