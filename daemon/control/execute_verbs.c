@@ -181,7 +181,8 @@ static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, 
 }
 
 bool execute_is_move_word(const char *word) {
-        return is_event_word(word) && !base_streq(word, "note") && !base_streq(word, "assign") && !base_streq(word, "snooze");
+        return is_event_word(word) && !base_streq(word, "note") && !base_streq(word, "assign") && !base_streq(word, "snooze") &&
+               !base_streq(word, "exclude");
 }
 
 int execute_move(const ControlDesk *desk, ControlCall *call) {

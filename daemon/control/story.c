@@ -83,6 +83,18 @@ static void tell_activity(const char *name, const Facts *facts, Text *out) {
         add_quoted(out, ": ", facts_text(facts, FIELD_OUTCOME_NOTE));
 }
 
+/* "kept it out of spring-webinar until 2026-06-01T00:00:00Z: budget talks". */
+static void tell_exclusion(const Facts *facts, const StoredEvent *event, Text *out) {
+        const char *campaign = facts_text(facts, FIELD_OUTCOME_CAMPAIGN);
+        const char *until = event->summary ? strstr(event->summary, " until ") : NULL;
+        bool is_all = !campaign || base_streq(campaign, DECIDE_ALL_CAMPAIGNS);
+        text_printf(out, "%s %s%s", until ? "kept it out of" : "no longer keeps it out of", is_all ? "all campaigns" : campaign,
+                until ? " until " : "");
+        if (until)
+                text_printf(out, "%.*s", (int) strcspn(until + 7, " "), until + 7);
+        add_quoted(out, ": ", facts_text(facts, FIELD_OUTCOME_REASON));
+}
+
 static void tell_outcome(const char *name, const Facts *facts, const StoredEvent *event, Text *out) {
         if (base_streq(name, "note"))
                 text_append(out, "noted");
@@ -94,6 +106,8 @@ static void tell_outcome(const char *name, const Facts *facts, const StoredEvent
                 if (until)
                         text_printf(out, "%.*s", (int) (strcspn(until + 7, " ") + 7), until);
                 add_quoted(out, ": ", facts_text(facts, FIELD_OUTCOME_REASON));
+        } else if (base_streq(name, "exclude") && event->n_moves == 0) {
+                tell_exclusion(facts, event, out);
         } else if (event->n_moves > 0) {
                 const MoveMade *move = &event->moves[0];
                 text_append(out, move->move);

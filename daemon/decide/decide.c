@@ -442,12 +442,14 @@ static int decide_without_lead(Deciding *deciding) {
         }
         if (record->family == FAMILY_TIMER)
                 return digests_send(deciding);
+        if (record->family == FAMILY_CAMPAIGN)
+                return take_decide(deciding);
 
         return absence_record(deciding);
 }
 
 bool decide_concerns_lead(const Record *record) {
-        return record->family != FAMILY_RULES && record->family != FAMILY_OWNER &&
+        return record->family != FAMILY_RULES && record->family != FAMILY_OWNER && record->family != FAMILY_CAMPAIGN &&
                !(record->family == FAMILY_TIMER && base_streq(record->event, "digest"));
 }
 
@@ -524,6 +526,8 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                         r = moves_assign(&deciding);
                 else if (base_streq(record->event, "snooze"))
                         r = moves_snooze(&deciding);
+                else if (base_streq(record->event, "exclude") && !policy_move(rules, "exclude")) /* of older rules it was a move */
+                        r = moves_exclude(&deciding);
                 else if (base_streq(record->event, "note"))
                         r = deciding_summarise(&deciding, "note by %s", input->actor);
                 else

@@ -23,6 +23,8 @@ const char *decide_effect_name(EffectKind kind) {
                 return "digest";
         case EFFECT_SENT:
                 return "sent";
+        case EFFECT_AUDIENCE:
+                return "audience";
         }
         return "?";
 }
@@ -90,7 +92,7 @@ int effects_add(Deciding *deciding, Effect effect) {
         return 0;
 }
 
-static bool feed_wants(const Feed *feed, const char *type) {
+bool effects_feed_wants(const Feed *feed, const char *type) {
         for (size_t i = 0; i < feed->n_types; i++)
                 if (base_streq(feed->types[i], type))
                         return true;
@@ -102,7 +104,7 @@ int effects_moved(Deciding *deciding, const MoveMade *move) {
                 const Feed *feed = &deciding->rules->feeds[i];
                 Text text = { 0 };
                 Effect effect = { .kind = EFFECT_MOVED, .channel = feed->rule.name, .via = feed->via, .rule = move->move };
-                if (!feed_wants(feed, "moved") || base_streq(move->move, "assign"))
+                if (!effects_feed_wants(feed, "moved") || base_streq(move->move, "assign"))
                         continue;
                 open_event(deciding, &text, "moved");
                 append_member(&text, "move", move->move);
@@ -130,7 +132,7 @@ int effects_assigned(Deciding *deciding) {
                 Text text = { 0 };
                 Effect effect = { .kind = EFFECT_ASSIGNED, .channel = feed->rule.name, .via = feed->via, .rule = assignment->route };
                 char due[TIME_TEXT_SIZE];
-                if (!feed_wants(feed, "assigned"))
+                if (!effects_feed_wants(feed, "assigned"))
                         continue;
                 open_event(deciding, &text, "assigned");
                 append_member(&text, "previous", assignment->previous);
@@ -285,7 +287,7 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
                                 .role = role,
                                 .rule = sla->rule.name,
                                 .step = number };
-                        if (!feed_wants(feed, "reminded"))
+                        if (!effects_feed_wants(feed, "reminded"))
                                 continue;
                         open_event(deciding, &text, "reminded");
                         append_member(&text, "recipient", member->rule.name);

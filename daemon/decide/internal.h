@@ -190,6 +190,13 @@ int tracks_find_hurdle(Deciding *deciding, const Track *track, const char **ret_
 /* snooze.c */
 int moves_snooze(Deciding *deciding);
 
+/* exclude.c */
+int moves_exclude(Deciding *deciding);
+
+/* take.c */
+/* campaign.taken */
+int take_decide(Deciding *deciding);
+
 /* pecking.c */
 /* Where the grade stands in both dimensions, 0 is best; the number of bands: in none. NULL grade: 0 and 0. */
 void decide_find_bands(const Grade *grade, const char *text, uint32_t *ret_letter, uint32_t *ret_number);
@@ -218,6 +225,7 @@ int digests_send(Deciding *deciding);
 /* Adds a row for the outbox, within DECIDE_EFFECTS_MAX. */
 int effects_add(Deciding *deciding, Effect effect);
 void effects_append_string(Text *out, const char *s); /* as JSON */
+bool effects_feed_wants(const Feed *feed, const char *type);
 /* The owner of a lead that was merged into another one, or (into 0) erased, learns of it. */
 int effects_gone(Deciding *deciding, const Member *owner, uint64_t into);
 int effects_moved(Deciding *deciding, const MoveMade *move);

@@ -58,7 +58,7 @@ static int sync_one(RuleKind kind, const char *name, int64_t since_us _unused_, 
         return rule ? policy_suspend(rules, rule) : 0;
 }
 
-static int sync_suspended(Gate *gate) {
+int gate_sync_suspended(Gate *gate) {
         /* Overruns in a transaction that was rolled back did not happen, either: the numbers of their events are free again. */
         for (size_t i = 0; i < gate->n_marks; i++) {
                 Marks *marks = &gate->marks[i];
@@ -75,7 +75,7 @@ static int sync_suspended(Gate *gate) {
 }
 
 /* The calls that the CPU backstop cut, for a replay to repeat. */
-static int keep_cuts(Gate *gate, Decision *decision) {
+int gate_keep_cuts(Gate *gate, Decision *decision) {
         size_t n, n_cuts = 0;
         const PolicyOverrun *overruns = policy_overruns(gate->rules, &n);
 
@@ -159,7 +159,7 @@ static int refused(Gate *gate, const LeadState *before, Decision *decision, int6
 int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t named, const StoredEvent *replayed, Decision *decision,
         GateOutcome *ret) {
         Loaded loaded = { .before = { .grade = "", .wake_us = TIME_NONE } };
-        int r = sync_suspended(gate);
+        int r = gate_sync_suspended(gate);
 
         if (r == 0 && decide_concerns_lead(input->record))
                 r = load(gate, input->record, lead, input->now_us, &loaded);
@@ -209,7 +209,7 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
         policy_begin_event(gate->rules, replayed != NULL, replayed ? replayed->cuts : NULL, replayed ? replayed->n_cuts : 0);
         r = decide_event(gate->rules, &decide, gate->arena, decision);
         if (r >= 0)
-                r = keep_cuts(gate, decision);
+                r = gate_keep_cuts(gate, decision);
         /* An erasure ends an offer of which a replay knows no more than what was written down. */
         if (replayed && gate->ghosts && gate_is_erasure(input->record))
                 decision->handoff = replayed->handoff;
@@ -279,7 +279,7 @@ static int suspend(Gate *gate, const Rule *rule, int64_t now_us) {
                 r = facts_set(&record->facts, record->arena, FIELD_RULES_NAME, NULL, value_text(rule->name), now_us);
         if (r == 0)
                 r = log_rules_event(gate, record, now_us);
-        return r == 0 ? sync_suspended(gate) : r;
+        return r == 0 ? gate_sync_suspended(gate) : r;
 }
 
 static int marks_of(Gate *gate, const Rule *rule, Marks **ret) {
@@ -309,7 +309,7 @@ static bool add_mark(Marks *marks, uint64_t event, int64_t now_us) {
         return took_us >= 0 && took_us <= GATE_OVERRUNS_US;
 }
 
-static int count_overruns(Gate *gate, int64_t now_us, const Rule **ret_suspended, size_t *ret_n) {
+int gate_count_overruns(Gate *gate, int64_t now_us, const Rule **ret_suspended, size_t *ret_n) {
         size_t n, n_found = 0;
         const PolicyOverrun *overruns = policy_overruns(gate->rules, &n);
         const Rule *found[GATE_SUSPENDED_MAX];
@@ -382,7 +382,7 @@ int gate_judge(Gate *gate, const GateInput *input, GateOutcome *ret) {
         if (gate_is_erasure(input->record))
                 return gate_judge_erasure(gate, input, lead, ret);
         int r = gate_judge_lead(gate, input, lead, named, NULL, &gate->decision, ret);
-        return r == 0 ? count_overruns(gate, input->now_us, ret->suspended, &ret->n_suspended) : r;
+        return r == 0 ? gate_count_overruns(gate, input->now_us, ret->suspended, &ret->n_suspended) : r;
 }
 
 int gate_log_activation(Gate *gate, int64_t now_us, bool apply) {
@@ -548,7 +548,7 @@ static int slice_record(Gate *gate, int64_t now_us, const GateSlice *slice, Reco
 static int rederive(Gate *gate, int64_t now_us, const Record *recorded, const StoredEvent *replayed, GateSlice *slice) {
         _cleanup_(record_freep) Record *record = NULL;
         Decision decision = { .after = { .grade = "", .wake_us = TIME_NONE } };
-        int r = sync_suspended(gate);
+        int r = gate_sync_suspended(gate);
 
         gate->n_looks = 0;
         policy_begin_event(gate->rules, replayed != NULL, replayed ? replayed->cuts : NULL, replayed ? replayed->n_cuts : 0);
@@ -559,7 +559,7 @@ static int rederive(Gate *gate, int64_t now_us, const Record *recorded, const St
         }
         arena_reset(gate->arena);
         if (r == 0)
-                r = keep_cuts(gate, &decision);
+                r = gate_keep_cuts(gate, &decision);
         policy_end_event(gate->rules);
         if (r == 0 && !recorded)
                 r = slice_record(gate, now_us, slice, &record);
@@ -590,7 +590,7 @@ int gate_rederive(Gate *gate, int64_t now_us, GateSlice *slice) {
         slice->found = (Rederivation){ 0 };
         slice->n_suspended = 0;
         int r = rederive(gate, now_us, NULL, NULL, slice);
-        return r == 0 ? count_overruns(gate, now_us, slice->suspended, &slice->n_suspended) : r;
+        return r == 0 ? gate_count_overruns(gate, now_us, slice->suspended, &slice->n_suspended) : r;
 }
 
 /* ---- held leads that can be given to somebody ---- */
@@ -643,7 +643,7 @@ int gate_next_offer(Gate *gate, const char *team, int64_t now_us, GateOffers *of
         size_t n_looks = 0;
 
         *ret_lead = 0;
-        int r = sync_suspended(gate);
+        int r = gate_sync_suspended(gate);
         for (size_t i = 0; i < GATE_OFFERS_PASSED_MAX && n_looks < GATE_OFFERS_LOOKS_MAX && r == 0; i++) {
                 const HeldLead *held;
                 bool is_free = false;
@@ -781,14 +781,19 @@ static int on_event(const StoredEvent *event, void *userdata) {
         }
         /* The log names the lead; a lead it had not seen before is the next new one. */
         uint64_t lead = event->lead >= store_next_lead(replay->to) ? 0 : event->lead;
+        const char *differs = NULL;
         if (record->family == FAMILY_RULES && base_streq(record->event, "rederived"))
                 r = replay_rederived(replay, record, event, &outcome);
+        else if (gate_is_take(record))
+                r = gate_replay_take(replay->gate, record, event, &outcome, &differs);
         else
                 r = gate_judge_lead(replay->gate, &input, lead, event->named, event, &replay->gate->decision, &outcome);
         if (r != 0) {
                 replay->error = r < 0 ? r : -EIO;
                 return 1;
         }
+        if (differs)
+                differ(replay, event->id, differs);
         if (outcome.decision && outcome.decision->refused)
                 differ(replay, event->id, outcome.decision->refusal_text);
         else if (outcome.event != event->id || outcome.lead != event->lead)

@@ -225,6 +225,11 @@ int ghosts_apply(Gate *gate, const StoredEvent *event, const Record *record) {
         decision.summary = event->summary;
         decision.cuts = event->cuts;
         decision.n_cuts = event->n_cuts;
+        Exclusion exclusion;
+        if (decide_read_exclusion(gate->rules, record, event->now_us, &exclusion)) {
+                exclusion.by = event->actor;
+                decision.exclusion = &exclusion;
+        }
         r = make_receipts(gate, event, &decision);
         if (r == 0)
                 r = make_effects(gate, event, &decision);

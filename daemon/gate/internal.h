@@ -71,6 +71,45 @@ int ghosts_write_state(Gate *gate, const LeadState *state, const char **ret);
 /* Applies the event as the log has it. */
 int ghosts_apply(Gate *gate, const StoredEvent *event, const Record *record);
 
+/* audience.c */
+#define LOOKOUT_STATUSES 64
+#define LOOKOUT_SEGMENTS 256
+typedef struct StatusKnown {
+        uint64_t id;
+        const Status *status;
+} StatusKnown;
+typedef struct SegmentsKnown {
+        uint64_t id;
+        uint64_t bits[POLICY_SEGMENTS_MAX / 64];
+} SegmentsKnown;
+/* Asks of one lead after the other whether a campaign may write to it. Stays where it is: its plan points into it. */
+typedef struct Lookout {
+        Store *store;
+        Arena *arena; /* of the lead at hand */
+        AudiencePlan plan;
+        AudiencePerson person;
+        uint64_t lead;
+        unsigned loaded;                        /* PolicyReads that the person's subject can answer */
+        StatusKnown statuses[LOOKOUT_STATUSES]; /* by the dictionary's ids: met again and again */
+        SegmentsKnown segments[LOOKOUT_SEGMENTS];
+} Lookout;
+int lookout_start(Store *store, RuleSet *rules, const Campaign *campaign, int64_t now_us, Lookout *ret);
+void lookout_done(Lookout *lookout);
+int lookout_ask(Lookout *lookout, const AudienceRow *row, bool all, AudienceVerdict *ret);
+/* Of the lead asked about last. */
+int lookout_profile(Lookout *lookout, const Facts **ret);
+
+/* gate.c, for take.c */
+int gate_sync_suspended(Gate *gate);
+int gate_keep_cuts(Gate *gate, Decision *decision);
+int gate_count_overruns(Gate *gate, int64_t now_us, const Rule **ret_suspended, size_t *ret_n);
+
+/* take.c */
+bool gate_is_take(const Record *record);
+/* Takes as the log has it, after each lead was looked at again: *ret_differs tells of the first one that would not be taken, or not be
+ * dropped, now. In the gate's arena; NULL = none. */
+int gate_replay_take(Gate *gate, const Record *record, const StoredEvent *replayed, GateOutcome *ret, const char **ret_differs);
+
 /* merge.c */
 bool gate_is_merge(const Record *record);
 /* What decide has to know of the other lead, or of this one by itself; in the gate's arena. STORE_E_NONE: there is no such lead. */

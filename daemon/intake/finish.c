@@ -26,6 +26,7 @@ static const struct {
         { "owner", FAMILY_OWNER, "|away|back|" },
         { "timer", FAMILY_TIMER, NULL },
         { "rules", FAMILY_RULES, NULL },
+        { "campaign", FAMILY_CAMPAIGN, NULL },
 };
 
 static bool is_label(const char *s, size_t size) {
@@ -103,7 +104,7 @@ static bool is_privileged(const Record *record) {
 static int finish_permission(Draft *draft) {
         const IntakeSettings *settings = draft->context->settings;
         const Record *record = draft->record;
-        bool may = record->family != FAMILY_TIMER && record->family != FAMILY_RULES;
+        bool may = record->family != FAMILY_TIMER && record->family != FAMILY_RULES && record->family != FAMILY_CAMPAIGN;
         if (may && is_privileged(record))
                 may = settings->may && settings->may(draft->context->directory, record->source, record->family, settings->userdata);
         if (may)

@@ -89,7 +89,7 @@ static int compile_by(Load *load, int index, const char *where, void *target) {
 
 /* Names and aliases are verbs of one language: each means one move. */
 static void check_move_names(Load *load, const Move *move) {
-        static const char *const taken[] = { "assign", "note", "snooze" }; /* outcomes that are no moves (decide.c) */
+        static const char *const taken[] = { "assign", "exclude", "note", "snooze" }; /* outcomes that are no moves (decide.c) */
         const RuleSet *rules = load->loader.rules;
         for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
                 if (base_streq(move->rule.name, taken[i]))

@@ -414,7 +414,7 @@ static void check_rule(GivenDraft *given, const char *key, RuleKind kind, const 
 
 /* A person's verb: a move by name or alias, or one of leadctl's own. */
 static void check_verb(GivenDraft *given) {
-        static const char *const own[] = { "assign", "note", "snooze", NULL };
+        static const char *const own[] = { "assign", "exclude", "note", "snooze", NULL };
         Load *load = given->draft->load;
         const RuleSet *rules = load->loader.rules;
         if (keys_is_among(given->move, own) || policy_move(rules, given->move) || load_find(load, RULE_MOVE, given->move))

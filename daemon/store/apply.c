@@ -85,21 +85,6 @@ static int add_effects(Store *store, const StoreEntry *entry) {
         return 0;
 }
 
-/* Whoever was written to counts against the caps of campaigns, be it that it never arrived. */
-static int fold_written(Store *store, const StoreEntry *entry) {
-        const Decision *decision = entry->decision;
-        int r = 0;
-        for (size_t i = 0; r == 0 && i < decision->n_effects; i++) {
-                uint64_t campaign;
-                if (decision->effects[i].kind != EFFECT_SENT)
-                        continue;
-                r = name_intern(store, decision->effects[i].rule, &campaign);
-                if (r == 0)
-                        r = sql_run(store, SQL_WRITTEN_ADD, ARG(entry->lead_id), ARG(campaign), ARG(entry->event_id), ARG(entry->now_us));
-        }
-        return r;
-}
-
 static int change_desk(Store *store, const StoreEntry *entry, unsigned flags, uint64_t owner) {
         const Decision *decision = entry->decision;
         int r = 0;
@@ -374,8 +359,6 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = entry->copied_from ? outbox_copy(store, entry->copied_from, entry->event_id, entry->lead_id)
                                        : add_effects(store, entry);
         if (r == 0)
-                r = fold_written(store, entry);
-        if (r == 0)
                 r = digests_fold(store, entry->decision);
         if (r == 0)
                 r = hits_fold(store, entry);
@@ -385,6 +368,8 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = activation_fold(store, entry);
         if (r == 0)
                 r = feedback_fold(store, entry, before);
+        if (r == 0)
+                r = audience_fold(store, entry);
         return r;
 }
 

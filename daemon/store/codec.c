@@ -602,6 +602,7 @@ RecordFamily record_family(const char *type, const char **ret_event) {
                 { "owner", FAMILY_OWNER },
                 { "timer", FAMILY_TIMER },
                 { "rules", FAMILY_RULES },
+                { "campaign", FAMILY_CAMPAIGN },
         };
         const char *dot = strchr(type, '.');
         size_t size = dot ? (size_t) (dot - type) : strlen(type);

@@ -59,6 +59,8 @@ int erase_fold(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = sql_run(store, SQL_DUPLICATE_DELETE, ARG(entry->lead_id));
         if (r == 0)
                 r = feedback_forget(store, entry->lead_id);
+        if (r == 0)
+                r = audience_forget(store, entry->lead_id);
         looks_forget(store, entry->lead_id);
         if (r == 0)
                 r = sql_run(store, SQL_SEEN_FORGET, ARG(entry->lead_id));

@@ -20,6 +20,7 @@
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
  * digests.c  when the digests of teams are due
  * seen.c     what a person has looked at
+ * audience.c whom marketing wrote to, and whom it may not
  * rules.c    archived rule sets; hits.c how often each rule applied; backfill.c and hindsight.c what an older leadd did not keep;
  * activation.c suspended rules, the pass after a reload proof.c comparing and checking; counts.c numbers
  */
@@ -104,7 +105,6 @@ typedef enum Sql {
         SQL_TRACK_SET,
         SQL_TRACK_GET,
         SQL_TRACK_DELETE,
-        SQL_WRITTEN_ADD,
         SQL_USED_ADD,
         SQL_USED_ALL,
         SQL_USED_BACKFILL,
@@ -236,6 +236,21 @@ typedef enum Sql {
         SQL_PASS_GET,
         SQL_PASS_STEP,
         SQL_PASS_MOVED,
+        SQL_AUDIENCE,
+        SQL_WRITTEN_ADD,
+        SQL_WRITTEN_FROM,
+        SQL_WRITTEN_MERGED,
+        SQL_WRITTEN_TAKEN,
+        SQL_WRITTEN_FORGET,
+        SQL_EXCLUSION_SET,
+        SQL_EXCLUSION_DELETE,
+        SQL_EXCLUSION_FORGET,
+        SQL_EXCLUSION_FROM,
+        SQL_EXCLUSION_MERGED,
+        SQL_TAKE_ADD,
+        SQL_TAKE_STEP,
+        SQL_TAKE_ALL,
+        SQL_TAKE_GET,
         SQL_N
 } Sql;
 
@@ -679,6 +694,12 @@ int company_erase(Store *store, uint64_t company, uint64_t lead);
 int outbox_copy(Store *store, Store *from, uint64_t event, uint64_t lead);
 /* Everything that was told or waits because of events of that lead's own. */
 int outbox_erase(Store *store, const LeadRow *lead, int64_t now_us);
+
+/* ---- audience.c ---- */
+
+/* Takes, mails of tracks, and what people keep leads out of. */
+int audience_fold(Store *store, const StoreEntry *entry);
+int audience_forget(Store *store, uint64_t lead);
 
 /* ---- ledger.c ---- */
 

@@ -30,7 +30,6 @@ static const SqlQuery projections[] = {
                 1 },
         { "response", "SELECT lead, name(rule) AS rule, in_time, late FROM response ORDER BY lead", 1 },
         { "track", "SELECT lead, name(name) AS name, event, since, step, due, ended FROM track ORDER BY lead", 1 },
-        { "written", "SELECT lead, name(campaign) AS campaign, event, at FROM written ORDER BY 1, 2, 3", 3 },
         { "held", "SELECT lead, name(by) AS by, text, since, next_look FROM held ORDER BY lead", 1 },
         { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
         { "used", "SELECT lead, name(reason) AS reason, event, at, woken FROM used ORDER BY 1, 2", 2 },
@@ -73,6 +72,13 @@ static const SqlQuery projections[] = {
                 5 },
         { "hit_ever", "SELECT name(rule) AS rule, kind, n, failed, last, last_failed FROM hit_ever ORDER BY 1, 2", 2 },
         { "suspended", "SELECT event, kind, name(rule) AS rule, since FROM suspended ORDER BY event", 1 },
+        { "written", "SELECT lead, event, name(campaign) AS campaign, kind, at FROM written ORDER BY lead, event, 3", 3 },
+        { "exclusion", "SELECT lead, name(campaign) AS campaign, until, at, name(by) AS by, reason, event FROM exclusion ORDER BY lead, 2",
+                2 },
+        { "take",
+                "SELECT event, name(campaign) AS campaign, name(by) AS by, at, last_event, last_at, leads, dropped, parts, done FROM take"
+                " ORDER BY event",
+                1 },
         { "pass", "SELECT id, event, next, upto, apply, leads, changed, regraded, moving, moved FROM pass", 1 },
 };
 
@@ -119,7 +125,6 @@ static const SqlQuery invariants[] = {
                 "= 0"
                 " AND t.due IS NOT NULL AND l.wake IS NOT NULL AND l.created + l.wake > t.due",
                 1 },
-        { "written", "SELECT lead, 'has no lead' FROM written WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "written", "SELECT event, 'has no event' FROM written WHERE event NOT IN (SELECT id FROM event)", 1 },
         { "used",
                 "SELECT l.id, 'flag and rows differ' FROM lead l WHERE (l.flags & 64 != 0) != EXISTS (SELECT 1 FROM used u WHERE u.lead ="
@@ -206,6 +211,27 @@ static const SqlQuery invariants[] = {
                 " GROUP BY substr(keys, 1, 16) HAVING count(*) > 1",
                 1 },
         { "outbox", "SELECT id, 'has no event' FROM outbox WHERE event NOT IN (SELECT id FROM event)", 1 },
+        { "written",
+                "SELECT lead, 'has no lead, or is of one who was erased' FROM written WHERE lead NOT IN (SELECT id FROM lead WHERE"
+                " flags & 262144 = 0)",
+                1 },
+        { "written",
+                "SELECT w.lead, 'was taken in a take that is not known, or of another campaign' FROM written w LEFT JOIN take t ON t.event "
+                "="
+                " w.event WHERE w.kind = 7 AND t.campaign IS NOT w.campaign",
+                1 },
+        { "exclusion",
+                "SELECT lead, 'has no lead, or is of one who was erased' FROM exclusion WHERE lead NOT IN (SELECT id FROM lead WHERE"
+                " flags & 262144 = 0)",
+                1 },
+        { "take",
+                "SELECT t.event, 'has more leads than it took' FROM (SELECT event, count(*) AS n FROM written WHERE kind = 7 GROUP BY"
+                " event) w JOIN take t ON t.event = w.event WHERE w.n > t.leads",
+                1 },
+        { "take",
+                "SELECT event, 'has no event' FROM take WHERE event NOT IN (SELECT id FROM event) OR last_event NOT IN (SELECT id FROM"
+                " event)",
+                1 },
         { "tally",
                 "SELECT coalesce(t.status, l.status), 'the count of leads by owner and status is wrong' FROM (SELECT owner, status,"
                 " count(*) AS n, sum(flags & 1) AS unaccepted FROM lead WHERE flags & 327682 = 0 GROUP BY owner, status) l FULL JOIN tally "

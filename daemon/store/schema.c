@@ -195,11 +195,18 @@ static const char schema_7[] =
         /* the track a lead is in, or (ended) was woken from; event, since: of that; step: so many were taken; due: of the next */
         "CREATE TABLE track(lead INTEGER PRIMARY KEY, name INTEGER NOT NULL, event INTEGER NOT NULL, since INTEGER NOT NULL,"
         " step INTEGER NOT NULL, due INTEGER, ended INTEGER NOT NULL) STRICT;"
-        /* to whom marketing has written, and for what: a campaign or a track */
-        "CREATE TABLE written(lead INTEGER NOT NULL, campaign INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
-        " PRIMARY KEY(lead, campaign, event)) STRICT, WITHOUT ROWID;"
         /* the member in whose name it goes to the lead */
-        "ALTER TABLE outbox ADD COLUMN sender ANY;";
+        "ALTER TABLE outbox ADD COLUMN sender ANY;"
+        /* who was written to: event is the take's first, or that of the mail; kind: an EffectKind. In the order in which an audience goes
+         * through the leads */
+        "CREATE TABLE written(lead INTEGER NOT NULL, event INTEGER NOT NULL, campaign INTEGER NOT NULL, kind INTEGER NOT NULL,"
+        " at INTEGER NOT NULL, PRIMARY KEY(lead, event, campaign)) STRICT, WITHOUT ROWID;"
+        /* whom people keep out of a campaign, 0 = of all; the newest word */
+        "CREATE TABLE exclusion(lead INTEGER NOT NULL, campaign INTEGER NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL, by ANY,"
+        " reason TEXT, event INTEGER NOT NULL, PRIMARY KEY(lead, campaign)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE take(event INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, by ANY, at INTEGER NOT NULL, last_event INTEGER NOT NULL,"
+        " last_at INTEGER NOT NULL, leads INTEGER NOT NULL, dropped INTEGER NOT NULL, parts INTEGER NOT NULL, done INTEGER NOT NULL)"
+        " STRICT;";
 
 static const struct {
         int version;

@@ -122,7 +122,6 @@ static const char *const statement_texts[SQL_N] = {
                 " step = ?5, due = ?6, ended = ?7 WHERE (name, event, since, step, due, ended) IS NOT (?2, ?3, ?4, ?5, ?6, ?7)",
         [SQL_TRACK_GET] = "SELECT name, event, since, step, due, ended FROM track WHERE lead = ?1",
         [SQL_TRACK_DELETE] = "DELETE FROM track WHERE lead = ?1",
-        [SQL_WRITTEN_ADD] = "INSERT INTO written VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         [SQL_USED_ADD] = "INSERT INTO used VALUES(?1, ?2, ?3, ?4, ?5)",
         [SQL_USED_ALL] = "SELECT reason, event, at, woken FROM used WHERE lead = ?1",
         /* of an older event than what is there: nothing */
@@ -301,6 +300,28 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_PASS_STEP] = "UPDATE pass SET next = ?1, leads = leads + ?2, changed = changed + ?3, regraded = regraded + ?4,"
                           " moving = moving + ?5 WHERE id = 1",
         [SQL_PASS_MOVED] = "UPDATE pass SET moved = moved + 1 WHERE id = 1",
+        [SQL_AUDIENCE] = "SELECT id, flags, status, owner, grade, segments, consents, source, created, entered FROM lead WHERE id >= ?1 AND"
+                         " id <= ?2 AND flags & " LEAD_IS_GONE " = 0 ORDER BY id",
+        [SQL_WRITTEN_ADD] = "INSERT INTO written VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        [SQL_WRITTEN_FROM] = "SELECT lead, event, campaign, kind, at FROM written WHERE lead >= ?1 AND lead <= ?2 ORDER BY lead, event",
+        [SQL_WRITTEN_MERGED] = "SELECT w.lead, w.event, w.campaign, w.kind, w.at FROM merged m CROSS JOIN written w ON w.lead = m.lead",
+        /* a take goes through the leads by number, so that nothing is sorted */
+        [SQL_WRITTEN_TAKEN] = "SELECT lead FROM written WHERE event = ?1 AND lead >= ?2 ORDER BY lead",
+        [SQL_WRITTEN_FORGET] = "DELETE FROM written WHERE lead = ?1",
+        [SQL_EXCLUSION_SET] = "INSERT INTO exclusion VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET until = ?3, at = ?4,"
+                              " by = ?5, reason = ?6, event = ?7",
+        [SQL_EXCLUSION_DELETE] = "DELETE FROM exclusion WHERE lead = ?1 AND campaign = ?2",
+        [SQL_EXCLUSION_FORGET] = "DELETE FROM exclusion WHERE lead = ?1",
+        [SQL_EXCLUSION_FROM] = "SELECT lead, campaign, until, at, by, reason FROM exclusion WHERE lead >= ?1 AND lead <= ?2"
+                               " ORDER BY lead, campaign",
+        [SQL_EXCLUSION_MERGED] = "SELECT x.lead, x.campaign, x.until, x.at, x.by, x.reason FROM merged m CROSS JOIN exclusion x ON"
+                                 " x.lead = m.lead",
+        [SQL_TAKE_ADD] = "INSERT INTO take VALUES(?1, ?2, ?3, ?4, ?1, ?4, 0, 0, 0, 0)",
+        [SQL_TAKE_STEP] = "UPDATE take SET last_event = ?2, last_at = ?3, leads = leads + ?4, dropped = dropped + ?5, parts = parts + 1,"
+                          " done = ?6 WHERE event = ?1",
+        [SQL_TAKE_ALL] = "SELECT event, campaign, by, at, last_event, last_at, leads, dropped, parts, done FROM take WHERE event < ?1"
+                         " ORDER BY event DESC",
+        [SQL_TAKE_GET] = "SELECT event, campaign, by, at, last_event, last_at, leads, dropped, parts, done FROM take WHERE event = ?1",
 };
 
 /* ---- running ---- */

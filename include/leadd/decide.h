@@ -14,6 +14,11 @@
 #define DECIDE_REASON_USES_MAX 64 /* reasons remembered of one lead: the one used longest ago is forgotten first */
 #define DECIDE_EXPIRED_MAX 64     /* members remembered of one hand-off: the one who had it longest ago is forgotten first */
 #define DECIDE_SNOOZE_REASON_MAX 1024
+#define DECIDE_EXCLUDE_DAYS_MAX \
+        400 /* a lead is kept out of campaigns at most so long at once: a fence that nobody looks at any more \
+               is no fence */
+#define DECIDE_EXCLUDE_REASON_MAX 1024
+#define DECIDE_TAKE_LEADS_MAX 1000            /* leads that one event of a take can take or drop */
 #define DECIDE_EFFECTS_MAX 256                /* rows one event may put into the outbox */
 #define DECIDE_ABSENCES_MAX 64                /* recorded absences of one member that are not over */
 #define DECIDE_TURN INT64_C(5342931457063200) /* one lead in Seat.turn: every sum of weights up to 40 divides it */
@@ -249,7 +254,8 @@ typedef enum EffectKind {
         EFFECT_REMINDED = 3,
         EFFECT_HELD = 4,
         EFFECT_DIGEST = 5,
-        EFFECT_SENT = 6, /* to the lead itself, by a track */
+        EFFECT_SENT = 6,     /* to the lead itself, by a track */
+        EFFECT_AUDIENCE = 7, /* leads were taken for a campaign */
 } EffectKind;
 const char *decide_effect_name(EffectKind kind); /* "assigned", ... */
 
@@ -269,6 +275,24 @@ typedef struct Effect {
         const char
                 *body; /* what is delivered: for drop a CloudEvents JSON object (one line), for mail subject LF LF body; NULL for journal */
 } Effect;
+
+/* Somebody keeps a lead out of a campaign until an instant. */
+typedef struct Exclusion {
+        const char *campaign; /* NULL = all of them */
+        int64_t until_us;     /* from then on it is over; at or before the event's now: it is taken back */
+        int64_t at_us;        /* since when */
+        const char *by;       /* "rep:anna" */
+        const char *reason;   /* free text; NULL where it was erased */
+} Exclusion;
+
+/* A part of a take: whose names marketing was given, to write to them for a campaign. */
+typedef struct TakenPart {
+        const char *campaign;            /* NULL = the event takes nobody */
+        uint64_t take;                   /* the event the take began with: this one, or an earlier one */
+        const uint64_t *leads, *dropped; /* ascending; dropped: asked for, and out by then */
+        size_t n_leads, n_dropped;
+        bool is_last;
+} TakenPart;
 
 /* What re-deriving a range of leads came to. */
 typedef struct Rederivation {
@@ -321,8 +345,10 @@ typedef struct Decision {
         const DigestMoment *digests; /* all of them, as they are from now on, when digests_changed */
         size_t n_digests;
         bool digests_changed;
-        int64_t look_us;      /* when anything that was read may next change by itself; TIME_NONE */
-        const uint32_t *cuts; /* calls of functions that the CPU backstop cut (policy_overruns): the gate's */
+        const Exclusion *exclusion; /* from now on, beside those of other campaigns; NULL = none */
+        TakenPart taken;            /* of campaign.taken */
+        int64_t look_us;            /* when anything that was read may next change by itself; TIME_NONE */
+        const uint32_t *cuts;       /* calls of functions that the CPU backstop cut (policy_overruns): the gate's */
         size_t n_cuts;
         const char *summary; /* one line for `log`, ids and rule names only: "inquiry -> mql (qualify); offered to anna by DACH" */
 } Decision;
@@ -515,3 +541,86 @@ enum {
 int decide_need(RuleSet *rules, const DecideInput *input, const NeedGoal *goal, Arena *arena, NeedAnswer *ret);
 /* The grades that can be given: "A1" .. "D4", in the arena. */
 int decide_grades(const RuleSet *rules, Arena *arena, const char *const **ret, size_t *ret_n);
+
+/* ---- whom a campaign may write to (audience.c) ---- */
+
+#define DECIDE_ALL_CAMPAIGNS "all" /* in an exclusion: whichever */
+#define DECIDE_AUDIENCE_REASONS_MAX 12
+#define DECIDE_AUDIENCE_RIVALS_MAX 256 /* campaigns that run and go first: above, the lowest of them do not hold anybody */
+
+/* Something a person was sent: by a campaign's take or by a track. */
+typedef struct Written {
+        const char *by;  /* the campaign, or the track */
+        EffectKind kind; /* EFFECT_AUDIENCE or EFFECT_SENT */
+        uint64_t event;  /* the take, or the event that sent it */
+        int64_t at_us;
+} Written;
+
+/* In the order in which they are asked; the words stand in replies, so they stay. */
+typedef enum AudienceCode {
+        AUDIENCE_IN = 0,
+        AUDIENCE_TEST,
+        AUDIENCE_STATUS,      /* does not let marketing write */
+        AUDIENCE_INCLUDE,     /* not met */
+        AUDIENCE_EXCLUDE,     /* met */
+        AUDIENCE_BROKEN,      /* a condition could not be judged */
+        AUDIENCE_OPPORTUNITY, /* one is open */
+        AUDIENCE_CONSENT,     /* none, or refused */
+        AUDIENCE_VETO,        /* somebody keeps the lead out */
+        AUDIENCE_ADDRESS,     /* none, and the campaign needs one */
+        AUDIENCE_WRITTEN,     /* was taken for the campaign before, and only new ones are asked for */
+        AUDIENCE_FREQUENCY,   /* was sent as many mails as may be */
+        AUDIENCE_PRIORITY,    /* a campaign that goes first has the person */
+        AUDIENCE_CODES,
+} AudienceCode;
+const char *decide_audience_word(AudienceCode code); /* "in", "status", ... */
+
+/* A person as far as it is known whether a campaign may write to them. The subject need not have been judged: what it lacks is loaded. */
+typedef struct AudiencePerson {
+        Subject subject;
+        bool test, has_email;
+        const char *consents; /* "contact+ marketing-", NULL = none is known */
+        const Written *written;
+        size_t n_written;
+        const Exclusion *exclusions;
+        size_t n_exclusions;
+        const char *opportunity, *opportunity_owner; /* an open one; NULL */
+} AudiencePerson;
+
+typedef struct AudienceReason {
+        AudienceCode code;
+        int64_t until_us; /* when it is gone by itself; TIME_NONE = not known */
+        const char *text;
+} AudienceReason;
+typedef struct AudienceVerdict {
+        AudienceCode code; /* of the first reason */
+        AudienceReason reasons[DECIDE_AUDIENCE_REASONS_MAX];
+        size_t n_reasons;
+} AudienceVerdict;
+
+/* One campaign at one instant. */
+typedef struct AudiencePlan {
+        RuleSet *rules;
+        const Campaign *campaign;
+        int64_t now_us;
+        bool only_new;         /* not whom the campaign was taken for before */
+        uint64_t except_event; /* what this take has given out already does not count against it; 0 = none */
+        /* Makes the subject answer conditions that read this (PolicyReads), besides what it can answer. 0 or -errno. */
+        int (*deepen)(void *userdata, AudiencePerson *person, unsigned reads);
+        void *userdata;
+        /* made by decide_audience_plan: */
+        const Campaign *rivals[DECIDE_AUDIENCE_RIVALS_MAX]; /* run now and go first, the first of them first */
+        size_t n_rivals;
+        bool needs_address;
+} AudiencePlan;
+/* Fills what is made of rules, campaign and now_us. */
+void decide_audience_plan(AudiencePlan *plan);
+/* The one place that says whether somebody is in: whoever looks, and whoever takes, asks it. all: every reason with its text, else the
+ * first reason's code alone. 0 or -errno. */
+int decide_audience(AudiencePlan *plan, AudiencePerson *person, bool all, Arena *arena, AudienceVerdict *ret);
+
+/* Ascending numbers as text ("3-7,12") and back, in the arena, at most DECIDE_TAKE_LEADS_MAX. RECORD_E_CORRUPT. */
+int decide_write_leads(const uint64_t *leads, size_t n, Text *out);
+int decide_read_leads(const char *text, Arena *arena, uint64_t **ret, size_t *ret_n);
+/* What an outcome.exclude says, where it says anything: for replays of events that cannot be judged again. */
+bool decide_read_exclusion(const RuleSet *rules, const Record *record, int64_t now_us, Exclusion *ret);

@@ -8,6 +8,7 @@
  */
 #include "leadd/base.h"
 #include "leadd/decide.h"
+#include "leadd/plans.h"
 #include "leadd/policy.h"
 #include "leadd/record.h"
 #include "leadd/store.h"
@@ -113,6 +114,59 @@ int gate_next_offer(Gate *gate, const char *team, int64_t now_us, GateOffers *of
 /* Replays the log of the store at path (read only) into an empty one in memory, under the archived rule sets and the recorded
  * clock, and compares every projection. Differences are appended as lines; *ret_n counts them. */
 int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uint64_t *ret_n_differences);
+
+/* ---- audiences ---- */
+
+#define GATE_AUDIENCE_US (1500 * 1000)         /* one call goes through leads for so long: no snapshot lasts longer */
+#define GATE_TAKE_IDLE_US (10 * US_PER_MINUTE) /* a take that somebody else began and left is gone on with after so long */
+
+typedef struct AudienceAsk {
+        const Campaign *campaign;
+        int64_t now_us;
+        bool explain;    /* who is out as well, with every reason */
+        bool only_new;   /* not whom the campaign was taken for before */
+        uint64_t since;  /* a take: only who came in and who went out since then; 0 = not asked */
+        uint64_t except; /* a take that is under way: what it has given out does not count against it */
+        uint64_t from;   /* the first lead to look at */
+        size_t n_max;    /* persons told; 0 = they are only counted */
+} AudienceAsk;
+typedef struct AudienceMember {
+        const AudienceRow *row;
+        const AudienceVerdict *verdict;
+        const Subject *subject; /* status NULL = the rules do not have it */
+        const Facts *profile;
+        bool was_in;        /* of the take */
+        int64_t written_us; /* when the campaign was last taken with this person; TIME_NONE = never */
+} AudienceMember;
+typedef struct AudienceAnswer {
+        uint64_t next;              /* where to go on; 0 = all were gone through */
+        uint64_t n[AUDIENCE_CODES]; /* leads by the first reason */
+        uint64_t n_came, n_went;
+} AudienceAnswer;
+/* Who is in, by number, from ask->from on until n_max persons were told or GATE_AUDIENCE_US is over. Changes nothing; a read-only store
+ * will do. on_person is not told who is out, unless explain or since ask for it; what it is given lives during the callback. */
+int gate_audience(Store *store, RuleSet *rules, const AudienceAsk *ask, int (*on_person)(const AudienceMember *member, void *userdata),
+        void *userdata, AudienceAnswer *ret);
+
+/* A part of a take: candidates, each looked at again as of now. */
+typedef struct GateTake {
+        const char *campaign;
+        uint64_t take;         /* the event it began with; 0 = begin, or go on with one that was left */
+        const uint64_t *leads; /* ascending, at most DECIDE_TAKE_LEADS_MAX */
+        size_t n_leads;
+        bool only_new, is_last;
+        /* Whom it does not get, and why; NULL = not wanted. */
+        int (*on_dropped)(uint64_t lead, const AudienceVerdict *verdict, void *userdata);
+        void *userdata;
+        /* out: */
+        uint64_t n_again; /* those that this take has already */
+        bool goes_on;     /* with a take that was left */
+        StoredTake after; /* the take with this part; its texts are the rule set's and the actor's */
+} GateTake;
+/* One event of the log (campaign.taken), inside an open transaction. record: campaign.taken of a person's request, which gets its facts
+ * here. Refused: unknown_campaign, not_running, taken_by_other, unknown_take, bad_leads. Of a record that is known already the outcome says
+ * duplicate, and `after` how the take stands. */
+int gate_take_part(Gate *gate, Record *record, const char *actor, int64_t now_us, GateTake *take, GateOutcome *ret);
 
 /* ---- the desk of a team ---- */
 

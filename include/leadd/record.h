@@ -141,7 +141,14 @@ bool value_as_number(const Value *v, double *ret); /* numbers only; text is neve
         X(174, RULES_APPLY, "rules.apply", BOOL, "rules.activated: leads that would move are moved at once") \
         X(210, CARE_INTO, "care.into", NUMBER, "lead.merged, lead.unmerged of the lead that goes or comes back: the lead it belongs to") \
         X(211, CARE_FROM, "care.from", NUMBER, "lead.merged, lead.unmerged of the lead that stays: the one that came or went") \
-        X(212, CARE_STATE, "care.state", TEXT, "lead.unmerged of the lead that stays: what it was before")
+        X(212, CARE_STATE, "care.state", TEXT, "lead.unmerged of the lead that stays: what it was before") \
+        X(230, OUTCOME_CAMPAIGN, "outcome.campaign", TEXT, "exclude: the campaign the lead is taken out of, or all") \
+        X(231, CAMPAIGN_NAME, "campaign.name", TEXT, "campaign.taken: the campaign") \
+        X(232, CAMPAIGN_TAKE, "campaign.take", NUMBER, "campaign.taken: the event the take began with; absent in that one") \
+        X(233, CAMPAIGN_LEADS, "campaign.leads", TEXT, "campaign.taken: the leads that were taken: 3-7,12") \
+        X(234, CAMPAIGN_DROPPED, "campaign.dropped", TEXT, "campaign.taken: the leads that were asked for and were out by then") \
+        X(235, CAMPAIGN_IS_LAST, "campaign.is_last", BOOL, "campaign.taken: the take ends with it") \
+        X(236, CAMPAIGN_ONLY_NEW, "campaign.only_new", BOOL, "campaign.taken: not whom the campaign was taken for before")
 
 typedef enum FieldKind { FIELD_KIND_TEXT = 1, FIELD_KIND_NUMBER, FIELD_KIND_BOOL, FIELD_KIND_TIME, FIELD_KIND_MAP } FieldKind;
 
@@ -227,6 +234,7 @@ typedef enum RecordFamily {
         FAMILY_OWNER,    /* owner.away, owner.back */
         FAMILY_TIMER,    /* timer.sla, ...: made by leadd itself, refused from the spool */
         FAMILY_RULES,    /* rules.activated: made by leadd itself */
+        FAMILY_CAMPAIGN, /* campaign.taken: made by leadd itself, of no lead */
 } RecordFamily;
 
 typedef enum RecordFlags {

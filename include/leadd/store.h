@@ -442,6 +442,50 @@ typedef struct FeedbackFilter {
 /* The newest first; strings live during the callback; stop by returning != 0. Either mode. */
 int store_feedback(Store *store, const FeedbackFilter *filter, int (*on_row)(const Feedback *row, void *userdata), void *userdata);
 
+/* ---- whom marketing wrote to, and whom it may not (audience.c; either mode) ---- */
+
+/* A lead as far as an audience has to know it. Texts of the dictionary: the same id, the same text; they stand as long as the store. */
+typedef struct AudienceRow {
+        uint64_t lead;
+        uint64_t status_id, segments_id, consents_id; /* 0: none, or the text stands in the row and only for the callback */
+        const char *status, *owner, *grade, *source;  /* grade "" = none */
+        const char *segments;                         /* names, a character 0x1f between two; NULL = none */
+        const char *consents;                         /* "contact+ marketing-" */
+        int64_t created_us, entered_us;
+        bool test, has_email;
+        const Written *written; /* with what was sent to leads that were merged into it */
+        size_t n_written;
+        const Exclusion *exclusions; /* likewise, those that are over as well */
+        size_t n_exclusions;
+} AudienceRow;
+/* The leads from one number to another (0 = to the last), ascending, without those that were merged or erased. Stop by returning != 0,
+ * which is then returned. Other statements may run meanwhile; on a reader inside store_begin, or it is a snapshot of its own. */
+int store_audience(Store *store, uint64_t from, uint64_t to, int (*on_row)(const AudienceRow *row, void *userdata), void *userdata);
+/* The same of those leads alone, ascending; who was merged or erased, or never was, is not among the rows. */
+int store_audience_of(
+        Store *store, const uint64_t *leads, size_t n_leads, int (*on_row)(const AudienceRow *row, void *userdata), void *userdata);
+/* All of one lead, for show. Texts in the arena. */
+int store_sent_to(Store *store, uint64_t lead, Arena *arena, Written **ret_written, size_t *ret_n_written, Exclusion **ret_exclusions,
+        size_t *ret_n_exclusions);
+
+typedef struct StoredTake {
+        uint64_t take; /* the event it began with */
+        const char *campaign, *by;
+        int64_t at_us, last_us; /* its first part and its last so far */
+        uint64_t last_event;
+        uint64_t n_leads, n_dropped, n_parts;
+        bool is_done;
+} StoredTake;
+/* The newest first, below `before` (0 = from the newest); campaign NULL = of all. Strings live during the callback. */
+int store_takes(
+        Store *store, const char *campaign, uint64_t before, int (*on_take)(const StoredTake *take, void *userdata), void *userdata);
+int store_take_get(Store *store, uint64_t take, Arena *arena, StoredTake *ret); /* STORE_E_NONE */
+/* Whom it took, as far as they were not erased since: ascending numbers from `from` on. A merged lead is named by its own number. */
+int store_take_leads(Store *store, uint64_t take, uint64_t from, int (*on_lead)(uint64_t lead, void *userdata), void *userdata);
+/* Exclusions of all leads that are not over at that instant, by lead. */
+int store_exclusions(
+        Store *store, int64_t now_us, int (*on_one)(uint64_t lead, const Exclusion *exclusion, void *userdata), void *userdata);
+
 /* ---- scans: what reports count from ---- */
 
 /*

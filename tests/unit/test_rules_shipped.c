@@ -182,7 +182,7 @@ static void field_table_of_the_ladder__names_every_field(void **state) {
         size_t n;
         const FieldInfo *fields = field_all(&n);
         for (size_t i = 0; i < n; i++) {
-                static const char *const own[] = { "timer.", "rules.", "care.", "owner_absence.", "raw." };
+                static const char *const own[] = { "timer.", "rules.", "care.", "campaign.", "owner_absence.", "raw." };
                 bool is_own = false;
                 for (size_t j = 0; j < ARRAY_SIZE(own); j++)
                         is_own |= strncmp(fields[i].path, own[j], strlen(own[j])) == 0;
