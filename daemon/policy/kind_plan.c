@@ -389,15 +389,15 @@ int kind_finish_stages(Load *load) {
 /* ---- target ---- */
 
 static const MeasureInfo measures[] = {
-        [MEASURE_ACCEPTANCE_RATE] = { "acceptance_rate", UNIT_PERCENT, true, "hand-offs that ended: accepted by their owner" },
-        [MEASURE_SLA_KEPT] = { "sla_kept", UNIT_PERCENT, true, "hand-offs that ended: answered by when it was promised" },
-        [MEASURE_REASONS_GIVEN] = { "reasons_given", UNIT_PERCENT, true, "leads that went back: with a reason" },
+        [MEASURE_ACCEPTANCE_RATE] = { "acceptance_rate", UNIT_PERCENT, true, "leads that were answered for: accepted" },
+        [MEASURE_SLA_KEPT] = { "sla_kept", UNIT_PERCENT, true, "promises of an answer: kept" },
+        [MEASURE_REASONS_GIVEN] = { "reasons_given", UNIT_PERCENT, true, "leads that people sent back: with a reason" },
         [MEASURE_FEEDBACK_GIVEN] = { "feedback_given", UNIT_PERCENT, true, "accepted leads: sales has said what became of them" },
         [MEASURE_MEETINGS] = { "meetings", UNIT_PERCENT, true, "accepted leads: a meeting was booked" },
         [MEASURE_WON] = { "won", UNIT_PERCENT, true, "accepted leads: won" },
         [MEASURE_RECYCLED] = { "recycled", UNIT_PERCENT, true, "leads that went back to marketing: handed over again" },
-        [MEASURE_BAD_DATA] = { "bad_data", UNIT_PERCENT, false, "hand-offs that ended: sent back as no lead at all" },
-        [MEASURE_RESPONSE] = { "response", UNIT_HOURS, false, "hand-offs: median working time until the first answer" },
+        [MEASURE_BAD_DATA] = { "bad_data", UNIT_PERCENT, false, "leads that were answered for: no lead at all" },
+        [MEASURE_RESPONSE] = { "response", UNIT_HOURS, false, "leads that were answered for: median working time until then" },
         [MEASURE_LEAKS] = { "leaks", UNIT_LEADS, false, "leads that leak now" },
         [MEASURE_OVERDUE] = { "overdue", UNIT_LEADS, false, "leads whose promise is broken now" },
 };

@@ -236,6 +236,7 @@ int course_add(Course *course, const Offer *offer, uint32_t tag) {
         course->items[course->n++] = (Answer){ .lead = offer->lead,
                 .event = offer->event,
                 .owner = offer->owner,
+                .working_us = offer->working_us,
                 .is_accepted = offer->how == HANDOFF_ACCEPTED,
                 .reason = offer->reason,
                 .tag = tag,

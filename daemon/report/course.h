@@ -8,7 +8,7 @@
  * again belongs to whoever accepts it then. Until that, what it reaches is credited to everybody who accepted it on the way: who qualified
  * a lead that a colleague won has won it, too. What is done for it is credited to whoever had it.
  *
- * A million answers need 64 MB, a million moves back 48 MB, and 8 bytes each lead of the book.
+ * A million answers need 72 MB, a million moves back 48 MB, and 8 bytes each lead of the book.
  */
 #include "offers.h"
 
@@ -26,6 +26,7 @@ enum {
 typedef struct Answer {
         uint64_t lead, event;
         const char *owner;
+        int64_t working_us; /* until the answer; TIME_NONE = not known */
         const char *reason; /* it was rejected with, or went back with (COURSE_BACK) */
         uint64_t until;     /* event by which its course ended; UINT64_MAX = it goes on */
         uint32_t tag;       /* the caller's */

@@ -10,6 +10,7 @@ int report_fairness(const ReportInput *input, Report *report);
 int report_sla(const ReportInput *input, Report *report);
 int report_owners(const ReportInput *input, Report *report);
 int report_reasons(const ReportInput *input, Report *report);
+int report_alignment(const ReportInput *input, Report *report);
 
 void html_text(Text *out, const char *text);
 /* The n-th plot of a page: a figure. */

@@ -5,7 +5,7 @@
  * of that ratio. What is surely worse stands first: by the lower end of the interval, so that two refusals of two do not outrank thirty of
  * fifty. Deals that were lost are no leads that were refused.
  *
- * A million answers need 64 MB (course.h), 4 bytes for each rule of each, and 8 for each lead of the book.
+ * A million answers need 72 MB (course.h), 4 bytes for each rule of each, and 8 for each lead of the book.
  */
 #include "course.h"
 #include "internal.h"
@@ -95,7 +95,7 @@ static int gather(Counting *counting, const ReportInput *input) {
                 return -ENOMEM;
         int r = store_scan_leads(input->store, 0, 0, on_lead, counting);
         if (r == 0)
-                r = offers_scan_ended(input->store, input->from_us, input->until_us, on_handoff, counting);
+                r = offers_scan_ended(input->store, input->from_us, offers_until(input), on_handoff, counting);
         return r == 0 ? course_follow(&counting->course, input->store, input->rules, input->from_us, TIME_NONE) : r;
 }
 

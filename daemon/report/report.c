@@ -49,6 +49,12 @@ const ReportKind report_kinds[] = {
                        "times as often as the average. What is surely worse stands first.",
                 .by = "rule source campaign",
                 .make = report_reasons },
+        { .name = "alignment",
+                .title = "Where the two teams stand",
+                .doc = "What sales and marketing promised each other as numbers (targets in the rules) and what came of it, beside the "
+                       "same\n"
+                       "measures of the period before; and the three things that would help most, and whose move they are.",
+                .make = report_alignment },
         { NULL },
 };
 

@@ -44,7 +44,7 @@ static int on_offer(const Offer *offer, void *userdata) {
         Counting *counting = userdata;
         const TallyKey keys[PERS] = { { offer->sla, NULL }, { offer->team, NULL }, { offer->team, offer->owner } };
         OfferFate fate = offer_fate(offer, counting->now_us);
-        bool has_time = offer_is_accepted(fate) && offer->working_us != TIME_NONE;
+        bool has_time = offer_is_accepted(fate) && offer->response != RESPONSE_NONE && offer->working_us != TIME_NONE;
         Taken taken = { .us = offer->working_us };
 
         if (fate == OFFER_LATER)
@@ -198,7 +198,7 @@ int report_sla(const ReportInput *input, Report *report) {
 
         for (size_t by = 0; by < PERS; by++)
                 counting.by[by].line_size = sizeof(Line);
-        int r = offers_scan(input->store, input->rules, input->from_us, input->until_us, on_offer, &counting);
+        int r = offers_scan(input->store, input->rules, input->from_us, offers_until(input), on_offer, &counting);
         if (r == 0)
                 r = write_report(&counting, input, report);
         for (size_t by = 0; by < PERS; by++)

@@ -151,6 +151,7 @@ typedef enum Sql {
         SQL_SCAN_HANDOFFS,
         SQL_SCAN_FEEDBACK,
         SQL_SCAN_WORK,
+        SQL_SCAN_OVERDUE,
         SQL_EVENT_LAST,
         SQL_EVENT_PAST,
         SQL_EVENT_SOURCE,

@@ -561,3 +561,44 @@ int store_scan_work(Store *store, int64_t since_us, int64_t until_us, int (*on_r
         int r = find_range(store, since_us, until_us, &scan);
         return r == 0 ? run(&scan, scan_work) : r;
 }
+
+/* ---- broken promises ---- */
+
+typedef struct OverdueScan {
+        int64_t now_us;
+        int (*on_row)(const ScanOverdue *row, void *userdata);
+        void *userdata;
+} OverdueScan;
+
+static int scan_overdue(Scan *scan, Step *ret, int *ret_told) {
+        Store *store = scan->store;
+        const OverdueScan *rows = scan->userdata;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        for (r = sql_row(store, SQL_SCAN_OVERDUE, &row, ARG(scan->next), ARG(rows->now_us)); r == 0; r = sql_next(store, row)) {
+                unsigned flags = (unsigned) sqlite3_column_int(row, 4);
+                ScanOverdue found = {
+                        .lead = column_u64(row, 0),
+                        .due_us = sqlite3_column_int64(row, 2),
+                        .offered_us = column_time(row, 5),
+                        .unaccepted = flags & LEAD_UNACCEPTED,
+                };
+                const NameAt names[] = { { 1, &found.sla }, { 3, &found.owner } };
+                r = read_names(store, row, names, ARRAY_SIZE(names));
+                if (r != 0)
+                        break;
+                scan->next = found.lead + 1;
+                if (!(flags & LEAD_TEST))
+                        *ret_told = rows->on_row(&found, rows->userdata);
+                if (*ret_told != 0 || is_over(scan))
+                        break;
+        }
+        *ret = r == STORE_E_NONE ? STEP_END : STEP_AGAIN;
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+int store_scan_overdue(Store *store, int64_t now_us, int (*on_row)(const ScanOverdue *row, void *userdata), void *userdata) {
+        OverdueScan rows = { .now_us = now_us, .on_row = on_row, .userdata = userdata };
+        Scan scan = { .store = store, .userdata = &rows };
+        return run(&scan, scan_overdue);
+}

@@ -185,6 +185,8 @@ static const char *const statement_texts[SQL_N] = {
                                  " ORDER BY id",
         [SQL_SCAN_HANDOFFS] = "SELECT id, lead, offered_event, offered, ended, how, team, owner, route, sla, due, working, reason, scores,"
                               " flags FROM handoff WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        [SQL_SCAN_OVERDUE] = "SELECT s.lead, s.rule, s.due, l.owner, l.flags, l.created + l.offered FROM sla s CROSS JOIN lead l ON l.id ="
+                             " s.lead WHERE s.lead >= ?1 AND s.due <= ?2 AND l.flags & " LEAD_IS_GONE " = 0 ORDER BY s.lead",
         [SQL_SCAN_WORK] = "SELECT event, lead, at, owner FROM work WHERE event >= ?1 AND event < ?2 ORDER BY event",
         [SQL_SCAN_FEEDBACK] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores"
                               " FROM feedback WHERE (event, n) >= (?1, ?2) AND event < ?3 ORDER BY event, n",

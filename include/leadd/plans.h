@@ -92,14 +92,14 @@ struct Stage {
 /* ---- targets ---- */
 
 typedef enum TargetMeasure {
-        MEASURE_ACCEPTANCE_RATE = 1, /* of hand-offs that ended: accepted by their owner */
-        MEASURE_SLA_KEPT,            /* of hand-offs that ended: answered by when it was promised */
-        MEASURE_REASONS_GIVEN,       /* of leads that went back: with a reason */
+        MEASURE_ACCEPTANCE_RATE = 1, /* of leads that somebody answered for: accepted. No answer says nothing about the lead */
+        MEASURE_SLA_KEPT,            /* of promises that were kept or broken: answered in time */
+        MEASURE_REASONS_GIVEN,       /* of leads that people sent back: with a reason */
         MEASURE_FEEDBACK_GIVEN,      /* of accepted leads: sales has said what became of them (a move after the acceptance) */
         MEASURE_MEETINGS,            /* of accepted leads: a meeting was held or booked */
         MEASURE_WON,                 /* of accepted leads: won */
         MEASURE_RECYCLED,            /* of leads that went back to marketing: handed over again */
-        MEASURE_BAD_DATA,            /* of hand-offs that ended: sent back with a reason that gives the turn back (credit) */
+        MEASURE_BAD_DATA,            /* of leads that somebody answered for: refused, or sent back later, with a reason that has credit */
         MEASURE_RESPONSE,            /* median working time until an owner's first answer, in hours */
         MEASURE_LEAKS,               /* leads that leak now */
         MEASURE_OVERDUE,             /* leads whose promise is broken now */

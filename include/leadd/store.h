@@ -570,6 +570,17 @@ typedef struct ScanWork {
 } ScanWork;
 int store_scan_work(Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanWork *row, void *userdata), void *userdata);
 
+/* A promise that is broken: an agreement runs and its time is over; of leads that are no tests. */
+typedef struct ScanOverdue {
+        uint64_t lead;
+        const char *sla, *owner;
+        int64_t due_us;
+        int64_t offered_us; /* when its owner got it; TIME_NONE */
+        bool unaccepted;
+} ScanOverdue;
+/* Those due by then, in the order of leads: reads what runs, not the book. */
+int store_scan_overdue(Store *store, int64_t now_us, int (*on_row)(const ScanOverdue *row, void *userdata), void *userdata);
+
 /* ---- proof ---- */
 /* Rebuilds one event's Record from the log (for replay). */
 int store_event_record(Store *store, const StoredEvent *event, Record **ret);

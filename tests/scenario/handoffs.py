@@ -137,4 +137,51 @@ def the_reports_count_what_happened():
         check([(x["open"], x["overdue"], share(x["kept"])) for x in d.json("report", "sla")["rules"]], [(0, 1, (3, 7))])
 
 
-main(the_reports_count_what_happened)
+TARGETS = """
+target "WANTED" { side = "marketing", measure = "acceptance_rate", at_least = 90, doc = "what we hand over is wanted" }
+target "REAL" { side = "marketing", measure = "bad_data", at_most = 20 }
+target "AGAIN" { side = "marketing", measure = "recycled", at_least = 50 }
+target "ANSWERED" { side = "sales", measure = "sla_kept", at_least = 90, doc = "everybody is answered in time" }
+target "REASONS" { side = "sales", measure = "reasons_given", at_least = 100 }
+target "SOON" { side = "sales", measure = "response", at_most = 2 }
+target "NONE_LATE" { side = "sales", measure = "overdue", at_most = 0 }
+"""
+
+
+def both_sides_read_what_they_promised_and_kept():
+    with daemon(RULES + TARGETS) as d:
+        a_day_of_hand_offs(d)
+        report = d.json("report", "alignment")
+        check(report["headline"], "Sales keeps 2 of its 4 promises, marketing 1 of its 3.")
+        targets = {t["target"]: (t["side"], t["promised"], t["is"].split(" (")[0], t["kept"], t["missing"], t["before"]) for t in report["targets"]}
+        check(targets, {
+            # L-1, L-3 and L-4 of L-1 to L-5, where 4.5 are promised; 2 are few: 90 % may lie behind it.
+            "what we hand over is wanted": ("marketing", "at least 90 %", "3 of 5", "no", 2, "-"),
+            "REAL": ("marketing", "at most 20 %", "1 of 5", "yes", 0, "-"),
+            "AGAIN": ("marketing", "at least 50 %", "0 of 2", "no, may be chance", 1, "-"),  # L-2 and L-3 are in nurture
+            "everybody is answered in time": ("sales", "at least 90 %", "3 of 6", "no", 3, "-"),  # 5.4 are promised
+            "REASONS": ("sales", "at least 100 %", "3 of 3", "yes", 0, "-"),
+            "SOON": ("sales", "at most 2 h", "3 h", "no", 1, "-"),  # after 1, 1, 3, 5 and 5 hours: a third one within two
+            "NONE_LATE": ("sales", "at most 0", "0 leads", "yes", 0, "-"),
+        })
+        check([(h["side"], h["target"], h["leads"]) for h in report["help"]], [("sales", "ANSWERED", 3), ("marketing", "WANTED", 2), ("marketing", "AGAIN", 1)])
+        check([h["text"] for h in report["help"]][0], "everybody is answered in time: 3 of 6 (19-81 %), promised at least 90 %; ANSWER is the agreement of 3 of the 3 broken promises.")
+        check(report["help"][1]["text"].endswith("; bad_data is the reason of 1 of the 2 that were refused."), True, report["help"][1]["text"])
+        # The same hand-offs are what was before, once as long a time has passed again: as they stood at its end.
+        d.ctl("again", "L-2", "--as", "ben")
+        d.advance("30d")
+        later = d.json("report", "alignment")
+        check([t["before"].split(" (")[0] for t in later["targets"] if t["target"] == "everybody is answered in time"], ["3 of 6"])
+        check([(m["measure"], m["change"]) for m in later["measures"] if m["measure"] in ("sla_kept", "won")], [("sla_kept", "worse"), ("won", None)])
+        # Whatever period it is, one that is over is counted the same for ever.
+        past = ("report", "alignment", "--since", "2026-03-04", "--until", "2026-03-06T10:00:00+01:00")
+        check(d.json(*past)["targets"][0]["is"].split(" (")[0], "3 of 6")
+        # Without targets nothing is judged.
+        (d.rules / "rules.lua").write_text(RULES)
+        d.ctl("reload")
+        bare = d.json("report", "alignment")
+        check((bare["targets"], bare["help"], bare["headline"]), ([], [], "No target is declared: the measures stand without a judgement."))
+        check(len(bare["measures"]), 11)
+
+
+main(both_sides_read_what_they_promised_and_kept, the_reports_count_what_happened)

@@ -437,7 +437,7 @@ static void glossary__plans__are_told_with_dates_priorities_and_promises(void **
                             "TARGETS (what each team promised the other)\n"
                             "  ACCEPT, of marketing: at least 62.5 %\n"
                             "      what we send is wanted\n"
-                            "      counted: of hand-offs that ended: accepted by their owner\n"
+                            "      counted: of leads that were answered for: accepted\n"
                             "  LEAKS, of sales: at most 0\n"
                             "      counted: leads that leak now\n");
         policy_free(rules);
