@@ -144,6 +144,7 @@ typedef enum Sql {
         SQL_COMPANY_ERASE,
         SQL_OUTBOX_CANCEL_OF,
         SQL_SCAN_LEADS,
+        SQL_SCAN_FEW,
         SQL_SCAN_SLAS,
         SQL_SCAN_HELD,
         SQL_SCAN_RECYCLE,

@@ -26,6 +26,7 @@
         "id IN (SELECT id FROM outbox WHERE id = ?1 AND mail IS NULL UNION ALL SELECT id FROM outbox WHERE mail = ?1 AND next IS NOT " \
         "NULL)" \
         " AND +next IS NOT NULL"
+#define LEAD_FEW "id, status, owner, grade, segments, created, entered, offered, flags, came_from, campaign, consents"
 #define LEAD_IS_GONE "327680" /* LEAD_MERGED, LEAD_ERASED */
 #define LEAD_FILTER \
         "l.flags & " LEAD_IS_GONE \
@@ -175,9 +176,9 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_FEEDBACK_ALL] =
                 "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores FROM feedback"
                 " WHERE event < ?1 AND at >= ?2 ORDER BY event DESC, n DESC",
-        [SQL_SCAN_LEADS] = "SELECT id, version, last_event, moved_event, created, entered, idle_from, wake, offered, offered_event, fit,"
-                           " engagement, flags, status, owner, grade, route, segments, source, came_from, campaign, consents FROM lead"
-                           " WHERE id >= ?1 ORDER BY id",
+        [SQL_SCAN_LEADS] = "SELECT " LEAD_FEW ", version, last_event, moved_event, offered_event, idle_from, wake, fit, engagement, route,"
+                           " source FROM lead WHERE id >= ?1 ORDER BY id",
+        [SQL_SCAN_FEW] = "SELECT " LEAD_FEW " FROM lead WHERE id >= ?1 ORDER BY id",
         [SQL_SCAN_SLAS] = "SELECT lead, rule, due, next_due, snoozed_until FROM sla WHERE lead >= ?1 ORDER BY lead",
         [SQL_SCAN_HELD] = "SELECT lead, by, since, next_look FROM held WHERE lead >= ?1 ORDER BY lead",
         [SQL_SCAN_RECYCLE] = "SELECT lead, until, reason FROM recycle WHERE lead >= ?1 ORDER BY lead",

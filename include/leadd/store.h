@@ -496,18 +496,26 @@ int store_exclusions(
  * A lead that was merged keeps what happened to it; ScanLead.survivor says which lead goes on for it. To count people, go through
  * the leads first, keep the survivor of each, and add what the other scans say of a lead to that of its survivor.
  */
-enum { SCAN_SLA = 1 << 0, SCAN_HELD = 1 << 1, SCAN_RECYCLE = 1 << 2 };
+enum {
+        SCAN_SLA = 1 << 0,
+        SCAN_HELD = 1 << 1,
+        SCAN_RECYCLE = 1 << 2,
+        SCAN_FEW = 1 << 3, /* without what ScanLead says under `not with SCAN_FEW`: nearly twice as fast */
+};
 #define STORE_SEGMENT_SEPARATOR '\x1f'
 typedef struct ScanLead {
-        uint64_t id, version, last_event, moved_event;
+        uint64_t id;
         uint64_t survivor; /* itself when it was not merged into another one */
         bool merged, erased, test, unaccepted, has_email, has_sla, is_held, rests;
-        const char *status, *owner, *grade, *route;
+        const char *status, *owner, *grade;
         const char *segments; /* joined by STORE_SEGMENT_SEPARATOR: store_has_segment */
-        const char *source, *came_from, *campaign, *consents;
-        int64_t created_us, entered_us, idle_from_us, wake_us;
+        const char *came_from, *campaign, *consents;
+        int64_t created_us, entered_us;
         int64_t offered_us; /* with `unaccepted` and SCAN_SLA's due: an open hand-off */
-        uint64_t offered_event;
+        /* not with SCAN_FEW */
+        uint64_t version, last_event, moved_event, offered_event;
+        const char *route, *source;
+        int64_t idle_from_us, wake_us;
         int64_t fit_mp, engagement_mp;
         /* with SCAN_SLA, else NULL and TIME_NONE */
         const char *sla;
