@@ -146,6 +146,10 @@ int execute_report_make(const ControlDesk *desk, ControlCall *call) {
         if (!find_kind(call, &kind) || !find_by(call, kind, arena, &input.by) || !read_period(desk, call, &input))
                 return 0;
         int r = report_make(kind, &input, &report);
+        if (r == -EFBIG) {
+                call_bad_value(call, "since", "more happened in the period than one report can hold; take a shorter one");
+                return 0;
+        }
         if (r != 0)
                 return r < 0 ? r : -EIO;
         return answer(call, &report);

@@ -44,8 +44,8 @@ const Interface interface_report = {
                  "type Share (n: int, of: int, share: ?float, low: ?float, high: ?float)\n"
                  "type Money (amount: float, currency: ?string)\n"
                  "\n"
-                 "# hidden: says nothing here, or is for programs.\n"
-                 "type Column (key: string, title: string, type: string, hidden: bool, parts: []string)\n"
+                 "# hidden: says nothing here, or is for programs. brief: how many a share is of stands in another column.\n"
+                 "type Column (key: string, title: string, type: string, hidden: bool, brief: bool, parts: []string)\n"
                  "# empty: what is said when there are no rows. left_out: rows that are not here.\n"
                  "type Table (key: string, title: string, empty: string, left_out: int, columns: []Column)\n"
                  "type Layout (facts: []Column, tables: []Table)\n",

@@ -60,7 +60,7 @@ static void show_parts(const json_t *column, const json_t *value, Text *out) {
 
 static void show_cell(const json_t *column, const json_t *value, Text *out) {
         ReportType type = types[type_of(column)].type;
-        const ReportColumn shown = { .type = type };
+        const ReportColumn shown = { .type = type, .is_brief = json_is_true(json_object_get(column, "brief")) };
         ReportCell cell = cell_none();
         if (json_is_null(value) || !value) {
                 text_append_char(out, '-');

@@ -27,27 +27,31 @@ void report_csv_text(Text *out, const char *text) {
                 text_append_char(out, '"');
 }
 
-static void add_keys(const ReportColumn *column, Text *out) {
-        static const char *const of_share[] = { "", "_of", "_share", "_low", "_high" };
+/* Keys may be made of names. */
+static void add_key(const ReportColumn *column, const char *after, const char *part, Text *out) {
         Text key = { 0 };
 
-        if (column->type == REPORT_SHARE)
-                for (size_t i = 0; i < ARRAY_SIZE(of_share); i++)
-                        text_printf(out, "%s%s%s", i > 0 ? "," : "", column->key, of_share[i]);
-        else if (column->type == REPORT_MONEY)
-                text_printf(out, "%s,%s_currency", column->key, column->key);
-        else if (column->type == REPORT_PARTS)
-                for (size_t i = 0; i < column->n_parts; i++) {
-                        text_clear(&key);
-                        text_printf(&key, "%s_%s", column->key, column->parts[i]);
-                        text_append(out, i > 0 ? "," : "");
-                        report_csv_text(out, key.data ? key.data : "");
-                }
-        else
-                text_append(out, column->key);
+        text_printf(&key, "%s%s%s", column->key, after, part);
+        report_csv_text(out, key.data ? key.data : "");
         if (key.error < 0)
                 out->error = key.error;
         text_free(&key);
+}
+
+static void add_keys(const ReportColumn *column, Text *out) {
+        static const char *const of_share[] = { "", "_of", "_share", "_low", "_high" }, *const of_money[] = { "", "_currency" };
+        bool is_money = column->type == REPORT_MONEY;
+        size_t n = column->type == REPORT_SHARE ? ARRAY_SIZE(of_share) : is_money ? ARRAY_SIZE(of_money) : 1;
+
+        if (column->type == REPORT_PARTS)
+                n = column->n_parts;
+        for (size_t i = 0; i < n; i++) {
+                text_append(out, i > 0 ? "," : "");
+                if (column->type == REPORT_PARTS)
+                        add_key(column, "_", column->parts[i], out);
+                else
+                        add_key(column, (is_money ? of_money : of_share)[i], "", out);
+        }
 }
 
 static void add_share(const ReportCell *cell, Text *out) {

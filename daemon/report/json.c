@@ -123,9 +123,9 @@ static json_t *column_json(const ReportColumn *column, bool is_hidden) {
         report_show_title(column, &title);
         for (size_t i = 0; i < column->n_parts && good; i++)
                 good = json_array_append_new(parts, text_json(column->parts[i])) == 0;
-        json_t *json = good && title.error == 0 ? json_pack("{s:s, s:o, s:s, s:b, s:O}", "key", column->key, "title",
+        json_t *json = good && title.error == 0 ? json_pack("{s:s, s:o, s:s, s:b, s:b, s:O}", "key", column->key, "title",
                                                           text_json(title.data ? title.data : ""), "type", report_type_name(column->type),
-                                                          "hidden", is_hidden, "parts", parts)
+                                                          "hidden", is_hidden, "brief", column->is_brief, "parts", parts)
                                                 : NULL;
         json_decref(parts);
         text_free(&title);

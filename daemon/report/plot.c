@@ -21,6 +21,7 @@ typedef struct Drawing {
         const Zone *zone;
         Text *out;
         double most;               /* what a full bar stands for */
+        double scale;              /* of shares, to be named; 0 = 100 % */
         int64_t first_us, last_us; /* of a timeline */
         int y;
 } Drawing;
@@ -230,9 +231,19 @@ static void add_group(Drawing *d, size_t row) {
         text_free(&words);
 }
 
+/* Small shares need a scale on which they can be told apart; one that a reader can name. */
+static double round_up(double share) {
+        static const double steps[] = { 0.01, 0.02, 0.05, 0.1, 0.2, 0.5 };
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+                if (share <= steps[i])
+                        return steps[i];
+        return 1;
+}
+
 static void find_scale(Drawing *d, size_t n_rows) {
         const ReportPlot *plot = d->plot;
         bool is_share = true;
+        double low, high, highest = 0;
 
         d->first_us = INT64_MAX;
         d->last_us = INT64_MIN;
@@ -241,13 +252,17 @@ static void find_scale(Drawing *d, size_t n_rows) {
                         const ReportCell *cell = cell_at(plot->table, row, plot->values[i]);
                         is_share = is_share && (cell->type == REPORT_SHARE || cell->type == REPORT_NONE);
                         d->most = fmax(d->most, length_of(cell));
+                        if (cell->type == REPORT_SHARE && report_wilson(cell->n, cell->of, &low, &high))
+                                highest = fmax(highest, high);
                         if (cell->type == REPORT_INSTANT && cell->n < d->first_us)
                                 d->first_us = cell->n;
                         if (cell->type == REPORT_INSTANT && cell->n > d->last_us)
                                 d->last_us = cell->n;
                 }
-        if (is_share && plot->kind != REPORT_DISTRIBUTION)
-                d->most = 1; /* shares stand beside each other on one scale, whatever the page */
+        if (is_share && plot->kind == REPORT_FUNNEL)
+                d->most = 1;
+        else if (is_share && plot->kind == REPORT_BARS)
+                d->most = d->scale = round_up(highest);
         if (d->first_us > d->last_us)
                 d->first_us = d->last_us = 0;
 }
@@ -298,6 +313,8 @@ void html_plot(Text *out, const ReportPlot *plot, const Report *report, unsigned
         html_text(out, plot->title);
         if (n_rows < plot->table->n_rows)
                 text_printf(out, " (the first %zu rows of the table)", n_rows);
+        if (d.scale > 0 && d.scale < 1)
+                text_printf(out, "; a full bar is %.0f %%", d.scale * 100);
         text_printf(out, "</figcaption>\n<svg role=\"img\" aria-labelledby=\"t%u d%u\" width=\"100%%\" height=\"%d\">\n<title id=\"t%u\">",
                 n, n, d.y, n);
         html_text(out, plot->title);

@@ -29,6 +29,18 @@ const ReportKind report_kinds[] = {
                        "they were passed over. Entitled: the sum over all leads given by turn of the member's weight by the sum of the\n"
                        "weights of those who could take the lead. Counted in whole days of the site's zone.",
                 .make = report_fairness },
+        { .name = "funnel",
+                .title = "Funnel",
+                .doc = "Of the leads that came in the period, which share reached each stage (rules of the kind stage), which share of "
+                       "those\n"
+                       "went on to the next, and how long it took; as known now. By a dimension: each cohort beside the others.",
+                .by = "source campaign segment grade rating owner",
+                .make = report_funnel },
+        { .name = "stages",
+                .title = "Time in each status",
+                .doc = "How long leads were in the statuses they left in the period, how long those are in them that are there now, and\n"
+                       "who is stuck: for longer than nine in ten of those that left.",
+                .make = report_stages },
         { .name = "sla",
                 .title = "Promises kept",
                 .doc = "What became of the leads offered to people: accepted or rejected, in time or late, expired, waiting; which share "

@@ -51,36 +51,36 @@ bool report_is_hidden(const ReportTable *table, size_t column) {
         return true;
 }
 
-/* Below 10 % a tenth says something. */
-static void show_percent(double share, Text *out) {
+/* A tenth of a percent where it says something: below 10 %, above 90 %, and where the interval is that narrow. */
+static void show_percent(double share, bool is_narrow, Text *out) {
         double percent = share * 100;
         if (percent > 0 && percent < 0.05)
                 text_append(out, "<0.1");
-        else if (percent != 0 && (percent < 9.95 || (percent > 90.05 && percent < 100)))
+        else if (percent > 0 && percent < 100 && (is_narrow || percent < 9.95 || percent > 90.05))
                 text_printf(out, "%.1f", percent > 99.9 ? 99.9 : percent);
         else
                 text_printf(out, "%.0f", percent);
 }
 
-static void show_share(const ReportCell *cell, Text *out) {
+static void show_share(const ReportCell *cell, bool is_brief, Text *out) {
         double low, high;
         if (!report_wilson(cell->n, cell->of, &low, &high)) {
                 text_append_char(out, '-');
                 return;
         }
-        if (cell->of < REPORT_FEW)
+        bool is_few = cell->of < REPORT_FEW, is_narrow = high - low < 0.02;
+        if (is_few)
                 text_printf(out, "%lld of %lld (", (long long) cell->n, (long long) cell->of);
         else {
-                show_percent((double) cell->n / (double) cell->of, out);
+                show_percent((double) cell->n / (double) cell->of, is_narrow, out);
                 text_append(out, " % (");
         }
-        show_percent(low, out);
+        show_percent(low, is_narrow, out);
         text_append_char(out, '-');
-        show_percent(high, out);
-        if (cell->of < REPORT_FEW)
-                text_append(out, " %)");
-        else
-                text_printf(out, ") of %lld", (long long) cell->of);
+        show_percent(high, is_narrow, out);
+        text_append(out, is_few ? " %)" : ")");
+        if (!is_few && !is_brief)
+                text_printf(out, " of %lld", (long long) cell->of);
 }
 
 static void show_two(int64_t first, const char *first_unit, int64_t second, const char *second_unit, Text *out) {
@@ -135,7 +135,7 @@ void report_show(const ReportColumn *column, const ReportCell *cell, const Zone 
                 show_number(cell->number, out);
                 break;
         case REPORT_SHARE:
-                show_share(cell, out);
+                show_share(cell, column->is_brief, out);
                 break;
         case REPORT_DURATION:
         case REPORT_WORKING:

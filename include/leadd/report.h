@@ -71,6 +71,7 @@ typedef struct ReportColumn {
         const char *title; /* for people; NULL = the key with blanks for its underscores */
         ReportType type;
         bool is_detail; /* for programs: not shown to people */
+        bool is_brief;  /* of a share: how many it is of stands in another column */
         bool may_idle;  /* not shown to people while every row has 0 or nothing in it */
         const char *const *parts;
         size_t n_parts;
