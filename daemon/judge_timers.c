@@ -258,7 +258,7 @@ int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
                 return -EINVAL;
         pass_on_all(judge);
         for (;;) {
-                int64_t next_us = judge_next_armed(judge), outbox_us = notify_next(judge->notify, judge->store);
+                int64_t next_us = judge_next_armed(judge), outbox_us = notify_next_free(judge->notify, judge->store);
                 if (outbox_us != TIME_NONE && (next_us == TIME_NONE || outbox_us < next_us))
                         next_us = outbox_us;
                 if (next_us == TIME_NONE || next_us > time_us)

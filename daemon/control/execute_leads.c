@@ -62,6 +62,7 @@ int execute_list(const ControlDesk *desk, ControlCall *call) {
                 .owner = call_text(call, "owner"),
                 .segment = call_text(call, "segment"),
                 .grade = call_text(call, "grade"),
+                .track = call_text(call, "track"),
                 .held = call_bool(call, "held"),
                 .limit = listing.n_max + 1, /* one more says whether there is another page */
                 .before = (uint64_t) before,

@@ -34,6 +34,7 @@ static bool bears_on_leads(const Rule *rule) {
         case RULE_JUNK:
         case RULE_ROUTE:
         case RULE_SLA:
+        case RULE_TRACK:
                 return true;
         default:
                 return false;

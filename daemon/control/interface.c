@@ -218,8 +218,8 @@ static const Method methods_leads[] = {
         { .name = "List",
                 .doc = "Leads, newest first, at most limit (default 100, at most 1000). next is what to give as before for the next page.\n"
                        "owner \"-\" is nobody. Points are those of each lead's last event.",
-                .inputs = { NAMED("status"), NAMED("owner"), NAMED("segment"), NAMED("grade"), FLAG("held"), INTEGER("limit"),
-                        INTEGER("before") },
+                .inputs = { NAMED("status"), NAMED("owner"), NAMED("segment"), NAMED("grade"), NAMED("track"), FLAG("held"),
+                        INTEGER("limit"), INTEGER("before") },
                 .output = "(items: []Lead, now: string, next: ?int)",
                 .where = CONTROL_ON_READER,
                 .role = ROLE_GROUP,

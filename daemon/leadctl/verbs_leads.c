@@ -64,7 +64,7 @@ static const Column list_columns[] = {
 static int explain_empty(Client *client, const Arguments *arguments) {
         static const struct {
                 const char *flag, *kind;
-        } words[] = { { "status", "status" }, { "segment", "segment" }, { "owner", "member" } };
+        } words[] = { { "status", "status" }, { "segment", "segment" }, { "owner", "member" }, { "track", "track" } };
         json_auto_t *reply = NULL;
         for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
                 const char *word = arguments_value(arguments, words[i].flag);
@@ -94,9 +94,9 @@ static int explain_empty(Client *client, const Arguments *arguments) {
 }
 
 static json_t *list_parameters(const Arguments *arguments, int64_t limit, int64_t before) {
-        json_t *parameters =
-                PARAMETERS({ "status", arguments_value(arguments, "status") }, { "owner", arguments_value(arguments, "owner") },
-                        { "segment", arguments_value(arguments, "segment") }, { "grade", arguments_value(arguments, "grade") });
+        json_t *parameters = PARAMETERS({ "status", arguments_value(arguments, "status") },
+                { "owner", arguments_value(arguments, "owner") }, { "segment", arguments_value(arguments, "segment") },
+                { "grade", arguments_value(arguments, "grade") }, { "track", arguments_value(arguments, "track") });
         if (parameters && arguments_value(arguments, "held"))
                 (void) json_object_set_new(parameters, "held", json_true());
         if (parameters)
@@ -156,11 +156,12 @@ static int run_list(const Arguments *arguments) {
 const Verb verb_list = {
         .name = "list",
         .section = "daily",
-        .usage = "[--status S] [--owner O] [--segment G] [--grade A1] [--held] [--limit N]",
+        .usage = "[--status S] [--owner O] [--segment G] [--grade A1] [--track T] [--held] [--limit N]",
         .summary = "leads, newest first",
         .details = "Points are those of each lead's last event; `show` has them as of now. --owner - lists leads nobody owns.",
         .flags = { { "status", "S", "only in this status" }, { "owner", "O", "only of this person; - for nobody" },
                 { "segment", "G", "only in this segment" }, { "grade", "A1", "only of this grade" },
+                { "track", "T", "only in this track of marketing's" },
                 { "held", NULL, "only those that wait because nobody could take them or a rule broke" },
                 { "limit", "N", "at most so many (default 100)" } },
         .n_max = 0,

@@ -79,6 +79,10 @@ int64_t notify_next(const Notify *notify, Store *store) {
         return store_outbox_next(store, notify->n_flights < NOTIFY_IN_FLIGHT_MAX ? OUTBOX_REMOTE : OUTBOX_LOCAL);
 }
 
+int64_t notify_next_free(const Notify *notify, Store *store) {
+        return store_outbox_next(store, notify->n_flights < NOTIFY_IN_FLIGHT_MAX ? OUTBOX_FREE : OUTBOX_LOCAL);
+}
+
 /* ---- failing ---- */
 
 /* Doubling pauses, each up to a fifth longer: many rows that failed together do not come back together. */

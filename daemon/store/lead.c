@@ -530,12 +530,12 @@ static bool has_segment(const LeadState *state, const char *segment) {
 
 /* The next lead below `before` that passes the filter. */
 static int next_listed(
-        Store *store, const ListFilter *filter, const Arg args[static 3], Arena *arena, uint64_t before, uint64_t *ret_lead) {
+        Store *store, const ListFilter *filter, const Arg args[static 4], Arena *arena, uint64_t before, uint64_t *ret_lead) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        const Arg all[] = { ARG(before), args[0], args[1], args[2] };
+        const Arg all[] = { ARG(before), args[0], args[1], args[2], args[3] };
+        Sql sql = filter->track ? SQL_LEAD_LIST_TRACK : filter->held ? SQL_LEAD_LIST_HELD : SQL_LEAD_LIST;
         int r;
-        for (r = sql_row_args(store, filter->held ? SQL_LEAD_LIST_HELD : SQL_LEAD_LIST, &row, all, ARRAY_SIZE(all)); r == 0;
-                r = sql_next(store, row)) {
+        for (r = sql_row_args(store, sql, &row, all, filter->track ? 5 : 4); r == 0; r = sql_next(store, row)) {
                 *ret_lead = column_u64(row, 0);
                 if (!filter->segment)
                         return 0;
@@ -560,7 +560,7 @@ int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListR
                 return r;
         _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
         bool never = false;
-        Arg args[3];
+        Arg args[4];
         r = store_is_writer(store) ? 0 : desk_load_statuses(store); /* a reader: as they are now */
         if (r == 0)
                 r = filter_arg(store, filter->status, &args[0], &never);
@@ -568,11 +568,13 @@ int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListR
                 r = filter_arg(store, filter->owner, &args[1], &never);
         if (r == 0)
                 r = filter_arg(store, filter->grade, &args[2], &never);
+        if (r == 0)
+                r = filter_arg(store, filter->track, &args[3], &never);
         if (r != 0 || never)
                 return r;
 
         uint64_t before = filter->before > 0 ? filter->before : INT64_MAX;
-        for (size_t n = 0, limit = filter->limit > 0 ? filter->limit : 100; n < limit; n++) {
+        for (size_t n = 0, limit = filter->limit > 0 ? filter->limit : 100; n < limit;) {
                 uint64_t lead;
                 LeadRow hot;
                 Facts profile;
@@ -587,6 +589,10 @@ int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListR
                         r = lead_profile(store, &hot, arena, &profile);
                 if (r != 0)
                         return r;
+                before = lead;
+                if (filter->held && !row.state.held.by)
+                        continue; /* found by its track */
+                n++;
                 row.team = hot.status < store->names.n ? name_text(store, store->names.items[hot.status].team) : NULL;
                 row.email = facts_text(&profile, FIELD_PERSON_EMAIL);
                 row.name = facts_text(&profile, FIELD_PERSON_NAME);
@@ -594,7 +600,6 @@ int store_list(Store *store, const ListFilter *filter, int (*on_row)(const ListR
                 r = on_row(&row, userdata);
                 if (r != 0)
                         return r;
-                before = lead;
         }
         return 0;
 }

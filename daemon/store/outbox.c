@@ -139,7 +139,10 @@ static int64_t earliest(Store *store, Sql sql) {
 int64_t store_wake_next(Store *store) { return earliest(store, SQL_WAKE_NEXT); }
 int64_t store_digest_next(Store *store) { return earliest(store, SQL_DIGEST_NEXT); }
 int64_t store_outbox_next(Store *store, OutboxPart part) {
-        return earliest(store, part == OUTBOX_LOCAL ? SQL_OUTBOX_NEXT_LOCAL : SQL_OUTBOX_NEXT);
+        static const Sql statements[] = {
+                [OUTBOX_LOCAL] = SQL_OUTBOX_NEXT_LOCAL, [OUTBOX_REMOTE] = SQL_OUTBOX_NEXT, [OUTBOX_FREE] = SQL_OUTBOX_NEXT_FREE
+        };
+        return earliest(store, statements[part]);
 }
 
 /* Those of one instant in the order of their numbers, but held leads in the order in which they wait, at the places they have together. */

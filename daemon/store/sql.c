@@ -86,6 +86,8 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_LEAD_LIST] = "SELECT l.id, l.segments FROM lead l WHERE " LEAD_FILTER " ORDER BY l.id DESC",
         [SQL_LEAD_LIST_HELD] = "SELECT l.id, l.segments FROM held h CROSS JOIN lead l ON l.id = h.lead WHERE h.lead < ?1 AND " LEAD_FILTER
                                " ORDER BY h.lead DESC",
+        [SQL_LEAD_LIST_TRACK] = "SELECT l.id, l.segments FROM track t CROSS JOIN lead l ON l.id = t.lead WHERE t.lead < ?1 AND t.name = ?5"
+                                " AND t.ended = 0 AND " LEAD_FILTER " ORDER BY t.lead DESC",
         [SQL_LEAD_OWNED] = "SELECT id, status, company, owner, flags FROM lead WHERE owner > 0",
         [SQL_LEAD_ON_DESK] =
                 "SELECT l.status, l.grade, l.engagement, l.created + l.entered, l.flags, s.rule, s.due, s.snoozed_until, l.owner"
@@ -239,6 +241,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_OUTBOX_DUE_REMOTE] = "SELECT " OUTBOX_COLUMNS " WHERE next <= ?1 AND NOT " OUTBOX_IS_LOCAL " ORDER BY next, id LIMIT ?2",
         [SQL_OUTBOX_NEXT_LOCAL] = "SELECT next FROM outbox WHERE next IS NOT NULL AND " OUTBOX_IS_LOCAL " ORDER BY next LIMIT 1",
         [SQL_OUTBOX_NEXT] = "SELECT next FROM outbox WHERE next IS NOT NULL ORDER BY next LIMIT 1",
+        [SQL_OUTBOX_NEXT_FREE] = "SELECT next FROM outbox WHERE next IS NOT NULL AND lease IS NULL ORDER BY next LIMIT 1",
         [SQL_OUTBOX_LIST] = "SELECT " OUTBOX_COLUMNS " WHERE id > ?1 AND (next IS NOT NULL OR done IS NULL) ORDER BY id LIMIT ?2",
         /* EFFECT_REMINDED; the row itself is among them, or the limit has no room for it */
         [SQL_OUTBOX_GATHER] =

@@ -63,6 +63,8 @@ int notify_run(Notify *notify, Store *store, const RuleSet *rules, int64_t now_u
 int notify_told(Notify *notify, Store *store, const Told *told, int64_t now_us);
 /* When notify_run is wanted next; TIME_NONE = not before somebody is told or something is written. */
 int64_t notify_next(const Notify *notify, Store *store);
+/* The same without what is under way: for a virtual clock that is moved on, in which no lease runs out while leadd-notify works. */
+int64_t notify_next_free(const Notify *notify, Store *store);
 size_t notify_n_in_flight(const Notify *notify);
 
 /* ---- tokens of mails that may be answered (token.c) ---- */

@@ -206,6 +206,7 @@ int64_t store_digest_next(Store *store); /* the earliest, TIME_NONE = none */
 typedef enum OutboxPart {
         OUTBOX_LOCAL,  /* the journal and drops */
         OUTBOX_REMOTE, /* what another process delivers */
+        OUTBOX_FREE,   /* both, without what is under way */
 } OutboxPart;
 typedef struct OutboxRow {
         uint64_t id; /* the same for every attempt */
@@ -248,7 +249,7 @@ int store_outbox_bury(Store *store, uint64_t id, const char *error); /* given up
 /* By a person, one row, also a dead letter, which then leaves its mail; STORE_E_NONE as well while an attempt is under way. */
 int store_outbox_revive(Store *store, uint64_t id, int64_t now_us);
 int store_outbox_cancel(Store *store, uint64_t id, int64_t now_us);
-/* The earliest next attempt of the local ones, or (OUTBOX_REMOTE) of all; TIME_NONE. */
+/* The earliest next attempt of the local ones, or (OUTBOX_REMOTE) of all, or of those not under way; TIME_NONE. */
 int64_t store_outbox_next(Store *store, OutboxPart part);
 /* What is not delivered, dead letters included, by id, at most n_max; stop by returning != 0 (either mode). */
 int store_outbox_list(Store *store, uint64_t after, size_t n_max, int (*on_row)(const OutboxRow *row, void *userdata), void *userdata);
@@ -256,6 +257,7 @@ int store_outbox_list(Store *store, uint64_t after, size_t n_max, int (*on_row)(
 /* ---- reading (either mode) ---- */
 typedef struct ListFilter {
         const char *status, *owner, *segment, *grade; /* NULL = any; owner "-" = nobody */
+        const char *track;                            /* that the lead is in; NULL = any or none */
         bool held;
         size_t limit;    /* 0 = 100 */
         uint64_t before; /* page: leads with an id below this; 0 = from the newest */

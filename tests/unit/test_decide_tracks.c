@@ -486,6 +486,226 @@ static void condition__that_breaks__keeps_who_is_in_and_sends_nothing(void **sta
         done(book);
 }
 
+/* ---- random histories ---- */
+
+/* In which way the book forgets, on purpose: what the test must notice. */
+typedef enum Forgets { NOTHING, A_STEP_TAKEN, A_REFUSAL, THE_STATUS, N_FORGETS } Forgets;
+
+static const char many[] =
+        "track \"renurture\" { enter = { status = \"nurture\" }, wake_on = did{ type = \"page_viewed\" }, steps = { { wait = \"0d\", send "
+        "= "
+        "\"one\" }, { wait = \"2d\", send = \"two\" }, { wait = \"1d\", send = \"soft\" } } }\n"
+        "track \"open\" { enter = { status = \"inquiry\", none{ { [\"person.title\"] = \"x\" } } }, needs_consent = false, steps = { { "
+        "wait = "
+        "\"12h\", send = \"one\" }, { wait = \"1d\", send = \"drop\" } } }\n"
+        "track \"titled\" { enter = { [\"person.title\"] = \"x\" }, leave = { idle = ge(\"5d\") }, clock = \"person\", steps = { { wait = "
+        "\"1h\", send = \"two\" }, { wait = \"1wd\", send = \"one\" } } }\n"
+        "track \"customer\" { enter = { status = \"customer\" }, steps = { { wait = \"1d\", send = \"one\" }, { wait = \"30d\", send = "
+        "\"two\" } } }\n";
+
+static uint32_t dice(uint64_t *seed, uint32_t n) {
+        *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        return (uint32_t) (*seed >> 33) % n;
+}
+
+/* What happened to one lead, as the world knows it. */
+typedef struct World {
+        Book *book;
+        uint64_t lead, seed;
+        int consent; /* -1 = never asked */
+        Forgets forgets;
+        size_t n_sent, n_entries;
+        uint64_t entry; /* of the last send */
+        uint32_t step;
+        char wrong[160]; /* the first promise that was broken */
+} World;
+
+static void wrong(World *world, const char *what) {
+        if (!world->wrong[0])
+                (void) snprintf(world->wrong, sizeof world->wrong, "%s: event %" PRIu64 ", %s", what, world->book->next_event - 1,
+                        world->book->decision.summary ? world->book->decision.summary : "");
+}
+
+static bool may_write(const char *status) {
+        return base_streq(status, "inquiry") || base_streq(status, "nurture") || base_streq(status, "customer");
+}
+
+/* What nobody may find, whatever happened. */
+static void look_over(World *world, const TrackState *before, const Record *record) {
+        const Decision *decision = &world->book->decision;
+        const LeadState *lead = &world->book->leads[world->lead];
+        const TrackState *now = &decision->after.track;
+        size_t n = 0;
+
+        if (decision->refused)
+                return;
+        bool agreed = world->consent == 1 || (world->consent < 0 && now->name && base_streq(now->name, "open"));
+        bool is_in = now->name && !now->ended;
+        world->n_entries += is_in && (!before->name || before->ended || before->event != now->event);
+        for (size_t i = 0; i < decision->n_effects; i++) {
+                const Effect *effect = &decision->effects[i];
+                if (effect->kind != EFFECT_SENT)
+                        continue;
+                if (++n > 1)
+                        wrong(world, "two sends in one event");
+                if (!base_streq(record->type, "timer.track"))
+                        wrong(world, "sent by an event that is no step");
+                if (!before->name || before->ended || !base_streq(before->name, effect->rule) || before->next_due_us > world->book->now_us)
+                        wrong(world, "sent what was not due");
+                if (!may_write(decision->after.status))
+                        wrong(world, "sent to somebody marketing may not contact");
+                if (!agreed)
+                        wrong(world, "sent to somebody who did not agree");
+                if (world->n_sent > 0 && world->entry == before->event && effect->step <= world->step)
+                        wrong(world, "a step was taken twice");
+                world->entry = before->event;
+                world->step = effect->step;
+                world->n_sent++;
+        }
+        if (is_in && (!may_write(decision->after.status) || !agreed || decision->after.test))
+                wrong(world, "in a track it may not be in");
+        if (is_in && now->next_due_us != TIME_NONE && (lead->wake_us == TIME_NONE || lead->wake_us > now->next_due_us))
+                wrong(world, "a step is due and nothing is armed");
+        if (!now->name && (now->event || now->next_step || now->ended || now->next_due_us != TIME_NONE))
+                wrong(world, "something is left of a track");
+}
+
+static void tell(World *world, const Record *record, const char *actor) {
+        Book *book = world->book;
+        TrackState before = book->leads[world->lead].track;
+        const char *status = book->leads[world->lead].status;
+
+        /* What a book that forgets would be judged by. */
+        if (world->forgets == A_REFUSAL && world->consent == 0)
+                assert_int_equal(facts_set(&book->profiles[world->lead], book->arena, FIELD_CONSENT, "marketing", value_bool(true),
+                                         book->now_us + 1),
+                        0);
+        if (world->forgets == THE_STATUS && base_streq(status, "mql"))
+                book->leads[world->lead].status = "nurture";
+        (void) judge(book, world->lead, record, actor);
+        if (world->forgets == THE_STATUS && base_streq(status, "mql") && base_streq(book->decision.after.status, "nurture"))
+                book->decision.after.status = book->leads[world->lead].status = "mql";
+        look_over(world, &before, record);
+        if (world->forgets == A_STEP_TAKEN && book->leads[world->lead].track.next_step == before.next_step + 1 && dice(&world->seed, 2)) {
+                book->leads[world->lead].track = before;
+                book->leads[world->lead].wake_us = book->now_us;
+        }
+}
+
+static void fire_in(World *world) {
+        static const uint8_t secret[DIGEST_SIZE] = { 1 };
+        Record *record;
+
+        assert_int_equal(followup_record(&world->book->leads[world->lead], world->book->leads[world->lead].wake_us, world->book->now_us,
+                                 secret, &record),
+                0);
+        tell(world, record, "system:leadd");
+        record_free(record);
+}
+
+/* Time goes on, and now and then nobody runs for days. */
+static void pass_in(World *world) {
+        Book *book = world->book;
+        int64_t until_us = book->now_us + (int64_t) dice(&world->seed, 4 * 24) * US_PER_HOUR;
+
+        if (dice(&world->seed, 6) == 0)
+                book->now_us = until_us + 9 * US_PER_DAY;
+        for (size_t i = 0; book->leads[world->lead].wake_us != TIME_NONE && book->leads[world->lead].wake_us <= until_us && i < 50; i++) {
+                if (book->leads[world->lead].wake_us > book->now_us)
+                        book->now_us = book->leads[world->lead].wake_us;
+                fire_in(world);
+                if (dice(&world->seed, 4) == 0)
+                        fire_in(world); /* a firing that is not due any more takes nothing */
+        }
+        book->now_us = until_us > book->now_us ? until_us : book->now_us;
+}
+
+static void happen(World *world) {
+        static const char *const moves[] = { "outcome.start", "outcome.warm", "outcome.give_back", "outcome.win", "outcome.close" };
+        static const char *const actors[] = { "team:marketing", "team:marketing", "rep:a", "rep:a", "team:marketing" };
+        Book *book = world->book;
+        uint32_t what = dice(&world->seed, 20);
+        Record *record;
+
+        if (what < 7) {
+                pass_in(world);
+                return;
+        }
+        if (what < 12) {
+                uint32_t move = dice(&world->seed, 40) == 0 ? 4 : dice(&world->seed, 4);
+                tell(world, make_record(book, moves[move], FAMILY_OUTCOME), actors[move]);
+                return;
+        }
+        if (what < 14) {
+                bool given = dice(&world->seed, 3) > 0;
+                record = consenting(book, given ? "consent.granted" : "consent.withdrawn", FAMILY_CONSENT, given);
+                world->consent = given;
+        } else if (what < 16) {
+                record = make_record(book, "lead.updated", FAMILY_LEAD);
+                set(book, record, FIELD_PERSON_TITLE, dice(&world->seed, 2) ? "x" : "y");
+        } else if (what == 16) {
+                record = make_record(book, "lead.updated", FAMILY_LEAD);
+                set(book, record, FIELD_PERSON_ZONEINFO, dice(&world->seed, 2) ? "Asia/Tokyo" : "America/New_York");
+        } else if (what == 17 && book->n_history[world->lead] < 60) {
+                record = make_record(book, "lead.submitted", FAMILY_LEAD);
+                set(book, record, FIELD_ATTRIBUTION_FORM_NAME, "demo");
+        } else if (book->n_history[world->lead] < 60)
+                record = make_record(book, dice(&world->seed, 2) ? "activity.page_viewed" : "activity.other", FAMILY_ACTIVITY);
+        else
+                return;
+        book->now_us += US_PER_SECOND; /* of two statements at one instant the more restrictive counts */
+        record->time_us = book->now_us;
+        for (size_t i = 0; i < record->facts.n_items; i++)
+                record->facts.items[i].time_us = book->now_us;
+        tell(world, record, "integration:web");
+}
+
+static World live(Book *book, uint64_t seed, Forgets forgets, size_t n) {
+        World world = { .book = book, .seed = seed, .consent = (int) dice(&seed, 3) - 1, .forgets = forgets };
+        Record *record = world.consent < 0 ? make_record(book, "lead.submitted", FAMILY_LEAD)
+                                           : consenting(book, "lead.submitted", FAMILY_LEAD, world.consent);
+
+        if (dice(&world.seed, 5) > 0)
+                set(book, record, FIELD_PERSON_EMAIL, "p@firm.invalid");
+        world.lead = judge(book, 0, record, "integration:web");
+        const TrackState none = TRACK_STATE_NONE;
+        look_over(&world, &none, record);
+        for (size_t i = 0; i < n && !world.wrong[0]; i++)
+                happen(&world);
+        return world;
+}
+
+static void histories__at_random__take_each_step_once_and_write_to_nobody_else(void **state) {
+        (void) state;
+        enum { HISTORIES = 450, EVENTS = 80 };
+        const char *given = getenv("LEADD_SEED");
+        uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t) 20261127;
+        for (int forgets = NOTHING; forgets < N_FORGETS; forgets++) {
+                Book *book = open_with(many);
+                size_t n_sent = 0, n_entries = 0;
+                const char *noticed = NULL;
+                char text[160];
+                for (size_t i = 0; i < HISTORIES && !noticed; i++) {
+                        World world = live(book, seed + i, (Forgets) forgets, EVENTS);
+                        n_sent += world.n_sent;
+                        n_entries += world.n_entries;
+                        if (world.wrong[0] && forgets == NOTHING)
+                                fail_msg("seed %" PRIu64 ": %s", seed + i, world.wrong);
+                        (void) snprintf(text, sizeof text, "%s", world.wrong);
+                        noticed = world.wrong[0] ? text : NULL;
+                }
+                if (forgets == NOTHING)
+                        print_message("seed %" PRIu64 ": %zu entries, %zu sends\n", seed, n_entries, n_sent);
+                else if (!noticed)
+                        fail_msg("a book that forgets (%d) is not noticed", forgets);
+                else
+                        print_message("forgets on purpose (%d): %s\n", forgets, noticed);
+                if (forgets == NOTHING && (n_sent < 1000 || n_entries < 1000))
+                        fail_msg("%zu sends and %zu entries are too few to say anything", n_sent, n_entries);
+                done(book);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(lead__goes_through_a_track__one_step_after_the_other),
@@ -501,6 +721,7 @@ int main(void) {
                 cmocka_unit_test(lead__without_an_address__passes_the_step_over_visibly),
                 cmocka_unit_test(address__is_that_of_the_moment__and_names_cannot_end_a_line),
                 cmocka_unit_test(condition__that_breaks__keeps_who_is_in_and_sends_nothing),
+                cmocka_unit_test(histories__at_random__take_each_step_once_and_write_to_nobody_else),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
