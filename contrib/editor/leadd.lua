@@ -23,6 +23,7 @@
 ---@field status? string in decisions only, as are the next
 ---@field team? string
 ---@field owner? string
+---@field track? string
 ---@field grade? string
 ---@field entered? integer seconds since 1970
 ---@field fit? number
@@ -304,9 +305,9 @@
 ---@class leadd.Track
 ---@field doc? string what it is about
 ---@field enter leadd.Condition who comes in; only in a status with marketing_may_contact
----@field leave? leadd.Condition who goes before the end; without it whoever enter no longer lets in
+---@field leave? leadd.Condition who goes before the end and is not let in, whatever enter says; whoever enter no longer lets in goes in any case
 ---@field wake_on? leadd.Condition an activity after the entry that ends the track at once
----@field calendar? string with clock = "person": whose hours
+---@field calendar? string with clock = "person": whose hours; without it Monday to Friday, 09:00 to 17:00
 ---@field clock? "wall"|"person"|string how waits are counted: wall, person (in the person's own zone, by the hours of calendar), or a calendar's name; default wall
 ---@field steps leadd.TrackStep[] what is sent, one after the other
 ---@field purpose? string (text) the purpose of the consent that counts; default "marketing"

@@ -14,7 +14,7 @@
  *   lead.answers[KEY]  lead.consent[PURPOSE]  lead.person.external_ids[SYSTEM]
  *   lead.activities[i]: { type, time, name, url, campaign, asset, channel, value, count, properties, after_move }, newest first
  *   lead.segments[NAME] = true                                                             scores and later
- *   lead.status  lead.team  lead.owner  lead.grade  lead.fit  lead.engagement  lead.score[GROUP]   decisions only
+ *   lead.status  lead.team  lead.owner  lead.track  lead.grade  lead.fit  lead.engagement  lead.score[GROUP]   decisions only
  *
  * Nobody can know at which moment a function would say something else. One that is declared with a second parameter, `now`, is asked
  * again every day; one that looks at points, which fall by themselves, should be, too.
@@ -131,6 +131,7 @@ typedef enum LeadKey {
         LEAD_STATUS,
         LEAD_TEAM,
         LEAD_OWNER,
+        LEAD_TRACK,
         LEAD_GRADE,
         LEAD_ENTERED,
         LEAD_FIT,
@@ -153,6 +154,7 @@ static const char *const lead_keys[] = {
         [LEAD_STATUS] = "status",
         [LEAD_TEAM] = "team",
         [LEAD_OWNER] = "owner",
+        [LEAD_TRACK] = "track",
         [LEAD_GRADE] = "grade",
         [LEAD_ENTERED] = "entered",
         [LEAD_FIT] = "fit",
@@ -301,6 +303,9 @@ static void push_phase_key(lua_State *L, const Eval *eval, LeadKey key) {
                 return;
         case LEAD_OWNER:
                 lua_pushstring(L, subject->owner);
+                return;
+        case LEAD_TRACK:
+                lua_pushstring(L, subject->track);
                 return;
         case LEAD_GRADE:
                 lua_pushstring(L, subject->fit_known && subject->grade[0] ? subject->grade : NULL);

@@ -65,6 +65,17 @@ static int make_matcher(ExpectDraft *expect, int index, const char *shown, const
         return 0;
 }
 
+/* What a track sends; any other message is for readers of ours. */
+static void check_sent(ExpectDraft *expect, const TestExpect *item) {
+        for (size_t i = 0; i < item->n_names; i++) {
+                const Message *message = item->names[i].n_rules > 0 ? (const Message *) (const void *) item->names[i].rules[0] : NULL;
+                if (message && (!message->to || !base_streq(message->to, "lead")))
+                        loader_error(&expect->draft->load->loader,
+                                "\"%s.sent\": the message \"%s\" is not for the lead (\"reminded\" is for ours)", expect->where,
+                                message->rule.name);
+        }
+}
+
 /* A path of conditions against the value at index; `false` means that there is nothing. */
 static int compile_matcher(ExpectDraft *expect, int index, const char *path, TestExpect item) {
         lua_State *L = expect->draft->load->loader.L;
@@ -138,10 +149,11 @@ void policy_test_show(const TestMatcher *matcher, const Value *value, Text *out)
 
 /* What a rule can be seen to have done, or that it did not. */
 static const RuleKind hit_kinds[] = { RULE_SEGMENT, RULE_SCORE, RULE_JUNK, RULE_CRITERION, RULE_MOVE, RULE_REASON, RULE_FENCE, RULE_ROUTE,
-        RULE_SLA, RULE_ADAPTER };
+        RULE_SLA, RULE_TRACK, RULE_ADAPTER };
 static const RuleKind segment_kinds[] = { RULE_SEGMENT };
 static const RuleKind move_kinds[] = { RULE_MOVE };
 static const RuleKind fence_kinds[] = { RULE_FENCE };
+static const RuleKind message_kinds[] = { RULE_MESSAGE };
 
 /* "SIZE", or "segment:competitor" where rules of two kinds have one name. */
 static int find_rules(Load *load, const char *where, const char *name, const RuleKind *kinds, size_t n_kinds, TestName *ret) {
@@ -401,6 +413,13 @@ static int compile_key(ExpectDraft *expect, int index, TestKey key, const char *
                 return compile_names(expect, index, name, move_kinds, ARRAY_SIZE(move_kinds), item);
         case TEST_REMINDED:
                 return compile_names(expect, index, name, NULL, 0, item);
+        case TEST_SENT: {
+                size_t n_before = expect->n;
+                int r = compile_names(expect, index, name, message_kinds, ARRAY_SIZE(message_kinds), item);
+                if (r == 0 && expect->n > n_before)
+                        check_sent(expect, &expect->items[n_before]);
+                return r;
+        }
         case TEST_DUE:
                 return compile_due(expect, index, item);
         case TEST_HELD:
@@ -418,6 +437,7 @@ static int compile_key(ExpectDraft *expect, int index, TestKey key, const char *
         case TEST_STATUS:
         case TEST_TEAM:
         case TEST_OWNER:
+        case TEST_TRACK:
                 return compile_matcher(expect, index, name, item);
         }
         return 0;
@@ -436,6 +456,7 @@ static const struct {
         { TEST_OWNER, "owner" },
         { TEST_HELD, "held" },
         { TEST_DUE, "due" },
+        { TEST_TRACK, "track" },
         { TEST_GRADE, "grade" },
         { TEST_FIT, "fit" },
         { TEST_ENGAGEMENT, "engagement" },
@@ -446,6 +467,7 @@ static const struct {
         { TEST_FENCE, "fence" },
         { TEST_MOVED, "moved" },
         { TEST_REMINDED, "reminded" },
+        { TEST_SENT, "sent" },
 };
 
 static int compile_look(TestDraft *draft, int index, const char *where, TestLook *ret) {

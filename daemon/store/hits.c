@@ -33,6 +33,7 @@ static const struct {
         [RULE_JUNK] = { "an activity that was junk by it", true },
         [RULE_ROUTE] = { "a lead it gave to somebody", true },
         [RULE_SLA] = { "a timer it started", true },
+        [RULE_TRACK] = { "a lead that entered it", false },
         [RULE_CHANNEL] = { "something told through it", false },
         [RULE_MESSAGE] = { "something told in its words", false },
         [RULE_FEED] = { "a record put into it", false },

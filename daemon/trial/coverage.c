@@ -5,6 +5,7 @@
  * a rule did is read off decisions.
  */
 #include "internal.h"
+#include "leadd/plans.h"
 
 #include <errno.h>
 
@@ -12,6 +13,7 @@ struct Coverage {
         RuleSet *rules;
         bool *hits;      /* by Rule.index */
         uint64_t *steps; /* by SLA: a bit a step that fired */
+        uint64_t *sent;  /* by track: a bit a step that somebody was sent */
         bool fit[64], engagement[64];
 };
 
@@ -24,7 +26,8 @@ int coverage_new(RuleSet *rules, Coverage **ret) {
         coverage->rules = rules;
         coverage->hits = calloc(rules->n_rules + 1, sizeof(*coverage->hits));
         coverage->steps = calloc(rules->n_slas + 1, sizeof(*coverage->steps));
-        int r = coverage->hits && coverage->steps ? policy_cover(rules) : -ENOMEM;
+        coverage->sent = calloc(rules->n_tracks + 1, sizeof(*coverage->sent));
+        int r = coverage->hits && coverage->steps && coverage->sent ? policy_cover(rules) : -ENOMEM;
         if (r < 0) {
                 (void) trial_coverage_free(coverage);
                 return r;
@@ -38,6 +41,7 @@ Coverage *trial_coverage_free(Coverage *coverage) {
                 policy_cover_pause(coverage->rules);
                 free(coverage->hits);
                 free(coverage->steps);
+                free(coverage->sent);
                 free(coverage);
         }
         return NULL;
@@ -72,6 +76,12 @@ static void hit_step(Coverage *coverage, const Record *record) {
         coverage->steps[sla - coverage->rules->slas] |= UINT64_C(1) << at;
 }
 
+static void hit_sent(Coverage *coverage, const Effect *effect) {
+        const Track *track = policy_track(coverage->rules, effect->rule);
+        if (track && effect->step < track->n_steps)
+                coverage->sent[track - coverage->rules->tracks] |= UINT64_C(1) << effect->step;
+}
+
 void coverage_add(Coverage *coverage, const Record *record, const Decision *decision) {
         const RuleSet *rules = coverage->rules;
         for (size_t i = 0; i < decision->receipts.n_items; i++)
@@ -86,7 +96,9 @@ void coverage_add(Coverage *coverage, const Record *record, const Decision *deci
                 const Effect *effect = &decision->effects[i];
                 if (effect->message)
                         coverage_hit(coverage, policy_rule(rules, RULE_MESSAGE, effect->message));
-                if (!effect->recipient && effect->kind != EFFECT_SENT)
+                if (effect->kind == EFFECT_SENT)
+                        hit_sent(coverage, effect);
+                else if (!effect->recipient)
                         coverage_hit(coverage, policy_rule(rules, RULE_FEED, effect->channel));
         }
         if (record->family == FAMILY_TIMER && base_streq(record->event, "step"))
@@ -119,6 +131,7 @@ static bool can_be_hit(RuleKind kind) {
         case RULE_FENCE:
         case RULE_ROUTE:
         case RULE_SLA:
+        case RULE_TRACK:
         case RULE_GRADE:
         case RULE_MESSAGE:
         case RULE_FEED:
@@ -156,6 +169,19 @@ static int report_steps(Coverage *coverage, TrialReport *report, size_t *capacit
                         text_clear(&text);
                         text_printf(&text, "steps[%zu] never fired", i + 1);
                         r = add_gap(coverage, report, capacity, &sla->rule, &text);
+                }
+        text_free(&text);
+        return r;
+}
+
+static int report_sent(Coverage *coverage, TrialReport *report, size_t *capacity, const Track *track) {
+        Text text = { 0 };
+        int r = 0;
+        for (size_t i = 0; i < track->n_steps && r == 0; i++)
+                if (!(coverage->sent[track - coverage->rules->tracks] >> i & 1)) {
+                        text_clear(&text);
+                        text_printf(&text, "nobody was sent steps[%zu]", i + 1);
+                        r = add_gap(coverage, report, capacity, &track->rule, &text);
                 }
         text_free(&text);
         return r;
@@ -211,6 +237,8 @@ int coverage_report(Coverage *coverage, TrialReport *report) {
                         r = report_bands(coverage, report, &capacity, rules->grade);
                 if (rule->kind == RULE_SLA)
                         r = report_steps(coverage, report, &capacity, (const Sla *) (const void *) rule);
+                if (rule->kind == RULE_TRACK)
+                        r = report_sent(coverage, report, &capacity, (const Track *) (const void *) rule);
                 if (r == 0)
                         r = report_sites(coverage, report, &capacity, rule);
         }

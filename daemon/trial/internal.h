@@ -22,6 +22,8 @@ typedef struct Happened {
         size_t n_hits, hits_capacity;
         const char **roles; /* who was reminded */
         size_t n_roles, roles_capacity;
+        const char **sent; /* messages to it, in their order */
+        size_t n_sent, sent_capacity;
 } Happened;
 
 typedef struct Coverage Coverage;

@@ -106,6 +106,9 @@ static const char *find_value(Look *look, const TestExpect *expect, Value *stora
         case TEST_OWNER:
                 text = look->state.owner;
                 break;
+        case TEST_TRACK:
+                text = look->state.track.ended ? NULL : look->state.track.name;
+                break;
         case TEST_GRADE:
                 text = look->state.grade[0] ? look->state.grade : NULL;
                 break;
@@ -298,6 +301,21 @@ static int check_reminded(Look *look, const TestExpect *expect) {
         return miss(look, expect, &want, &got);
 }
 
+static int check_sent(Look *look, const TestExpect *expect) {
+        _cleanup_(text_free) Text want = { 0 }, got = { 0 };
+        const Happened *happened = look->happened;
+        size_t n = happened ? happened->n_sent : 0;
+        bool same = n == expect->n_names;
+        for (size_t i = 0; i < n; i++) {
+                same = same && base_streq(happened->sent[i], expect->names[i].name);
+                text_printf(&got, "%s%s", i > 0 ? ", " : "", happened->sent[i]);
+        }
+        if (same)
+                return 0;
+        write_names(&want, expect->names, expect->n_names);
+        return miss(look, expect, &want, &got);
+}
+
 static int check_due(Look *look, const TestExpect *expect) {
         _cleanup_(text_free) Text want = { 0 }, got = { 0 };
         char buffer[TIME_TEXT_SIZE];
@@ -376,6 +394,8 @@ static int check(Look *look, const TestExpect *expect) {
                 return check_moved(look, expect);
         case TEST_REMINDED:
                 return check_reminded(look, expect);
+        case TEST_SENT:
+                return check_sent(look, expect);
         case TEST_DUE:
                 return check_due(look, expect);
         case TEST_HELD:
@@ -393,6 +413,7 @@ static int check(Look *look, const TestExpect *expect) {
         case TEST_STATUS:
         case TEST_TEAM:
         case TEST_OWNER:
+        case TEST_TRACK:
                 return check_value(look, expect);
         }
         return 0;

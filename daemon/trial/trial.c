@@ -88,6 +88,22 @@ static int happened_roles(Trial *trial, Happened *happened, const char *roles) {
         return 0;
 }
 
+static int happened_sent(Trial *trial, Happened *happened, const Decision *decision) {
+        for (size_t i = 0; i < decision->n_effects; i++) {
+                if (decision->effects[i].kind != EFFECT_SENT)
+                        continue;
+                const char **sent = trial_grow(trial->arena, happened->sent, happened->n_sent, &happened->sent_capacity, sizeof(*sent));
+                if (!sent)
+                        return -ENOMEM;
+                happened->sent = sent;
+                sent[happened->n_sent] = arena_strdup(trial->arena, decision->effects[i].message);
+                if (!sent[happened->n_sent])
+                        return -ENOMEM;
+                happened->n_sent++;
+        }
+        return 0;
+}
+
 static int note_freed(Trial *trial, const char *team) {
         for (size_t i = 0; i < trial->n_freed; i++)
                 if (base_streq(trial->freed[i], team))
@@ -128,7 +144,9 @@ static int note_decision(Trial *trial, const Record *record, const GateOutcome *
                 r = happened_hit(trial, happened, RULE_ROUTE, decision->assignment.route);
         if (r == 0)
                 r = happened_hit(trial, happened, RULE_SLA, decision->after.sla.rule);
-        return r == 0 ? happened_roles(trial, happened, decision->reminded_roles) : r;
+        if (r == 0)
+                r = happened_roles(trial, happened, decision->reminded_roles);
+        return r == 0 ? happened_sent(trial, happened, decision) : r;
 }
 
 /* ---- time ---- */
@@ -318,7 +336,7 @@ static int run_step(Trial *trial, const TestStep *step, bool is_first) {
         for (size_t i = 0; i < step->n_looks && r == 0 && !must_stop(trial); i++)
                 r = look_at(trial, &step->looks[i]);
         for (size_t i = 0; i < trial->n_happened && step->n_looks > 0; i++)
-                trial->all_happened[i].n_hits = trial->all_happened[i].n_roles = 0;
+                trial->all_happened[i].n_hits = trial->all_happened[i].n_roles = trial->all_happened[i].n_sent = 0;
         return r;
 }
 

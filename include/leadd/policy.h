@@ -354,6 +354,8 @@ typedef enum TestKey {
         TEST_REMINDED,
         TEST_FIELDS,
         TEST_DID,
+        TEST_TRACK,
+        TEST_SENT,
 } TestKey;
 
 typedef struct TestMatcher TestMatcher; /* what a value must be, and of which path */
@@ -366,10 +368,10 @@ typedef struct TestExpect {
         TestKey key;
         const char *name;                   /* "status", "score.web" */
         uint32_t group;                     /* TEST_SCORE: index in RuleSet.groups */
-        const TestMatcher *matcher;         /* FIT to TEAM and OWNER, FIELDS; NULL: nothing is wanted */
+        const TestMatcher *matcher;         /* FIT to TEAM and OWNER, FIELDS, TRACK; NULL: nothing is wanted */
         const TestMatcher *const *matchers; /* DID: all that one activity must match */
         size_t n_matchers;
-        const TestName *names; /* HITS, MISSES, SEGMENTS, FENCE, MOVED, REMINDED */
+        const TestName *names; /* HITS, MISSES, SEGMENTS, FENCE, MOVED, REMINDED, SENT */
         size_t n_names;
         bool yes;         /* HELD, REFUSED: wanted at all */
         const char *text; /* HELD, REFUSED: a part of what is said, or the code; NULL = whatever */

@@ -73,6 +73,9 @@ static const MissCase miss_cases[] = {
         { " }, expect = { held = true }", "expect", "held", "held", "not held" },
         { " }, expect = { moved = { 'hand_raise' } }", "expect", "moved", "hand_raise", "nothing" },
         { " }, expect = { reminded = { 'owner' } }", "expect", "reminded", "owner", "nothing" },
+        { " }, expect = { track = 're-nurture' }", "expect", "track", "\"re-nurture\"", "nothing" },
+        { " }, expect = { sent = { 'welcome' } }", "expect", "sent", "welcome", "nothing" },
+        { " }, expect = { hits = { 're-nurture' } }", "expect", "hits", "re-nurture", "none: consent.marketing is missing" },
         { " }, expect = { refused = true }", "expect", "refused", "refused", "taken" },
         { " }, expect = { fence = 'NO_CONSENT' }", "expect", "fence", "NO_CONSENT", "nothing" },
         { ", outcome{ move = 'accept', by = 'anna' } }, expect = { refused = 'wrong_status' }", NULL, NULL, NULL, NULL },
@@ -90,6 +93,20 @@ static const MissCase miss_cases[] = {
           "{"
           " due = false } } }",
                 "later[1].expect", "due", "nothing", "2026-03-09T10:00:00+01:00 (ACCEPT)" },
+        /* what marketing sends a lead that came back */
+        { ", consent{ purpose = 'marketing', granted = true } }, expect = { track = false, sent = {} }, later = {"
+          " { advance = '1d', given = { activity{ type = 'form_submitted', name = 'demo' } }, expect = { owner = 'anna', track = false } },"
+          " { given = { outcome{ move = 'reject', by = 'anna', reason = 'no_budget' } },"
+          "   expect = { status = 'nurture', track = 're-nurture', sent = 'welcome', hits = 'track:re-nurture' } },"
+          " { advance = '13d', expect = { sent = {} } }, { advance = '1d', expect = { sent = { 'welcome' } } },"
+          " { advance = '90d', expect = { sent = false, track = 're-nurture' } } }",
+                NULL, NULL, NULL, NULL },
+        { ", consent{ purpose = 'marketing', granted = true } }, expect = { track = false }, later = {"
+          " { advance = '1d', given = { activity{ type = 'form_submitted', name = 'demo' } }, expect = { owner = 'anna' } },"
+          " { advance = '1h', given = { outcome{ move = 'reject', by = 'anna', reason = 'no_budget' } }, expect = { status = 'nurture' } "
+          "},"
+          " { advance = '14d', expect = { sent = {} } } }",
+                "later[3].expect", "sent", "nothing", "welcome" },
         /* others beside the one the test is about */
         { ", lead{ person = { email = 'b@big.example' }, company = { employees = 2000 } } }, expect = { { fit = 40 },"
           " { of = 'b@big.example', fit = 40, segments = 'enterprise' }, { of = 'm@keller.example', fit = 40 } }",
