@@ -4,6 +4,7 @@
  * the outbox are written with it. Of several moments that have passed only the newest is sent.
  */
 #include "judge.h"
+#include "leadd/report.h"
 
 #include <errno.h>
 
@@ -28,7 +29,7 @@ static int send_one(Judge *judge, const DigestMoment *moment, int64_t now_us) {
                 return -EUCLEAN; /* what the rules do not have is not armed */
         int64_t due_us = newest_moment(rules, digest, moment->due_us, now_us);
         int64_t since_us = moment->sent_us != TIME_NONE ? moment->sent_us : due_us - US_PER_DAY;
-        int r = gate_compose_digest(judge->store, rules, digest->team, since_us, now_us, &text);
+        int r = report_compose_digest(judge->store, rules, digest->team, since_us, now_us, &text);
         if (r == 0)
                 r = followup_digest_record(rules, digest, due_us, now_us, text.data ? text.data : "", judge->leadd->secret, &record);
         if (r != 0)

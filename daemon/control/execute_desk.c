@@ -6,6 +6,7 @@
  */
 #include "internal.h"
 #include "leadd/gate.h"
+#include "leadd/report.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,7 +296,7 @@ int execute_digest(const ControlDesk *desk, ControlCall *call) {
                 execute_unknown(call, "team", name, names, n);
                 return 0;
         }
-        int r = gate_compose_digest(desk->store, desk->rules, team, since_us, now_us, &text);
+        int r = report_compose_digest(desk->store, desk->rules, team, since_us, now_us, &text);
         if (r != 0)
                 return r < 0 ? r : -EIO;
         json_t *reply = json_object();

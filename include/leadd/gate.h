@@ -168,18 +168,6 @@ typedef struct GateTake {
  * duplicate, and `after` how the take stands. */
 int gate_take_part(Gate *gate, Record *record, const char *actor, int64_t now_us, GateTake *take, GateOutcome *ret);
 
-/* ---- the desk of a team ---- */
-
-#define GATE_DIGEST_LINES_MAX 24                /* one screen */
-#define GATE_DIGEST_COLUMNS_MAX 80              /* ... of plain text */
-#define GATE_DIGEST_EVENTS_MAX 10000            /* newest events that are gone through for what is new and what was handed back */
-#define GATE_DIGEST_LEADS_MAX 10000             /* open leads of a team that are looked at: each member's newest, in equal shares */
-#define GATE_DIGEST_STALLED_US (7 * US_PER_DAY) /* a lead that waits for nobody and for so long had no activity is stalled */
-#define GATE_DIGEST_STALLED_LOOKS_MAX 500       /* leads that are judged for it: those longest in their status */
-/* What is new since an instant, what waits, is held, was handed back and is stalled, what falls due next, and what each member has. It
- * names leads by number and members, nobody else. Writing modes. */
-int gate_compose_digest(Store *store, RuleSet *rules, const Team *team, int64_t since_us, int64_t now_us, Text *out);
-
 /* ---- the rules and the leads there are ---- */
 
 /* Adds an error to the report for each status that leads are in and the new rules do not have, and each member who owns open leads and is

@@ -193,3 +193,15 @@ void report_show_title(const ReportColumn *column, Text *out);
 /* Is it left out for people? */
 bool report_is_hidden(const ReportTable *table, size_t column);
 const char *report_type_name(ReportType type);
+
+/* ---- the desk of a team ---- */
+
+#define REPORT_DIGEST_LINES_MAX 24                /* one screen */
+#define REPORT_DIGEST_COLUMNS_MAX 80              /* ... of plain text */
+#define REPORT_DIGEST_EVENTS_MAX 10000            /* newest events that are gone through for what is new and what was handed back */
+#define REPORT_DIGEST_LEADS_MAX 10000             /* open leads of a team that are looked at: each member's newest, in equal shares */
+#define REPORT_DIGEST_STALLED_US (7 * US_PER_DAY) /* a lead that waits for nobody and for so long had no activity is stalled */
+#define REPORT_DIGEST_STALLED_LOOKS_MAX 500       /* leads that are judged for it: those longest in their status */
+/* What is new since an instant, what waits, is held, was handed back and is stalled, what falls due next, and what each member has. It
+ * names leads by number and members, nobody else. Writing modes. */
+int report_compose_digest(Store *store, RuleSet *rules, const Team *team, int64_t since_us, int64_t now_us, Text *out);

@@ -5,6 +5,7 @@
  * text says so.
  */
 #include "leadd/gate.h"
+#include "leadd/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -51,7 +52,7 @@ static void end_line(Board *board) {
         const char *s = board->line.data ? board->line.data : "";
         size_t columns = 0, size = 0;
 
-        while (s[size] && columns < GATE_DIGEST_COLUMNS_MAX) {
+        while (s[size] && columns < REPORT_DIGEST_COLUMNS_MAX) {
                 size++;
                 while (((unsigned char) s[size] & 0xc0) == 0x80)
                         size++;
@@ -59,7 +60,7 @@ static void end_line(Board *board) {
         }
         while (size > 0 && s[size - 1] == ' ')
                 size--;
-        if (board->n_lines < GATE_DIGEST_LINES_MAX) {
+        if (board->n_lines < REPORT_DIGEST_LINES_MAX) {
                 text_append_size(board->out, s, size);
                 text_append_char(board->out, '\n');
                 board->n_lines++;
@@ -115,7 +116,7 @@ static bool is_waiting(const DeskLead *lead) { return lead->rank <= PECK_WAITS; 
 
 static int load_desks(Board *board) {
         const Team *team = board->team;
-        size_t capacity = 0, share = team->n_members > 0 ? GATE_DIGEST_LEADS_MAX / team->n_members : 0;
+        size_t capacity = 0, share = team->n_members > 0 ? REPORT_DIGEST_LEADS_MAX / team->n_members : 0;
 
         board->members = ARENA_ARRAY(board->arena, Count, team->n_members + 1);
         if (!board->members)
@@ -338,14 +339,14 @@ static int write_stalled(Board *board) {
         if (!open)
                 return -ENOMEM;
         for (size_t i = 0; i < board->n_leads; i++)
-                if (board->leads[i].rank == PECK_OPEN && board->now_us - board->leads[i].since_us >= GATE_DIGEST_STALLED_US)
+                if (board->leads[i].rank == PECK_OPEN && board->now_us - board->leads[i].since_us >= REPORT_DIGEST_STALLED_US)
                         open[n++] = &board->leads[i];
         if (n > 1)
                 qsort(open, n, sizeof(*open), compare_since);
-        for (size_t i = 0; i < n && i < GATE_DIGEST_STALLED_LOOKS_MAX && r == 0; i++) {
+        for (size_t i = 0; i < n && i < REPORT_DIGEST_STALLED_LOOKS_MAX && r == 0; i++) {
                 int64_t idle_us = 0;
                 r = find_idle(board, open[i]->lead, &idle_us);
-                if (r != 0 || idle_us < GATE_DIGEST_STALLED_US)
+                if (r != 0 || idle_us < REPORT_DIGEST_STALLED_US)
                         continue;
                 if (n_stalled++ < NAMED_SHOWN_MAX) {
                         text_printf(&shown, "%sL-%" PRIu64 " %s ", n_stalled > 1 ? ", " : "", open[i]->lead,
@@ -357,7 +358,7 @@ static int write_stalled(Board *board) {
         text_append(&board->line, shown.data ? shown.data : "");
         if (n_stalled > NAMED_SHOWN_MAX)
                 text_append(&board->line, ", ...");
-        if (n > GATE_DIGEST_STALLED_LOOKS_MAX)
+        if (n > REPORT_DIGEST_STALLED_LOOKS_MAX)
                 text_append(&board->line, " (at least)");
         text_free(&shown);
         end_line(board);
@@ -414,7 +415,7 @@ static void write_members(Board *board) {
         end_line(board);
         text_printf(&board->line, "%-24s %6s %8s %8s", "Member", "open", "waiting", "overdue");
         end_line(board);
-        size_t room = GATE_DIGEST_LINES_MAX - board->n_lines;
+        size_t room = REPORT_DIGEST_LINES_MAX - board->n_lines;
         /* Who has most that is overdue, then most that waits, is read first. */
         for (size_t i = 1; i < n; i++)
                 for (size_t k = i; k > 0; k--) {
@@ -440,7 +441,7 @@ static int compose(Board *board) {
         int r = load_desks(board);
 
         if (r == 0)
-                r = store_log_since(board->store, board->since_us, GATE_DIGEST_EVENTS_MAX, on_event, board, &board->events_cut);
+                r = store_log_since(board->store, board->since_us, REPORT_DIGEST_EVENTS_MAX, on_event, board, &board->events_cut);
         if (r != 0)
                 return r;
         text_printf(&board->line, "%s, ", board->team->rule.name);
@@ -468,7 +469,7 @@ static int compose(Board *board) {
         return 0;
 }
 
-int gate_compose_digest(Store *store, RuleSet *rules, const Team *team, int64_t since_us, int64_t now_us, Text *out) {
+int report_compose_digest(Store *store, RuleSet *rules, const Team *team, int64_t since_us, int64_t now_us, Text *out) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
         const Calendar *calendar = team->calendar ? team->calendar->calendar : NULL;
         Board board = {
