@@ -29,7 +29,10 @@ static int send_one(Judge *judge, const DigestMoment *moment, int64_t now_us) {
                 return -EUCLEAN; /* what the rules do not have is not armed */
         int64_t due_us = newest_moment(rules, digest, moment->due_us, now_us);
         int64_t since_us = moment->sent_us != TIME_NONE ? moment->sent_us : due_us - US_PER_DAY;
-        int r = report_compose_digest(judge->store, rules, digest->team, since_us, now_us, &text);
+        const DigestInput composed = {
+                .store = judge->store, .rules = rules, .team = digest->team, .since_us = since_us, .now_us = now_us, .n_leaks = -1
+        };
+        int r = report_compose_digest(&composed, &text);
         if (r == 0)
                 r = followup_digest_record(rules, digest, due_us, now_us, text.data ? text.data : "", judge->leadd->secret, &record);
         if (r != 0)

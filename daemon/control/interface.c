@@ -258,10 +258,11 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .execute = execute_next },
         { .name = "Digest",
-                .doc = "The desk of a team on one screen of plain text, as a digest of the rules would send it now: what is new since "
-                       "this\n"
-                       "time yesterday, what waits, is held, was handed back and is stalled, what is due on the next working day, who has "
-                       "what.",
+                .doc = "The desk of a team on one screen of plain text, as a digest of the rules would send it now: how both teams stand, "
+                       "what is\n"
+                       "new since this time yesterday, what waits, is held, was handed back and is stalled, what is due on the next "
+                       "working\n"
+                       "day, who has what. Of a team without members: what it handed over, what was accepted, what came back and why.",
                 .inputs = { NAMED_REQUIRED("team") },
                 .output = "(team: string, text: string, since: string, now: string)",
                 .where = CONTROL_ON_GATE,

@@ -264,7 +264,9 @@ const Verb verb_digest = {
         .section = "daily",
         .usage = "TEAM",
         .summary = "the desk of a team on one screen: new, waiting, held, handed back, stalled, due next, who has what",
-        .details = "As a `digest` of the rules sends it every morning. It names leads by number and members, nobody else.",
+        .details = "As a `digest` of the rules sends it every morning: how both teams stand, then the desk of a team with members, or what "
+                   "came\n"
+                   "back to one without, and why. It names leads by number and members, nobody else.",
         .n_min = 1,
         .n_max = 1,
         .run = run_digest,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The desk of a team as one screen of plain text, composed from the same rows and events as `list` and `log`. Leads are
- * named by number, so that what was mailed holds nobody's data. Reads only; what it looks at is bounded, and where a bound was met the
- * text says so.
+ * The desk of a team as one screen of plain text, composed from the same rows and events as `list` and `log`; of a team without members
+ * what came of its leads (digest_queue.c). Both begin with the same line about both teams. Leads are named by number, so that
+ * what was mailed holds nobody's data. Reads only; what it looks at is bounded, and where a bound was met the text says so.
  */
+#include "digest.h"
+
+#include "internal.h"
 #include "leadd/gate.h"
-#include "leadd/report.h"
+#include "measures.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,40 +18,11 @@
 #define WAITING_SHOWN_MAX 5
 #define HELD_SHOWN_MAX 2
 #define HELD_COUNTED_MAX 1000
-#define NAMED_SHOWN_MAX 4 /* leads named in one line */
-#define REASONS_MAX 32
-#define LABEL_COLUMNS 13
-
-typedef struct Count {
-        const char *name;
-        size_t n, n_waiting, n_overdue, n_next;
-} Count;
-
-typedef struct Board {
-        Store *store;
-        RuleSet *rules;
-        const Team *team;
-        const Calendar *calendar;
-        const Zone *zone;
-        int64_t since_us, now_us, next_from_us, next_until_us; /* the next working day */
-        Arena *arena;
-        DeskLead *leads; /* of all members, in the pecking order */
-        size_t n_leads, n_left_out;
-        Count *members;
-        /* from the log */
-        uint64_t new_leads[NAMED_SHOWN_MAX];
-        size_t n_new, n_back, n_reasons;
-        Count reasons[REASONS_MAX];
-        bool events_cut;
-        Text line;
-        Text *out;
-        size_t n_lines;
-} Board;
 
 /* ---- lines ---- */
 
 /* The line that was put together, cut to the width of the screen. */
-static void end_line(Board *board) {
+void digest_end_line(DigestBoard *board) {
         const char *s = board->line.data ? board->line.data : "";
         size_t columns = 0, size = 0;
 
@@ -70,9 +44,11 @@ static void end_line(Board *board) {
         text_clear(&board->line);
 }
 
-static void begin_count(Board *board, const char *label, size_t n) { text_printf(&board->line, "%-*s %4zu   ", LABEL_COLUMNS, label, n); }
+void digest_begin_count(DigestBoard *board, const char *label, size_t n) {
+        text_printf(&board->line, "%-*s %4zu   ", DIGEST_LABEL_COLUMNS, label, n);
+}
 
-static void add_time(Board *board, int64_t time_us) {
+void digest_add_time(DigestBoard *board, int64_t time_us) {
         char buffer[TIME_TEXT_SIZE];
 
         /* 2026-03-05T08:30:00+01:00 -> 2026-03-05 08:30 */
@@ -92,14 +68,14 @@ static void add_duration(Text *out, int64_t us) {
                 text_printf(out, "%" PRId64 " d", us / US_PER_DAY);
 }
 
-static int compare_counts(const void *a_, const void *b_) {
-        const Count *a = a_, *b = b_;
+int digest_compare_counts(const void *a_, const void *b_) {
+        const DigestCount *a = a_, *b = b_;
         return a->n != b->n ? (a->n > b->n ? -1 : 1) : strcmp(a->name, b->name);
 }
 
 /* ---- what there is ---- */
 
-static void find_next_day(Board *board) {
+static void find_next_day(DigestBoard *board) {
         int64_t local_us = board->now_us + (board->zone ? zone_offset_seconds(board->zone, board->now_us) * US_PER_SECOND : 0);
         int64_t day_us = (local_us / US_PER_DAY - (local_us % US_PER_DAY < 0)) * US_PER_DAY + US_PER_DAY, open_us;
 
@@ -114,11 +90,11 @@ static void find_next_day(Board *board) {
 
 static bool is_waiting(const DeskLead *lead) { return lead->rank <= PECK_WAITS; }
 
-static int load_desks(Board *board) {
+static int load_desks(DigestBoard *board) {
         const Team *team = board->team;
         size_t capacity = 0, share = team->n_members > 0 ? REPORT_DIGEST_LEADS_MAX / team->n_members : 0;
 
-        board->members = ARENA_ARRAY(board->arena, Count, team->n_members + 1);
+        board->members = ARENA_ARRAY(board->arena, DigestCount, team->n_members + 1);
         if (!board->members)
                 return -ENOMEM;
         for (size_t i = 0; i < team->n_members; i++) {
@@ -127,7 +103,7 @@ static int load_desks(Board *board) {
                 int r = store_on_desk(board->store, team->members[i]->rule.name, share, board->arena, &leads, &n, &n_all);
                 if (r != 0)
                         return r;
-                board->members[i] = (Count){ .name = team->members[i]->rule.name, .n = n_all };
+                board->members[i] = (DigestCount){ .name = team->members[i]->rule.name, .n = n_all };
                 board->n_left_out += n_all - n;
                 if (board->n_leads + n > capacity) {
                         capacity = 2 * (board->n_leads + n);
@@ -146,7 +122,7 @@ static int load_desks(Board *board) {
         for (size_t i = 0; i < board->n_leads; i++) {
                 const DeskLead *lead = &board->leads[i];
                 for (size_t m = 0; m < team->n_members; m++) {
-                        Count *member = &board->members[m];
+                        DigestCount *member = &board->members[m];
                         if (!lead->owner || !base_streq(member->name, lead->owner))
                                 continue;
                         member->n_waiting += is_waiting(lead);
@@ -158,42 +134,43 @@ static int load_desks(Board *board) {
         return 0;
 }
 
-static bool is_of_team(const Board *board, const char *status) {
+bool digest_is_of_team(const DigestBoard *board, const char *status) {
         const Status *found = status ? policy_status(board->rules, status) : NULL;
         return found && found->team == board->team;
 }
 
-static void count_reason(Board *board, const char *reason) {
+static void count_reason(DigestBoard *board, const char *reason) {
         size_t i = 0;
 
         while (i < board->n_reasons && !base_streq(board->reasons[i].name, reason))
                 i++;
-        if (i == REASONS_MAX)
+        if (i == DIGEST_REASONS_MAX)
                 return;
         if (i == board->n_reasons) {
                 /* The event's texts live during the callback only. */
                 const char *name = arena_strdup(board->arena, reason);
                 if (!name)
                         return;
-                board->reasons[board->n_reasons++] = (Count){ .name = name };
+                board->reasons[board->n_reasons++] = (DigestCount){ .name = name };
         }
         board->reasons[i].n++;
 }
 
 static int on_event(const StoredEvent *event, void *userdata) {
-        Board *board = userdata;
+        DigestBoard *board = userdata;
         const char *born = event->n_moves > 0 ? event->moves[0].from : board->rules->initial ? board->rules->initial->rule.name : NULL;
         const char *last = event->n_moves > 0 ? event->moves[event->n_moves - 1].to : born, *reason = NULL;
         bool entered = false, left = false;
 
         if (event->lead == 0 || event->is_test || (event->n_moves == 0 && !event->is_first))
                 return 0;
-        entered = is_of_team(board, last) && (event->is_first || !is_of_team(board, born));
+        entered = digest_is_of_team(board, last) && (event->is_first || !digest_is_of_team(board, born));
         for (size_t i = 0; i < event->n_moves && !reason; i++)
-                if (event->moves[i].reason && is_of_team(board, event->moves[i].from) && !is_of_team(board, event->moves[i].to))
+                if (event->moves[i].reason && digest_is_of_team(board, event->moves[i].from) &&
+                        !digest_is_of_team(board, event->moves[i].to))
                         reason = event->moves[i].reason;
-        left = reason && !is_of_team(board, last);
-        if (entered && board->n_new++ < NAMED_SHOWN_MAX)
+        left = reason && !digest_is_of_team(board, last);
+        if (entered && board->n_new++ < DIGEST_NAMED_MAX)
                 board->new_leads[board->n_new - 1] = event->lead;
         if (left) {
                 board->n_back++;
@@ -204,36 +181,36 @@ static int on_event(const StoredEvent *event, void *userdata) {
 
 /* ---- the sections ---- */
 
-static void write_new(Board *board) {
-        begin_count(board, "New", board->n_new);
-        for (size_t i = 0; i < board->n_new && i < NAMED_SHOWN_MAX; i++)
+static void write_new(DigestBoard *board) {
+        digest_begin_count(board, "New", board->n_new);
+        for (size_t i = 0; i < board->n_new && i < DIGEST_NAMED_MAX; i++)
                 text_printf(&board->line, "%sL-%" PRIu64, i > 0 ? ", " : "", board->new_leads[i]);
-        if (board->n_new > NAMED_SHOWN_MAX)
+        if (board->n_new > DIGEST_NAMED_MAX)
                 text_append(&board->line, ", ...");
         if (board->events_cut)
                 text_append(&board->line, " (at least)");
-        end_line(board);
-        begin_count(board, "Handed back", board->n_back);
+        digest_end_line(board);
+        digest_begin_count(board, "Handed back", board->n_back);
         if (board->n_reasons > 1)
-                qsort(board->reasons, board->n_reasons, sizeof(Count), compare_counts);
+                qsort(board->reasons, board->n_reasons, sizeof(DigestCount), digest_compare_counts);
         for (size_t i = 0; i < board->n_reasons; i++)
                 text_printf(&board->line, "%s%s %zu", i > 0 ? ", " : "", board->reasons[i].name, board->reasons[i].n);
         if (board->events_cut)
                 text_append(&board->line, " (at least)");
-        end_line(board);
+        digest_end_line(board);
 }
 
-static void write_waiting(Board *board) {
+static void write_waiting(DigestBoard *board) {
         size_t n = 0, n_overdue = 0, n_soon = 0;
 
         for (; n < board->n_leads && is_waiting(&board->leads[n]); n++) {
                 n_overdue += board->leads[n].rank == PECK_OVERDUE;
                 n_soon += board->leads[n].rank == PECK_SOON;
         }
-        begin_count(board, "Waiting", n);
+        digest_begin_count(board, "Waiting", n);
         if (n > 0)
                 text_printf(&board->line, "%zu overdue, %zu due within two hours", n_overdue, n_soon);
-        end_line(board);
+        digest_end_line(board);
         for (size_t i = 0; i < n && i < WAITING_SHOWN_MAX; i++) {
                 const DeskLead *lead = &board->leads[i];
                 Text due = { 0 };
@@ -250,11 +227,11 @@ static void write_waiting(Board *board) {
                         lead->owner ? lead->owner : "-", due.data ? due.data : "", lead->status, lead->sla ? " (" : "",
                         lead->sla ? lead->sla : "", lead->sla ? ")" : "");
                 text_free(&due);
-                end_line(board);
+                digest_end_line(board);
         }
         if (n > WAITING_SHOWN_MAX) {
                 text_printf(&board->line, "  and %zu more", n - WAITING_SHOWN_MAX);
-                end_line(board);
+                digest_end_line(board);
         }
 }
 
@@ -263,7 +240,7 @@ static bool is_routes_word(const char *text) {
         return text && (strncmp(text, "nobody in ", 10) == 0 || strncmp(text, "no route ", 9) == 0);
 }
 
-static int write_held(Board *board) {
+int digest_write_held(DigestBoard *board) {
         _cleanup_(base_freep) HeldLead *leads = reallocarray(NULL, HELD_COUNTED_MAX, sizeof(HeldLead));
         size_t n = 0;
 
@@ -272,10 +249,10 @@ static int write_held(Board *board) {
         int r = store_held_in(board->store, board->team->rule.name, NULL, HELD_COUNTED_MAX, leads, &n);
         if (r != 0)
                 return r;
-        begin_count(board, "Held", n);
+        digest_begin_count(board, "Held", n);
         if (n == HELD_COUNTED_MAX)
                 text_append(&board->line, "(at least)");
-        end_line(board);
+        digest_end_line(board);
         for (size_t i = 0; i < n && i < HELD_SHOWN_MAX; i++) {
                 LeadState state;
                 r = store_load_lead(board->store, leads[i].lead, board->arena, &state, NULL, NULL, NULL);
@@ -285,7 +262,7 @@ static int write_held(Board *board) {
                 add_duration(&board->line, board->now_us - state.held.since_us);
                 text_printf(&board->line, " by %s%s%s", state.held.by ? state.held.by : "-", is_routes_word(state.held.text) ? ": " : "",
                         is_routes_word(state.held.text) ? state.held.text : "");
-                end_line(board);
+                digest_end_line(board);
         }
         return 0;
 }
@@ -299,7 +276,7 @@ static int compare_since(const void *a_, const void *b_) {
 }
 
 /* How long nothing happened to the lead, as `idle` in the rules has it. */
-static int find_idle(Board *board, uint64_t lead, int64_t *ret_us) {
+static int find_idle(DigestBoard *board, uint64_t lead, int64_t *ret_us) {
         _cleanup_(arena_freep) Arena *arena = arena_new(GATE_EVENT_MEMORY_MAX);
         LeadState state;
         Facts profile;
@@ -330,7 +307,7 @@ static int find_idle(Board *board, uint64_t lead, int64_t *ret_us) {
         return r;
 }
 
-static int write_stalled(Board *board) {
+static int write_stalled(DigestBoard *board) {
         const DeskLead **open = ARENA_ARRAY(board->arena, const DeskLead *, board->n_leads + 1);
         size_t n = 0, n_stalled = 0;
         Text shown = { 0 };
@@ -348,24 +325,24 @@ static int write_stalled(Board *board) {
                 r = find_idle(board, open[i]->lead, &idle_us);
                 if (r != 0 || idle_us < REPORT_DIGEST_STALLED_US)
                         continue;
-                if (n_stalled++ < NAMED_SHOWN_MAX) {
+                if (n_stalled++ < DIGEST_NAMED_MAX) {
                         text_printf(&shown, "%sL-%" PRIu64 " %s ", n_stalled > 1 ? ", " : "", open[i]->lead,
                                 open[i]->owner ? open[i]->owner : "-");
                         add_duration(&shown, idle_us);
                 }
         }
-        begin_count(board, "Stalled", n_stalled);
+        digest_begin_count(board, "Stalled", n_stalled);
         text_append(&board->line, shown.data ? shown.data : "");
-        if (n_stalled > NAMED_SHOWN_MAX)
+        if (n_stalled > DIGEST_NAMED_MAX)
                 text_append(&board->line, ", ...");
         if (n > REPORT_DIGEST_STALLED_LOOKS_MAX)
                 text_append(&board->line, " (at least)");
         text_free(&shown);
-        end_line(board);
+        digest_end_line(board);
         return r;
 }
 
-static void write_next(Board *board) {
+static void write_next(DigestBoard *board) {
         char day[TIME_TEXT_SIZE], label[32];
         size_t n = 0, n_shown = 0;
 
@@ -376,15 +353,15 @@ static void write_next(Board *board) {
         for (size_t i = 0; i < board->team->n_members; i++)
                 n += board->members[i].n_next;
         (void) snprintf(label, sizeof(label), "Due %.10s", day);
-        text_printf(&board->line, "%-*s %3zu   ", LABEL_COLUMNS + 1, label, n);
+        text_printf(&board->line, "%-*s %3zu   ", DIGEST_LABEL_COLUMNS + 1, label, n);
         for (size_t i = 0; i < board->team->n_members; i++)
                 if (board->members[i].n_next > 0)
                         text_printf(&board->line, "%s%s %zu", n_shown++ > 0 ? ", " : "", board->members[i].name, board->members[i].n_next);
-        end_line(board);
+        digest_end_line(board);
 }
 
 static int on_tally(const char *owner, const char *status, uint64_t n, void *userdata) {
-        Board *board = userdata;
+        DigestBoard *board = userdata;
         const Status *found = status ? policy_status(board->rules, status) : NULL;
 
         if (owner || !found || found->team != board->team || found->kind == STATUS_FINAL)
@@ -394,68 +371,61 @@ static int on_tally(const char *owner, const char *status, uint64_t n, void *use
 }
 
 /* What nobody has. */
-static int write_queue(Board *board) {
+int digest_write_queue(DigestBoard *board) {
         int r = store_tallies(board->store, on_tally, board);
 
         if (r != 0 || board->line.size == 0)
                 return r;
         Text statuses = board->line;
         board->line = (Text){ 0 };
-        text_printf(&board->line, "%-*s        %s", LABEL_COLUMNS, "Owned by none", statuses.data);
+        text_printf(&board->line, "%-*s        %s", DIGEST_LABEL_COLUMNS, "Owned by none", statuses.data);
         text_free(&statuses);
-        end_line(board);
+        digest_end_line(board);
         return 0;
 }
 
-static void write_members(Board *board) {
+static void write_members(DigestBoard *board) {
         size_t n = board->team->n_members;
 
         if (n == 0)
                 return;
-        end_line(board);
+        digest_end_line(board);
         text_printf(&board->line, "%-24s %6s %8s %8s", "Member", "open", "waiting", "overdue");
-        end_line(board);
+        digest_end_line(board);
         size_t room = REPORT_DIGEST_LINES_MAX - board->n_lines;
         /* Who has most that is overdue, then most that waits, is read first. */
         for (size_t i = 1; i < n; i++)
                 for (size_t k = i; k > 0; k--) {
-                        Count *a = &board->members[k - 1], *b = &board->members[k], swap = *a;
+                        DigestCount *a = &board->members[k - 1], *b = &board->members[k], swap = *a;
                         if (a->n_overdue > b->n_overdue || (a->n_overdue == b->n_overdue && a->n_waiting >= b->n_waiting))
                                 break;
                         *a = *b;
                         *b = swap;
                 }
         for (size_t i = 0; i < n; i++) {
-                const Count *member = &board->members[i];
+                const DigestCount *member = &board->members[i];
                 if (i + 1 == room && n > room) {
                         text_printf(&board->line, "and %zu more", n - i);
-                        end_line(board);
+                        digest_end_line(board);
                         return;
                 }
                 text_printf(&board->line, "%-24s %6zu %8zu %8zu", member->name, member->n, member->n_waiting, member->n_overdue);
-                end_line(board);
+                digest_end_line(board);
         }
 }
 
-static int compose(Board *board) {
+static int write_desk(DigestBoard *board) {
+        find_next_day(board);
         int r = load_desks(board);
-
         if (r == 0)
                 r = store_log_since(board->store, board->since_us, REPORT_DIGEST_EVENTS_MAX, on_event, board, &board->events_cut);
         if (r != 0)
                 return r;
-        text_printf(&board->line, "%s, ", board->team->rule.name);
-        add_time(board, board->now_us);
-        text_append(&board->line, " (new since ");
-        add_time(board, board->since_us);
-        text_append_char(&board->line, ')');
-        end_line(board);
-        end_line(board);
         write_new(board);
         write_waiting(board);
-        r = write_held(board);
+        r = digest_write_held(board);
         if (r == 0)
-                r = write_queue(board);
+                r = digest_write_queue(board);
         if (r == 0)
                 r = write_stalled(board);
         if (r != 0)
@@ -463,30 +433,99 @@ static int compose(Board *board) {
         write_next(board);
         if (board->n_left_out > 0) {
                 text_printf(&board->line, "%zu open leads were not looked at", board->n_left_out);
-                end_line(board);
+                digest_end_line(board);
         }
         write_members(board);
         return 0;
 }
 
-int report_compose_digest(Store *store, RuleSet *rules, const Team *team, int64_t since_us, int64_t now_us, Text *out) {
+/* ---- what both teams are told ---- */
+
+/* A share of few is no percentage. */
+static void add_share(DigestBoard *board, const char *label, const Measured *measured) {
+        if (!measured->is_known)
+                return;
+        text_printf(&board->line, "%s ", label);
+        if (measured->of < REPORT_FEW)
+                text_printf(&board->line, "%" PRId64 " of %" PRId64 ", ", measured->n, measured->of);
+        else
+                text_printf(&board->line, "%.0f %%, ", 100 * (double) measured->n / (double) measured->of);
+}
+
+/* The longest of these in which not too much happened to be counted between two decisions. */
+static int find_period(DigestBoard *board, int64_t until_us, int64_t *ret_from_us, unsigned *ret_days) {
+        static const unsigned days[] = { 30, 14, 7, 3, 1 };
+        uint64_t first, end;
+        int r = store_find_instant(board->store, until_us, &end);
+
+        for (size_t i = 0; i < ARRAY_SIZE(days) && r == 0; i++) {
+                *ret_from_us = report_day_start(board->rules->settings->zone, report_day(board->rules->settings->zone, until_us) - days[i]);
+                *ret_days = days[i];
+                r = store_find_instant(board->store, *ret_from_us, &first);
+                if (r == 0 && end - first <= REPORT_DIGEST_MEASURED_MAX)
+                        return 0;
+        }
+        return r;
+}
+
+/* Whole days of the site, so that both teams read the same whenever they are told. */
+static int write_alignment(DigestBoard *board) {
+        const Zone *zone = board->rules->settings->zone;
+        int64_t until_us = report_day_start(zone, report_day(zone, board->now_us)), from_us;
+        Measures measures;
+        unsigned days;
+        int r = find_period(board, until_us, &from_us, &days);
+
+        if (r == 0)
+                r = measures_take(board->store, board->rules, from_us, until_us, false, &measures);
+        if (r != 0)
+                return r;
+        text_printf(&board->line, "%-*s        ", DIGEST_LABEL_COLUMNS, "Both teams");
+        if (!measures.items[MEASURE_ACCEPTANCE_RATE].is_known && !measures.items[MEASURE_SLA_KEPT].is_known)
+                text_append(&board->line, "nothing was answered, ");
+        add_share(board, "accepted", &measures.items[MEASURE_ACCEPTANCE_RATE]);
+        add_share(board, "in time", &measures.items[MEASURE_SLA_KEPT]);
+        add_share(board, "reasons", &measures.items[MEASURE_REASONS_GIVEN]);
+        text_printf(&board->line, "%u day%s", days, days == 1 ? "" : "s");
+        if (board->n_leaks >= 0)
+                text_printf(&board->line, "; leaks %" PRId64, board->n_leaks);
+        measures_done(&measures);
+        digest_end_line(board);
+        return 0;
+}
+
+static int compose(DigestBoard *board) {
+        text_printf(&board->line, "%s, ", board->team->rule.name);
+        digest_add_time(board, board->now_us);
+        text_append(&board->line, " (new since ");
+        digest_add_time(board, board->since_us);
+        text_append_char(&board->line, ')');
+        digest_end_line(board);
+        digest_end_line(board);
+        int r = write_alignment(board);
+        if (r == 0)
+                r = board->team->n_members > 0 ? write_desk(board) : digest_write_returns(board);
+        return r;
+}
+
+int report_compose_digest(const DigestInput *input, Text *out) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
-        const Calendar *calendar = team->calendar ? team->calendar->calendar : NULL;
-        Board board = {
-                .store = store,
-                .rules = rules,
-                .team = team,
+        const Calendar *calendar = input->team->calendar ? input->team->calendar->calendar : NULL;
+        DigestBoard board = {
+                .store = input->store,
+                .rules = input->rules,
+                .team = input->team,
                 .calendar = calendar,
-                .zone = calendar ? calendar_zone(calendar) : rules->settings->zone,
-                .since_us = since_us,
-                .now_us = now_us,
+                .zone = calendar ? calendar_zone(calendar) : input->rules->settings->zone,
+                .since_us = input->since_us,
+                .now_us = input->now_us,
+                .n_leaks = input->n_leaks,
                 .arena = arena,
                 .out = out,
         };
 
         if (!arena)
                 return -ENOMEM;
-        find_next_day(&board);
         int r = compose(&board);
         text_free(&board.line);
         return r != 0 ? r : out->error;

@@ -202,6 +202,15 @@ const char *report_type_name(ReportType type);
 #define REPORT_DIGEST_LEADS_MAX 10000             /* open leads of a team that are looked at: each member's newest, in equal shares */
 #define REPORT_DIGEST_STALLED_US (7 * US_PER_DAY) /* a lead that waits for nobody and for so long had no activity is stalled */
 #define REPORT_DIGEST_STALLED_LOOKS_MAX 500       /* leads that are judged for it: those longest in their status */
-/* What is new since an instant, what waits, is held, was handed back and is stalled, what falls due next, and what each member has. It
- * names leads by number and members, nobody else. Writing modes. */
-int report_compose_digest(Store *store, RuleSet *rules, const Team *team, int64_t since_us, int64_t now_us, Text *out);
+#define REPORT_DIGEST_MEASURED_MAX 100000         /* events of the period of which both teams are told */
+typedef struct DigestInput {
+        Store *store; /* in a writing mode */
+        RuleSet *rules;
+        const Team *team;
+        int64_t since_us, now_us;
+        int64_t n_leaks; /* as of the last look; -1 = not known */
+} DigestInput;
+/* How both teams stand. Then of a team with members: what is new since an instant, what waits, is held, was handed back and is stalled,
+ * what falls due next, and what each member has. Of one without: what it handed over and what came back, with the reasons. It names leads
+ * by number and members, nobody else. */
+int report_compose_digest(const DigestInput *input, Text *out);

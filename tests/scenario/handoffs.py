@@ -184,4 +184,35 @@ def both_sides_read_what_they_promised_and_kept():
         check(len(bare["measures"]), 11)
 
 
-main(both_sides_read_what_they_promised_and_kept, the_reports_count_what_happened)
+DIGEST = """
+channel "out" { via = "drop" }
+digest "BACK" { team = "marketing", calendar = "berlin", at = "09:30", channel = "out", to = { "ops", "petra" } }
+digest "DESK" { team = "desk", at = "09:30", channel = "out", to = { "head" } }
+campaign "spring" { owner = "marketing", from = "2026-03-01", to = "2026-04-30", include = { status = one_of{ "inquiry", "nurture" } } }
+"""
+
+
+def marketing_reads_what_came_back_and_why():
+    with daemon(RULES.replace('meaning = "not ready"', 'marketing_may_contact = true, meaning = "not ready"') + DIGEST) as d:
+        a_day_of_hand_offs(d)  # until Friday 10:00, both sent at 09:30
+        sent = {e["data"]["digest"]: e["data"]["text"].splitlines() for e in d.outgoing("out") if e["type"] == "org.leadd.digest" and "03-06" in e["data"]["subject"]}
+        back, desk = sent["BACK"], sent["DESK"]
+        # Of the last 30 whole days, which end with Thursday: the same for both.
+        both = "Both teams           accepted 3 of 5, in time 3 of 6, reasons 3 of 3, 30 days"
+        check((back[2][:len(both)], desk[2]), (both, back[2]))
+        check(back[0], "marketing, 2026-03-06 09:30 (new since 2026-03-05 09:30)")
+        # L-1 to L-6 came before 09:30; by 17:00 three were accepted and three came back, L-3 after L-5.
+        for line in ("New              0", "Handed over      0", "Accepted         3   desk 3 (L-1, L-3, L-4)", "Came back        3", "  no_budget        2   L-3, L-2", "  bad_data         1   L-5",
+                     "Kept out         0", "Audiences            none was taken", "Owned by none        nurture 2"):
+            check(line in back, True, f"{line}\n" + "\n".join(back))
+        check(len([x for x in back if "@" in x or "p1" in x]), 0, "nobody is named")
+        d.ctl("again", "L-3", "--as", "ben")
+        give(d, "new")
+        text = d.ctl("digest", "marketing").stdout
+        lines = text.splitlines()
+        check(len(lines) <= 24 and max(map(len, lines)) <= 80, True, text)
+        for line in ("New              1   mql 1 (L-8)", "Handed over      2   desk 2 (L-8, L-3)", "  once more      1   nurture 1 (L-3)", "Owned by none        nurture 1"):
+            check(line in lines, True, f"{line}\n{text}")
+
+
+main(marketing_reads_what_came_back_and_why, both_sides_read_what_they_promised_and_kept, the_reports_count_what_happened)
