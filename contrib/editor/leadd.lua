@@ -109,10 +109,14 @@
 ---@class leadd.Lead.opportunity
 ---@field id? string id in the CRM
 ---@field stage? string stage
----@field probability? number 0 to 1
----@field amount? number value
+---@field probability? number 0 to 1; a percentage is divided by 100
+---@field amount? number value, exact to four decimals
 ---@field currency? string ISO 4217
 ---@field close_date? string date
+---@field state? string open, won or lost; derived from the stage when absent; leadd itself says stalled
+---@field opened? integer when it was opened; when it was first heard of when absent
+---@field changed? integer derived: its last change
+---@field staged? integer derived: since when it is in its stage
 
 ---@class leadd.Activity
 ---@field name? string what the activity was about

@@ -181,6 +181,49 @@ static bool describe_waiting(const RuleSet *rules, const LeadState *state, Text 
 /* Members of the fact tree that show gives, in this order. The others belong to single events. */
 static const char *const shown_parts[] = { "person", "company", "consent", "attribution", "interest", "answers", "opportunity" };
 
+static json_t *json_amount(int64_t amount) {
+        if (amount == AMOUNT_NONE)
+                return json_null();
+        return amount % AMOUNT_UNIT == 0 ? json_integer(amount / AMOUNT_UNIT) : json_real((double) amount / (double) AMOUNT_UNIT);
+}
+
+static json_t *json_stages(const Opportunity *item, bool *failed) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < item->n_stages; i++) {
+                json_t *stage = json_object();
+                put(stage, "stage", json_text(item->stages[i].stage), failed);
+                put(stage, "state", json_text(opportunity_state_name(item->stages[i].state)), failed);
+                put(stage, "at", json_time(item->stages[i].at_us), failed);
+                if (json_array_append_new(list, stage) < 0)
+                        *failed = true;
+        }
+        return list;
+}
+
+static json_t *json_opportunities(const LeadState *state, bool *failed) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < state->n_opportunities; i++) {
+                const Opportunity *item = &state->opportunities[i];
+                json_t *json = json_object();
+                put(json, "number", json_integer(item->n), failed);
+                put(json, "id", json_text(item->id), failed);
+                put(json, "state", json_text(opportunity_state_name(item->state)), failed);
+                put(json, "stage", json_text(item->stage), failed);
+                put(json, "amount", json_amount(item->amount), failed);
+                put(json, "currency", json_text(item->currency), failed);
+                put(json, "probability", item->probability < 0 ? json_null() : json_real(item->probability / 1e6), failed);
+                put(json, "close_date", json_text(item->close_date), failed);
+                put(json, "opened", json_time(item->opened_us), failed);
+                put(json, "changed", json_time(item->changed_us), failed);
+                put(json, "staged", json_time(item->staged_us), failed);
+                put(json, "ended", json_time(item->ended_us), failed);
+                put(json, "stages", json_stages(item, failed), failed);
+                if (json_array_append_new(list, json) < 0)
+                        *failed = true;
+        }
+        return list;
+}
+
 int execute_show(const ControlDesk *desk, ControlCall *call) {
         uint64_t lead;
         const Member *member;
@@ -225,6 +268,7 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
                 json_t *part = json_object_get(facts, shown_parts[i]);
                 put(item, shown_parts[i], part ? json_incref(part) : json_null(), &failed);
         }
+        put(item, "opportunities", json_opportunities(&look.state, &failed), &failed);
         put(item, "snoozed", json_snoozed(&look.state.sla, now_us), &failed);
         put(item, "response", json_response(&look.state, now_us), &failed);
         put(item, "waiting_for", json_text(waits ? waiting.data : NULL), &failed);

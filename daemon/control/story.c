@@ -96,6 +96,8 @@ static void tell_exclusion(const Facts *facts, const StoredEvent *event, Text *o
 }
 
 static void tell_outcome(const char *name, const Facts *facts, const StoredEvent *event, Text *out) {
+        if (base_streq(name, "opportunity") && event->n_moves == 0)
+                return; /* the summary says what is new */
         if (base_streq(name, "note"))
                 text_append(out, "noted");
         else if (base_streq(name, "assign"))
@@ -147,8 +149,24 @@ static void tell_record(const StoredEvent *event, const Facts *facts, Text *out)
                 add_words(out, type);
 }
 
+/* "opportunity 2" in the summary: people know it by the id that the record had. NULL: none, or the summary speaks of several. */
+static const char *find_opportunity(const char *summary, const Facts *facts) {
+        static const char word[] = "opportunity ";
+        const char *at = NULL;
+        if (!facts_text(facts, FIELD_OPPORTUNITY_ID))
+                return NULL;
+        for (const char *next = summary; (next = strstr(next, word)); next += sizeof(word) - 1) {
+                if (next[sizeof(word) - 1] < '1' || next[sizeof(word) - 1] > '9')
+                        continue;
+                if (at)
+                        return NULL;
+                at = next + sizeof(word) - 1;
+        }
+        return at;
+}
+
 /* The summary without what the sentence has said: who acted, and that it was judged. */
-static void tell_outcome_of_rules(const StoredEvent *event, Text *out) {
+static void tell_outcome_of_rules(const StoredEvent *event, const Facts *facts, Text *out) {
         const char *s = event->summary ? event->summary : "";
         const char *type = event->type ? event->type : "";
         if (base_streq(type, "outcome.note") || base_streq(type, "outcome.snooze"))
@@ -163,7 +181,13 @@ static void tell_outcome_of_rules(const StoredEvent *event, Text *out) {
                 s += 5;
         if (*s && out->size > 0)
                 text_append(out, "; ");
+        const char *number = find_opportunity(s, facts);
         while (*s) {
+                if (s == number) {
+                        text_append(out, facts_text(facts, FIELD_OPPORTUNITY_ID));
+                        s += strspn(s, "0123456789");
+                        continue;
+                }
                 size_t n = strncmp(s, "by rep:", 7) == 0            ? 7
                            : strncmp(s, "by integration:", 15) == 0 ? 15
                            : strncmp(s, "by sla:", 7) == 0          ? 7
@@ -178,7 +202,7 @@ static void tell_outcome_of_rules(const StoredEvent *event, Text *out) {
 
 int story_tell_facts(const StoredEvent *event, const Facts *facts, Text *out) {
         tell_record(event, facts, out);
-        tell_outcome_of_rules(event, out);
+        tell_outcome_of_rules(event, facts, out);
         return out->error;
 }
 

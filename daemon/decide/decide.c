@@ -342,6 +342,9 @@ static int take_facts(Deciding *deciding) {
                 if (r < 0)
                         return r;
         }
+        r = deals_take(deciding);
+        if (r < 0)
+                return r;
         if (deciding->out->is_new || deciding->out->profile_changed) {
                 r = decide_consents(&deciding->out->profile, deciding->arena, &after->consents);
                 if (r < 0)
@@ -514,6 +517,8 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                 ret->after.wake_us = TIME_NONE;
                 tracks_keep_step(&deciding);
                 r = ret->after.test ? 0 : effects_held(&deciding);
+                if (r == 0)
+                        r = deals_settle(&deciding);
                 return r < 0 ? r : summarise_scores(&deciding);
         }
         drop_lost_owner(&deciding);
@@ -582,7 +587,8 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
                 if (r < 0)
                         return r;
         }
-        return summarise_scores(&deciding);
+        r = deals_settle(&deciding);
+        return r < 0 ? r : summarise_scores(&deciding);
 }
 
 int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decision *ret) {

@@ -4,8 +4,8 @@
  * decide, inside: the state of one decision while its phases run.
  * decide.c drives the phases, moves.c changes the status by people and SLAs, automatic.c by the
  * rules themselves, fences.c keeps it from changing, route.c finds an owner, assignment.c says why, handoff.c how it ended, timers.c starts
- * and fires SLA steps, snooze.c puts them off, tracks.c writes to the lead, effects.c says what the world is told, merge.c
- * makes one of two leads, and two of one.
+ * and fires SLA steps, snooze.c puts them off, tracks.c writes to the lead, opportunity.c folds what is known of deals and deals.c makes
+ * it part of the decision, effects.c says what the world is told, merge.c makes one of two leads, and two of one.
  */
 #include "leadd/decide.h"
 
@@ -29,13 +29,15 @@ typedef struct Deciding {
         bool entered;      /* a status was entered (or restarted) in this event */
         bool team_changed; /* ... of another team: a hand-off */
         bool owner_changed;
-        bool reassigned;        /* by an SLA step that had a candidate, or by an absence: the timer restarts */
-        const char *fired_sla;  /* the SLA whose step fired in this event */
-        const Score *veto;      /* the first that matched; NULL */
-        bool vetoed;            /* the lead is where it wants it */
-        bool move_failed;       /* a move that cannot be judged holds the lead: what routing has to say stands behind it */
-        uint64_t *blocked;      /* by Rule.index: in out->blocks; NULL = none is */
-        int64_t fence_opens_us; /* when a fence opens that alone keeps an automatic move from happening; TIME_NONE */
+        bool reassigned;             /* by an SLA step that had a candidate, or by an absence: the timer restarts */
+        const char *fired_sla;       /* the SLA whose step fired in this event */
+        const Score *veto;           /* the first that matched; NULL */
+        bool vetoed;                 /* the lead is where it wants it */
+        bool move_failed;            /* a move that cannot be judged holds the lead: what routing has to say stands behind it */
+        uint64_t *blocked;           /* by Rule.index: in out->blocks; NULL = none is */
+        int64_t fence_opens_us;      /* when a fence opens that alone keeps an automatic move from happening; TIME_NONE */
+        Opportunities opportunities; /* as the record leaves them */
+        uint32_t opportunity;        /* the one the record spoke of; 0 = none */
 } Deciding;
 
 /* Before any phase. out is the decision, or of a look the state and profile looked at. */
@@ -186,6 +188,12 @@ const char *tracks_consent(Deciding *deciding, const Track *track);
 int tracks_say(Deciding *deciding, const Track *track, const char **ret);
 /* What keeps the lead out of the track, with a word for programs (Hurdle.kind); both NULL: nothing. */
 int tracks_find_hurdle(Deciding *deciding, const Track *track, const char **ret_kind, const char **ret_text);
+
+/* deals.c */
+/* What the record says of opportunities, before the rules judge the lead. */
+int deals_take(Deciding *deciding);
+/* What the moves made of them, after all has been decided. */
+int deals_settle(Deciding *deciding);
 
 /* snooze.c */
 int moves_snooze(Deciding *deciding);

@@ -369,6 +369,10 @@ int moves_by_person(Deciding *deciding) {
                 if (moves_leave(candidate, deciding->status))
                         move = candidate;
         }
+        if (!named && base_streq(record->event, "opportunity"))
+                return deciding->opportunity > 0 ? 0
+                                                 : deciding_refuse(deciding, "bad_record",
+                                                           "outcome.opportunity says what is new of an opportunity, and this says nothing");
         if (!named) {
                 const char *candidates[256];
                 size_t n = 0;

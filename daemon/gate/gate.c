@@ -130,6 +130,7 @@ static DecideInput look_input(Gate *gate, const Loaded *loaded, const Record *re
                 .now_us = record->time_us,
                 .desk = &loaded->desk,
                 .before_6 = store_is_before_6(gate->store, event),
+                .before_7 = store_is_before_7(gate->store, event),
         };
 }
 
@@ -184,6 +185,7 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                 .now_us = input->now_us,
                 .desk = &loaded.desk,
                 .before_6 = store_is_before_6(gate->store, store_next_event(gate->store)),
+                .before_7 = store_is_before_7(gate->store, store_next_event(gate->store)),
         };
         if (!decide_concerns_lead(input->record)) {
                 DigestMoment *digests = NULL;
@@ -735,7 +737,10 @@ static int become_7(Replay *replay) {
         if (replay->is_7 || store_is_before_7(replay->to, store_next_event(replay->to)))
                 return 0;
         replay->is_7 = true;
-        return store_look_back(replay->to);
+        int r = store_look_back(replay->to);
+        if (r == 0 && store_next_event(replay->to) > 1)
+                r = store_backfill_opportunities(replay->to);
+        return r;
 }
 
 static int on_event(const StoredEvent *event, void *userdata) {
@@ -778,6 +783,13 @@ static int on_event(const StoredEvent *event, void *userdata) {
                         replay->error = r < 0 ? r : -EIO;
                 if (r != 0 || is_ghost)
                         return r != 0;
+        }
+        if (replay->ghosts.any && gate_is_erasure(record)) {
+                r = store_copy_opportunities(replay->to, replay->from, event->lead);
+                if (r != 0) {
+                        replay->error = r < 0 ? r : -EIO;
+                        return 1;
+                }
         }
         /* The log names the lead; a lead it had not seen before is the next new one. */
         uint64_t lead = event->lead >= store_next_lead(replay->to) ? 0 : event->lead;

@@ -28,6 +28,7 @@ typedef struct Refolding {
         Refolded *into;
         ReasonUse *uses;
         size_t uses_capacity;
+        Opportunities opportunities;
         /* by the lead that each event came by */
         uint64_t leads[STORE_FAMILY_MAX + 1];
         Facts profiles[STORE_FAMILY_MAX + 1];
@@ -79,6 +80,29 @@ static int note_use(Refolding *refolding, const StoredEvent *event, bool is_outc
                 memmove(&refolding->uses[oldest], &refolding->uses[oldest + 1], (into->n_uses - oldest) * sizeof(ReasonUse));
         }
         return 0;
+}
+
+/* As deals.c has it, with the rules of today. */
+static int note_opportunities(Refolding *refolding, const StoredEvent *event, const Facts *facts) {
+        Gate *gate = refolding->gate;
+        uint32_t named = 0;
+        int r = facts ? opportunities_take(&refolding->opportunities, gate->arena, facts, event->time_us, &named) : 0;
+
+        for (size_t i = 0; i < event->n_moves && r == 0; i++) {
+                const MoveMade *made = &event->moves[i];
+                const Status *to = policy_status(gate->rules, made->to);
+                bool by_person = strncmp(made->by, "rep:", 4) == 0 || strncmp(made->by, "team:", 5) == 0;
+                const OpportunityMove move = { .move = made->move,
+                        .to_final = to && to->kind == STATUS_FINAL,
+                        .to_queue = to && to->team && to->team->n_members == 0,
+                        .stays = base_streq(made->from, made->to),
+                        .by_person = by_person,
+                        .has_reason = made->reason,
+                        .named = named };
+                r = opportunities_move(&refolding->opportunities, gate->arena, &move,
+                        by_person && event->time_us < event->now_us ? event->time_us : event->now_us);
+        }
+        return r;
 }
 
 static int note_activity(Refolding *refolding, int64_t time_us) {
@@ -134,12 +158,16 @@ static int take_event(Refolding *refolding, const StoredEvent *event) {
         }
         if (r == 0 && (is_activity || base_streq(event->type, "lead.submitted")))
                 r = note_activity(refolding, event->time_us);
-        if (r != 0 || !event->facts || strncmp(event->type, "timer.", 6) == 0)
+        if (r != 0)
                 return r;
+        if (!event->facts || strncmp(event->type, "timer.", 6) == 0)
+                return note_opportunities(refolding, event, NULL);
         Facts *profile = profile_of(refolding, event->named > 0 ? event->named : event->lead), facts;
         if (!profile)
                 return -EOVERFLOW;
         r = facts_decode(event->facts, event->facts_size, true, arena, &facts);
+        if (r == 0)
+                r = note_opportunities(refolding, event, &facts);
         if (r != 0)
                 return r < 0 ? r : -EBADMSG;
         return facts_merge(profile, arena, &facts, &changed);
@@ -185,6 +213,8 @@ static int refold(Gate *gate, uint64_t lead, const uint64_t *without, size_t n_w
                         return r;
         }
         into->uses = refolding.uses;
+        into->opportunities = refolding.opportunities.items;
+        into->n_opportunities = refolding.opportunities.n_items;
         *ret = into;
         return 0;
 }

@@ -85,5 +85,5 @@ bool field_find(const char *path, FieldId *ret_id, const char **ret_key) {
 bool field_is_profile(FieldId id) {
         if (id >= FIELD_PERSON_EMAIL && id <= FIELD_CONSENT_BASIS)
                 return true;
-        return (id >= FIELD_OPPORTUNITY_ID && id <= FIELD_OPPORTUNITY_CLOSE_DATE) || id == FIELD_TEST;
+        return (id >= FIELD_OPPORTUNITY_ID && id <= FIELD_OPPORTUNITY_STAGED) || id == FIELD_TEST;
 }

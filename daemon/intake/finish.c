@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <glib.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "internal.h"
@@ -328,11 +329,38 @@ static int normalise_currency(Draft *draft, FieldId field) {
         return base_streq(code, value->text) ? 0 : set_fact(draft, field, NULL, value_text(code));
 }
 
+/* What leadd itself says of an opportunity is not taken from anybody: changed, staged. An end or a sum that is not understood is kept. */
+static int normalise_opportunity(Draft *draft) {
+        static const char *const states[] = { "open", "won", "lost" };
+        Facts *facts = &draft->record->facts;
+        const Value *state = facts_get(facts, FIELD_OPPORTUNITY_STATE, NULL);
+        double number;
+        int r = 0;
+        if (state) {
+                const char *known = NULL;
+                for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+                        if (g_ascii_strcasecmp(states[i], state->text) == 0)
+                                known = states[i];
+                r = known ? set_fact(draft, FIELD_OPPORTUNITY_STATE, NULL, value_text(known))
+                          : keep_as_answer(draft, FIELD_OPPORTUNITY_STATE);
+        }
+        const Value *amount = facts_get(facts, FIELD_OPPORTUNITY_AMOUNT, NULL);
+        if (r == 0 && amount && value_as_number(amount, &number) && !(fabs(number) <= INTAKE_AMOUNT_MAX))
+                r = keep_as_answer(draft, FIELD_OPPORTUNITY_AMOUNT);
+        const Value *probability = facts_get(facts, FIELD_OPPORTUNITY_PROBABILITY, NULL);
+        if (r == 0 && probability && value_as_number(probability, &number) && !(number >= 0 && number <= 1))
+                r = number > 1 && number <= 100 ? set_fact(draft, FIELD_OPPORTUNITY_PROBABILITY, NULL, value_number(number / 100))
+                                                : keep_as_answer(draft, FIELD_OPPORTUNITY_PROBABILITY);
+        if (r == 0)
+                r = set_fact(draft, FIELD_OPPORTUNITY_CHANGED, NULL, (Value){ 0 });
+        return r == 0 ? set_fact(draft, FIELD_OPPORTUNITY_STAGED, NULL, (Value){ 0 }) : r;
+}
+
 static int finish_values(Draft *draft) {
         static const FieldId countries[] = { FIELD_PERSON_ADDRESS_COUNTRY, FIELD_COMPANY_COUNTRY, FIELD_COMPANY_ADDRESS_COUNTRY };
         static const FieldId currencies[] = { FIELD_COMPANY_REVENUE_CURRENCY, FIELD_INTEREST_BUDGET_CURRENCY, FIELD_OPPORTUNITY_CURRENCY };
-        static int (*const normalise[])(
-                Draft *) = { normalise_email, normalise_phone, normalise_company_domain, normalise_seniority, normalise_locale };
+        static int (*const normalise[])(Draft *) = { normalise_email, normalise_phone, normalise_company_domain, normalise_seniority,
+                normalise_locale, normalise_opportunity };
         int r = 0;
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(countries); i++)
                 r = normalise_country(draft, countries[i]);

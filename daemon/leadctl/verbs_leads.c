@@ -4,7 +4,9 @@
  * table for people or as JSON, one object a line, for programs.
  */
 #include "leadctl.h"
+#include "leadd/decide.h"
 #include <inttypes.h>
+#include <math.h>
 
 #define PAGE_MAX 1000
 
@@ -269,6 +271,55 @@ static void add_track(Text *out, const Output *output, const json_t *item) {
         text_free(&text);
 }
 
+static void add_age(Table *table, const Output *output, const json_t *since, const json_t *until) {
+        int64_t since_us, until_us;
+        Text text = { 0 };
+        if (!time_from_json(until, &until_us))
+                until_us = output->now_us;
+        if (time_from_json(since, &since_us) && until_us > since_us)
+                text_append_relative(&text, until_us - since_us);
+        /* how long, not when */
+        table_add(table, STYLE_PLAIN, text.size > 3 && strncmp(text.data, "in ", 3) == 0 ? text.data + 3 : text.data ? text.data : "now");
+        text_free(&text);
+}
+
+static void add_opportunities(Text *out, const Output *output, const json_t *list) {
+        static const Column columns[] = { { "OPPORTUNITY", false, true }, { "STATE", false, false }, { "STAGE", false, true },
+                { "AMOUNT", true, false }, { "AGE", true, false }, { "IN STAGE", true, false }, { "IDLE", true, false },
+                { "CLOSES", false, false } };
+        _cleanup_(table_done) Table table = { 0 };
+        size_t i;
+        json_t *item;
+        if (json_array_size(list) == 0)
+                return;
+        table_start(&table, columns, ARRAY_SIZE(columns));
+        json_array_foreach(list, i, item) {
+                const json_t *ended = json_object_get(item, "ended"), *amount = json_object_get(item, "amount");
+                const char *state = text_at(item, "state"), *id = text_at(item, "id");
+                bool open = base_streq(state ? state : "", "open");
+                Text text = { 0 };
+                if (id)
+                        table_add(&table, STYLE_PLAIN, id);
+                else
+                        table_addf(&table, STYLE_DIM, "(%lld, no id)", (long long) json_integer_value(json_object_get(item, "number")));
+                table_add(&table, open ? STYLE_GOOD : STYLE_PLAIN, state);
+                table_add(&table, STYLE_PLAIN, text_at(item, "stage"));
+                if (json_is_number(amount))
+                        text_append_amount(
+                                &text, (int64_t) llround(json_number_value(amount) * (double) AMOUNT_UNIT), text_at(item, "currency"));
+                table_add(&table, STYLE_PLAIN, text.data);
+                text_free(&text);
+                add_age(&table, output, json_object_get(item, "opened"), ended);
+                add_age(&table, output, json_object_get(item, "staged"), ended);
+                if (json_is_null(ended))
+                        add_age(&table, output, json_object_get(item, "changed"), NULL);
+                else
+                        table_add(&table, STYLE_PLAIN, NULL);
+                table_add(&table, STYLE_PLAIN, text_at(item, "close_date"));
+        }
+        table_format(&table, output, out);
+}
+
 static void format_show(Text *out, const Output *output, const json_t *reply) {
         const json_t *item = json_object_get(reply, "item");
         Text text = { 0 };
@@ -325,7 +376,7 @@ static void format_show(Text *out, const Output *output, const json_t *reply) {
         add_line(out, output, "events", STYLE_PLAIN, text.data);
         add_changed(out, output, json_object_get(item, "changed"));
 
-        static const char *const parts[] = { "person", "company", "consent", "interest", "answers", "attribution", "opportunity" };
+        static const char *const parts[] = { "person", "company", "consent", "interest", "answers", "attribution" };
         for (i = 0; i < ARRAY_SIZE(parts); i++) {
                 const json_t *part = json_object_get(item, parts[i]);
                 if (!json_is_object(part) || json_object_size(part) == 0)
@@ -336,6 +387,7 @@ static void format_show(Text *out, const Output *output, const json_t *reply) {
                 text_append_char(out, '\n');
                 add_facts(out, output, "", part);
         }
+        add_opportunities(out, output, json_object_get(item, "opportunities"));
         text_free(&text);
 }
 

@@ -62,6 +62,12 @@ static const Value *read_name(const char *name, Value *storage) {
         return storage;
 }
 
+static int64_t instant_of(const Subject *subject, FieldId field) {
+        const Value *value = facts_get(subject->facts, field, NULL);
+
+        return value && value->type == VALUE_INTEGER ? value->integer : TIME_NONE;
+}
+
 const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret_slot) {
         const Subject *subject = eval->subject;
         const Value *value;
@@ -102,6 +108,8 @@ const Value *eval_read(Eval *eval, const Ref *ref, Value *storage, uint32_t *ret
                 return read_elapsed(eval, subject->created_us, storage);
         case REF_IN_STATUS:
                 return read_elapsed(eval, subject->entered_us, storage);
+        case REF_SINCE:
+                return read_elapsed(eval, instant_of(subject, ref->field), storage);
         case REF_SEGMENT:
                 return NULL;
         case REF_ACTIVITY_TYPE:
@@ -161,6 +169,9 @@ static void wake_match(Eval *eval, const Ref *ref, const Matcher *matcher) {
                 break;
         case REF_IN_STATUS:
                 wake_elapsed(eval, eval->subject->entered_us, matcher);
+                break;
+        case REF_SINCE:
+                wake_elapsed(eval, instant_of(eval->subject, ref->field), matcher);
                 break;
         case REF_GROUP:
                 wake_points(eval, ref, matcher);

@@ -31,6 +31,7 @@ typedef enum RefKind {
         REF_IDLE,
         REF_AGE,
         REF_IN_STATUS,
+        REF_SINCE,         /* the instant in `field` */
         REF_ACTIVITY_TYPE, /* of the activity at hand, as are the next two */
         REF_ACTIVITY_NAME, /* activity.name, else form_name, else form_id */
         REF_ACTIVITY_FIELD,

@@ -19,6 +19,9 @@ static const NamedRef lead_refs[] = {
         { "test", REF_TEST, TYPE_BOOL, 0, 0, false },
         { "idle", REF_IDLE, TYPE_DURATION, 0, 0, false },
         { "age", REF_AGE, TYPE_DURATION, 0, 0, false },
+        { "opportunity.idle", REF_SINCE, TYPE_DURATION, FIELD_OPPORTUNITY_CHANGED, 0, false },
+        { "opportunity.age", REF_SINCE, TYPE_DURATION, FIELD_OPPORTUNITY_OPENED, 0, false },
+        { "opportunity.in_stage", REF_SINCE, TYPE_DURATION, FIELD_OPPORTUNITY_STAGED, 0, false },
         { "segment", REF_SEGMENT, TYPE_NAME, 0, 0, false },
         { "status", REF_STATUS, TYPE_NAME, 0, 0, true },
         { "team", REF_TEAM, TYPE_NAME, 0, 0, true },
@@ -169,6 +172,7 @@ bool condition_compile_ref(Loader *loader, const char *where, const char *raw_pa
                 }
                 ref.kind = named->kind;
                 ref.type = named->type;
+                ref.field = named->field;
                 if (named->kind == REF_GROUP && !find_group(loader, path, &ref.group))
                         return false;
                 *ret = ref;

@@ -17,6 +17,10 @@ static unsigned reads_of_field(FieldId field) {
         case FIELD_OPPORTUNITY_AMOUNT:
         case FIELD_OPPORTUNITY_CURRENCY:
         case FIELD_OPPORTUNITY_CLOSE_DATE:
+        case FIELD_OPPORTUNITY_STATE:
+        case FIELD_OPPORTUNITY_OPENED:
+        case FIELD_OPPORTUNITY_CHANGED:
+        case FIELD_OPPORTUNITY_STAGED:
                 return READS_OPPORTUNITY;
         default:
                 return READS_PROFILE;
@@ -52,6 +56,8 @@ static unsigned reads_of(const Ref *ref) {
                 return READS_AGE | READS_NOW;
         case REF_IN_STATUS:
                 return READS_IN_STATUS | READS_NOW;
+        case REF_SINCE:
+                return reads_of_field(ref->field) | READS_NOW;
         case REF_ACTIVITY_TYPE:
         case REF_ACTIVITY_NAME:
         case REF_ACTIVITY_FIELD:

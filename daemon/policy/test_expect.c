@@ -298,6 +298,7 @@ static bool is_known_of_lead(RefKind kind) {
         case REF_IDLE:
         case REF_AGE:
         case REF_IN_STATUS:
+        case REF_SINCE:
                 return true;
         default:
                 return false;

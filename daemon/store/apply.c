@@ -293,7 +293,7 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                          (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0) |
                          (after->n_uses > 0 ? LEAD_HAS_USED : 0) | (after->n_expired > 0 ? LEAD_HAS_EXPIRED : 0) |
                          (after->by_turn ? LEAD_BY_TURN : 0) | (after->merged_into > 0 ? LEAD_MERGED : 0) |
-                         (after->joined ? LEAD_JOINED : 0) |
+                         (after->joined ? LEAD_JOINED : 0) | (after->n_opportunities > 0 ? LEAD_HAS_OPPORTUNITY : 0) |
                          (after->response.rule && entry->event_id >= store->uses_from ? LEAD_HAS_RESPONSE : 0) |
                          (after->track.name ? LEAD_HAS_TRACK : 0),
         };
@@ -322,6 +322,8 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 r = fold_used(store, &row, after);
         if (r == 0 && decision->expired_changed)
                 r = fold_expired(store, &row, after);
+        if (r == 0 && decision->opportunities_changed)
+                r = opportunities_fold(store, row.id, after);
         if (r == 0)
                 r = fold_wake(store, before, &row);
         if (r == 0)

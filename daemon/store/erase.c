@@ -61,6 +61,8 @@ int erase_fold(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = feedback_forget(store, entry->lead_id);
         if (r == 0)
                 r = audience_forget(store, entry->lead_id);
+        if (r == 0)
+                r = opportunities_erase(store, entry->lead_id);
         looks_forget(store, entry->lead_id);
         if (r == 0)
                 r = sql_run(store, SQL_SEEN_FORGET, ARG(entry->lead_id));

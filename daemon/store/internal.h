@@ -19,7 +19,7 @@
  * lead.c     reading leads; apply.c writing events; log.c reading events back
  * ledger.c   spool files and rejects; outbox.c what is to be delivered and when to wake
  * digests.c  when the digests of teams are due
- * seen.c     what a person has looked at
+ * seen.c     what a person has looked at; opportunity.c the deals of leads
  * audience.c whom marketing wrote to, and whom it may not
  * rules.c    archived rule sets; hits.c how often each rule applied; backfill.c and hindsight.c what an older leadd did not keep;
  * activation.c suspended rules, the pass after a reload proof.c comparing and checking; counts.c numbers
@@ -114,6 +114,18 @@ typedef enum Sql {
         SQL_EXPIRED_ADD,
         SQL_EXPIRED_ALL,
         SQL_EXPIRED_DELETE,
+        SQL_OPPORTUNITY_ADD,
+        SQL_OPPORTUNITY_ALL,
+        SQL_OPPORTUNITY_SCAN,
+        SQL_OPPORTUNITY_DELETE,
+        SQL_OPPORTUNITY_STAGE_ADD,
+        SQL_OPPORTUNITY_STAGES,
+        SQL_OPPORTUNITY_STAGE_DELETE,
+        SQL_OPPORTUNITY_STAGE_ERASE,
+        SQL_OPPORTUNITY_ERASE_ALIVE,
+        SQL_OPPORTUNITY_ERASE,
+        SQL_OPPORTUNITY_PROFILES,
+        SQL_OPPORTUNITY_FLAGS,
         SQL_MERGED_ADD,
         SQL_MERGED_GET,
         SQL_MERGED_INTO,
@@ -613,10 +625,11 @@ enum {
         LEAD_HAS_EXPIRED = 1 << 7,
         LEAD_BY_TURN = 1 << 8,
         LEAD_HAS_RESPONSE = 1 << 9,
-        LEAD_HAS_TRACK = 1 << 10, /* invariants.c writes it as a number */
-        LEAD_MERGED = 1 << 16,    /* another lead goes on for it: sql.c writes it as a number */
-        LEAD_JOINED = 1 << 17,    /* was part of a merge */
-        LEAD_ERASED = 1 << 18,    /* a number without a person: sql.c writes it as a number */
+        LEAD_HAS_TRACK = 1 << 10,       /* invariants.c writes it as a number */
+        LEAD_HAS_OPPORTUNITY = 1 << 14, /* likewise */
+        LEAD_MERGED = 1 << 16,          /* another lead goes on for it: sql.c writes it as a number */
+        LEAD_JOINED = 1 << 17,          /* was part of a merge */
+        LEAD_ERASED = 1 << 18,          /* a number without a person: sql.c writes it as a number */
 };
 /* The hot row, as integers. */
 typedef struct LeadRow {
@@ -667,6 +680,20 @@ bool accounts_remove(Accounts *accounts, uint64_t of, uint32_t lead);
 const uint32_t *accounts_leads(const Accounts *accounts, uint64_t of, uint32_t *ret_n);
 /* Whose the lead is, by company and by owner, after its row changed; before->id 0 = new. */
 int accounts_fold(Store *store, const LeadRow *before, const LeadRow *row);
+/* ---- scan.c ---- */
+
+/* A column that holds a Ref, as scans say names: the same name is the same pointer until the store is closed. */
+int scan_read_name(Store *store, sqlite3_stmt *row, int column, const char **ret);
+
+/* ---- opportunity.c ---- */
+
+int opportunities_load(Store *store, uint64_t lead, Arena *arena, const Opportunity **ret, size_t *ret_n);
+int opportunities_fold(Store *store, uint64_t lead, const LeadState *after);
+/* Once, when a book is brought up to date. */
+int opportunities_backfill(Store *store);
+/* What an erasure leaves of them. */
+int opportunities_erase(Store *store, uint64_t lead);
+
 /* ---- family.c ---- */
 
 /* The events of a lead and of those merged into it, newest first, one at a time; of events that came by another lead of a merge that

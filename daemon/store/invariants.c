@@ -34,6 +34,11 @@ static const SqlQuery projections[] = {
         { "recycle", "SELECT lead, until, name(reason) AS reason FROM recycle ORDER BY lead", 1 },
         { "used", "SELECT lead, name(reason) AS reason, event, at, woken FROM used ORDER BY 1, 2", 2 },
         { "expired", "SELECT lead, n, name(member) AS member FROM expired ORDER BY lead, n", 2 },
+        { "opportunity",
+                "SELECT lead, n, state, id, name(stage) AS stage, amount, name(currency) AS currency, probability, close_date, opened,"
+                " said, changed, staged, ended FROM opportunity ORDER BY lead, n",
+                2 },
+        { "opportunity_stage", "SELECT lead, n, k, name(stage) AS stage, state, at FROM opportunity_stage ORDER BY lead, n, k", 3 },
         { "merged", "SELECT lead, into_lead, event, name(owner) AS owner, unaccepted FROM merged ORDER BY lead", 1 },
         { "named", "SELECT event, lead FROM named ORDER BY event", 1 },
         { "duplicate", "SELECT lead, other, reasons, event FROM duplicate ORDER BY lead, other, reasons", 3 },
@@ -179,6 +184,29 @@ static const SqlQuery invariants[] = {
                 "SELECT event, 'is no event of its lead, or of nobody''s' FROM work WHERE owner = 0 OR lead IS NOT (SELECT e.lead FROM "
                 "event e"
                 " WHERE e.id = work.event)",
+                1 },
+        { "opportunity",
+                "SELECT l.id, 'flag and rows differ' FROM lead l WHERE l.flags & 262144 = 0 AND (l.flags & 16384 != 0) != EXISTS (SELECT 1"
+                " FROM opportunity o WHERE o.lead = l.id)",
+                1 },
+        { "opportunity", "SELECT lead, 'has no lead' FROM opportunity WHERE lead NOT IN (SELECT id FROM lead)", 1 },
+        { "opportunity",
+                "SELECT lead, 'ended and when do not agree' FROM opportunity WHERE (state > 2) != (ended IS NOT NULL) OR state NOT"
+                " BETWEEN 1 AND 4 OR opened > changed",
+                1 },
+        { "opportunity",
+                "SELECT o.lead, 'its last stage is not the one it is in' FROM opportunity o LEFT JOIN opportunity_stage s ON s.lead = "
+                "o.lead"
+                " AND s.n = o.n AND s.k = (SELECT max(k) FROM opportunity_stage x WHERE x.lead = o.lead AND x.n = o.n)"
+                " WHERE (s.stage, s.state) IS NOT (o.stage, o.state)",
+                1 },
+        { "opportunity",
+                "SELECT o.lead, 'is of somebody who was erased, and says something' FROM opportunity o JOIN lead l ON l.id = o.lead"
+                " WHERE l.flags & 262144 AND (o.state <= 2 OR o.id IS NOT NULL OR o.close_date IS NOT NULL)",
+                1 },
+        { "opportunity_stage",
+                "SELECT s.lead, 'has no opportunity' FROM opportunity_stage s LEFT JOIN opportunity o ON o.lead = s.lead AND o.n = s.n"
+                " WHERE o.lead IS NULL",
                 1 },
         { "named", "SELECT event, 'came by a lead that is not known' FROM named WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "duplicate",

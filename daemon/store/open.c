@@ -218,6 +218,8 @@ int store_open_with_secret(const char *path, StoreMode mode, const uint8_t *secr
                 r = backfill(store);
         if (r == 0 && store_is_writer(store))
                 r = hindsight(store);
+        if (r == 0 && store_is_writer(store))
+                r = opportunities_backfill(store);
         if (r == 0 && mode == STORE_WRITE)
                 (void) sqlite3_wal_hook(store->db, on_wal_grown, store);
         if (r == -EBADMSG)

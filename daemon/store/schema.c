@@ -206,7 +206,15 @@ static const char schema_7[] =
         " reason TEXT, event INTEGER NOT NULL, PRIMARY KEY(lead, campaign)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE take(event INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, by ANY, at INTEGER NOT NULL, last_event INTEGER NOT NULL,"
         " last_at INTEGER NOT NULL, leads INTEGER NOT NULL, dropped INTEGER NOT NULL, parts INTEGER NOT NULL, done INTEGER NOT NULL)"
-        " STRICT;";
+        " STRICT;"
+        /* a lead's deals, n: which. amount: ten-thousandths; probability: millionths; ended: won or lost. k: which of its stages */
+        "CREATE TABLE opportunity(lead INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, id TEXT, stage ANY, amount INTEGER,"
+        " currency ANY, probability INTEGER, close_date TEXT, opened INTEGER NOT NULL, said INTEGER NOT NULL, changed INTEGER NOT NULL,"
+        " staged INTEGER NOT NULL, ended INTEGER, PRIMARY KEY(lead, n)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE opportunity_stage(lead INTEGER NOT NULL, n INTEGER NOT NULL, k INTEGER NOT NULL, stage ANY, state INTEGER NOT NULL,"
+        " at INTEGER NOT NULL, PRIMARY KEY(lead, n, k)) STRICT, WITHOUT ROWID;"
+        /* what profiles and the log of an older book say of them is not folded yet: opportunity.c */
+        "INSERT INTO meta SELECT 'deals', 1 WHERE EXISTS (SELECT 1 FROM event);";
 
 static const struct {
         int version;

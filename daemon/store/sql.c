@@ -27,6 +27,9 @@
         "NULL)" \
         " AND +next IS NOT NULL"
 #define LEAD_FEW "id, status, owner, grade, segments, created, entered, offered, flags, came_from, campaign, consents"
+#define OPPORTUNITY_COLUMNS \
+        "o.lead, o.n, o.state, o.id, o.stage, o.amount, o.currency, o.probability, o.close_date, o.opened, o.said, o.changed, o.staged," \
+        " o.ended"
 #define LEAD_IS_GONE "327680" /* LEAD_MERGED, LEAD_ERASED */
 #define LEAD_FILTER \
         "l.flags & " LEAD_IS_GONE \
@@ -135,6 +138,22 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_EXPIRED_ADD] = "INSERT INTO expired VALUES(?1, ?2, ?3)",
         [SQL_EXPIRED_ALL] = "SELECT member FROM expired WHERE lead = ?1 ORDER BY n",
         [SQL_EXPIRED_DELETE] = "DELETE FROM expired WHERE lead = ?1",
+        [SQL_OPPORTUNITY_ADD] = "INSERT INTO opportunity VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        [SQL_OPPORTUNITY_ALL] = "SELECT " OPPORTUNITY_COLUMNS " FROM opportunity o WHERE o.lead = ?1 ORDER BY o.n",
+        [SQL_OPPORTUNITY_SCAN] = "SELECT " OPPORTUNITY_COLUMNS ", l.flags FROM opportunity o CROSS JOIN lead l ON l.id = o.lead"
+                                 " WHERE (o.lead, o.n) > (?1, ?2) ORDER BY o.lead, o.n",
+        [SQL_OPPORTUNITY_DELETE] = "DELETE FROM opportunity WHERE lead = ?1",
+        [SQL_OPPORTUNITY_STAGE_ADD] = "INSERT INTO opportunity_stage VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+        [SQL_OPPORTUNITY_STAGES] = "SELECT n, stage, state, at FROM opportunity_stage WHERE lead = ?1 ORDER BY n, k",
+        [SQL_OPPORTUNITY_STAGE_DELETE] = "DELETE FROM opportunity_stage WHERE lead = ?1",
+        /* open or stalled */
+        [SQL_OPPORTUNITY_STAGE_ERASE] = "DELETE FROM opportunity_stage WHERE lead = ?1 AND n IN (SELECT n FROM opportunity WHERE lead = ?1"
+                                        " AND state <= 2)",
+        [SQL_OPPORTUNITY_ERASE_ALIVE] = "DELETE FROM opportunity WHERE lead = ?1 AND state <= 2",
+        [SQL_OPPORTUNITY_ERASE] = "UPDATE opportunity SET id = NULL, close_date = NULL WHERE lead = ?1",
+        [SQL_OPPORTUNITY_PROFILES] = "SELECT l.id, coalesce(p.facts, y.facts) FROM lead l LEFT JOIN profile p ON p.lead = l.id LEFT JOIN"
+                                     " payload y ON y.event = l.profile_event WHERE l.id > ?1 AND l.flags & 262144 = 0 ORDER BY l.id",
+        [SQL_OPPORTUNITY_FLAGS] = "UPDATE lead SET flags = flags | 16384 WHERE id IN (SELECT lead FROM opportunity) AND flags & 278528 = 0",
         [SQL_MERGED_ADD] = "INSERT INTO merged VALUES(?1, ?2, ?3, ?4, ?5)",
         [SQL_MERGED_GET] = "SELECT into_lead, owner, unaccepted FROM merged WHERE lead = ?1",
         [SQL_MERGED_INTO] = "SELECT lead FROM merged WHERE into_lead = ?1 ORDER BY lead",

@@ -73,6 +73,75 @@ typedef struct TrackState {
 } TrackState;
 #define TRACK_STATE_NONE ((TrackState){ .next_due_us = TIME_NONE })
 
+/* ---- opportunities (opportunity.c) ---- */
+
+#define DECIDE_OPPORTUNITIES_MAX 64 /* remembered of one lead: the one that ended longest ago is forgotten first */
+#define DECIDE_STAGES_MAX 64        /* of one opportunity: from then on its newest takes the place of the one before */
+#define AMOUNT_UNIT INT64_C(10000)  /* amounts are whole ten-thousandths, which every currency divides: sums are exact */
+#define AMOUNT_NONE INT64_MIN
+#define AMOUNT_MAX (INT64_C(900000000000) * AMOUNT_UNIT) /* of one opportunity, to both sides: a million of them can be summed up */
+
+/* Open and stalled ones are alive. Stalled: the lead went back to marketing by itself; whoever speaks of it makes it open again. */
+typedef enum OpportunityState { OPPORTUNITY_OPEN = 1, OPPORTUNITY_STALLED = 2, OPPORTUNITY_WON = 3, OPPORTUNITY_LOST = 4 } OpportunityState;
+const char *opportunity_state_name(OpportunityState state); /* "open", ... */
+bool opportunity_state_find(const char *name, OpportunityState *ret);
+static inline bool opportunity_is_alive(OpportunityState state) { return state == OPPORTUNITY_OPEN || state == OPPORTUNITY_STALLED; }
+
+/* From at_us on it was in that stage and state. */
+typedef struct OpportunityStage {
+        const char *stage; /* NULL = not known */
+        OpportunityState state;
+        int64_t at_us;
+} OpportunityStage;
+
+typedef struct Opportunity {
+        uint32_t n; /* of the lead, from 1 in the order in which they were heard of */
+        OpportunityState state;
+        const char *id;                                    /* the CRM's; NULL = none is known */
+        const char *stage;                                 /* as the CRM calls it; NULL */
+        const char *currency;                              /* ISO 4217; NULL */
+        const char *close_date;                            /* NULL */
+        int64_t amount;                                    /* in AMOUNT_UNIT; AMOUNT_NONE */
+        int32_t probability;                               /* parts per million; -1 = not known */
+        int64_t opened_us, said_us, changed_us, staged_us; /* said: of the newest record that spoke of it */
+        int64_t ended_us;                                  /* won or lost; TIME_NONE */
+        const OpportunityStage *stages;                    /* oldest first, the present one included */
+        size_t n_stages;
+} Opportunity;
+
+/* Those of one lead, by n. */
+typedef struct Opportunities {
+        Opportunity *items;
+        size_t n_items, capacity;
+} Opportunities;
+
+/* A copy that can be changed. -ENOMEM. */
+int opportunities_copy(const Opportunity *items, size_t n_items, Arena *arena, Opportunities *ret);
+/* Folds what a record says into them; texts are borrowed from the facts. *ret_n: the one it spoke of, 0 = of none. */
+int opportunities_take(Opportunities *opportunities, Arena *arena, const Facts *facts, int64_t time_us, uint32_t *ret_n);
+/* What a move means to them. */
+typedef struct OpportunityMove {
+        const char *move;
+        bool to_final; /* the status it leads to */
+        bool to_queue; /* ... is of a team without members */
+        bool stays;    /* it leads to where the lead stood */
+        bool by_person, has_reason;
+        uint32_t named; /* the one the record spoke of; 0 = none */
+} OpportunityMove;
+/* won: a move called win or won ends the one named, else the live one touched last. lost: a move called lose or lost, any other to a final
+ * status, a person's with a reason to a queue; stalled: any other to a queue; open again: a move to a team with members. The last three:
+ * the one named, else all that are alive. */
+int opportunities_move(Opportunities *opportunities, Arena *arena, const OpportunityMove *move, int64_t at_us);
+/* The live one touched last, an open one before a stalled one: what conditions read. NULL = none is alive. */
+const Opportunity *opportunities_current(const Opportunity *items, size_t n_items);
+/* Makes opportunity.* of the profile those of the current one. *ret_changed: they were others. */
+int opportunities_project(const Opportunities *opportunities, Arena *arena, Facts *profile, bool *ret_changed);
+bool opportunities_equal(const Opportunity *a, size_t n_a, const Opportunity *b, size_t n_b);
+/* The opportunities of a lead that is made of two: of one known by id to both, what is known last. */
+int opportunities_join(Opportunities *opportunities, Arena *arena, const Opportunity *other, size_t n_other);
+/* "12,000 EUR", "1,234.50"; currency may be NULL. */
+void text_append_amount(Text *out, int64_t amount, const char *currency);
+
 typedef struct LeadState {
         uint64_t id;      /* 0 = not known yet */
         uint64_t version; /* number of its events */
@@ -98,6 +167,8 @@ typedef struct LeadState {
         size_t n_uses;
         const char *const *expired; /* members who let it expire in this hand-off, in that order */
         size_t n_expired;
+        const Opportunity *opportunities; /* by n */
+        size_t n_opportunities;
         SlaState sla;
         ResponseState response;
         HeldState held;
@@ -138,6 +209,8 @@ typedef struct Refolded {
         const char *source, *came_from, *campaign;
         const ReasonUse *uses; /* by reason; none is woken yet */
         size_t n_uses;
+        const Opportunity *opportunities;
+        size_t n_opportunities;
 } Refolded;
 
 /* When the next digest of a rule is due, and when the last one was. */
@@ -164,6 +237,7 @@ typedef struct DecideInput {
         const Refolded *refolded;    /* lead.unmerged */
         bool stays;                  /* no automatic move and no veto: what would hold for the lead where it is */
         bool before_6;               /* an event of a book before its version 6, which decided some things otherwise: for a replay */
+        bool before_7;               /* likewise of version 7 */
         const DigestMoment *digests; /* of an event without a lead: as the book has them */
         size_t n_digests;
 } DecideInput;
@@ -317,7 +391,7 @@ typedef struct Decision {
         LeadState after;
         bool is_new;
         bool profile_changed;
-        bool uses_changed, expired_changed; /* those of `after` are others than before */
+        bool uses_changed, expired_changed, opportunities_changed; /* those of `after` are others than before */
         Facts profile;
         Receipts receipts;
         MoveMade *moves;

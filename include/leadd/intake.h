@@ -15,6 +15,7 @@
 #define INTAKE_TEXT_MAX 1000     /* characters of a text */
 #define INTAKE_MESSAGE_MAX 16384 /* characters of interest.message */
 #define INTAKE_ANSWERS_MAX 200
+#define INTAKE_AMOUNT_MAX 9e11 /* of an opportunity: one above it is kept as an answer */
 #define INTAKE_EMAIL_MAX 254
 #define INTAKE_KEY_MAX 256 /* characters of a key, id, source */
 #define INTAKE_FUTURE_US (5 * US_PER_MINUTE)

@@ -119,10 +119,15 @@ bool value_as_number(const Value *v, double *ret); /* numbers only; text is neve
         X(119, OUTCOME_MEETING_NO_SHOW, "outcome.meeting.no_show", BOOL, "the person did not come") \
         X(130, OPPORTUNITY_ID, "opportunity.id", TEXT, "id in the CRM") \
         X(131, OPPORTUNITY_STAGE, "opportunity.stage", TEXT, "stage") \
-        X(132, OPPORTUNITY_PROBABILITY, "opportunity.probability", NUMBER, "0 to 1") \
-        X(133, OPPORTUNITY_AMOUNT, "opportunity.amount", NUMBER, "value") \
+        X(132, OPPORTUNITY_PROBABILITY, "opportunity.probability", NUMBER, "0 to 1; a percentage is divided by 100") \
+        X(133, OPPORTUNITY_AMOUNT, "opportunity.amount", NUMBER, "value, exact to four decimals") \
         X(134, OPPORTUNITY_CURRENCY, "opportunity.currency", TEXT, "ISO 4217") \
         X(135, OPPORTUNITY_CLOSE_DATE, "opportunity.close_date", TEXT, "date") \
+        X(136, OPPORTUNITY_STATE, "opportunity.state", TEXT, \
+                "open, won or lost; derived from the stage when absent; leadd itself says stalled") \
+        X(137, OPPORTUNITY_OPENED, "opportunity.opened", TIME, "when it was opened; when it was first heard of when absent") \
+        X(138, OPPORTUNITY_CHANGED, "opportunity.changed", TIME, "derived: its last change") \
+        X(139, OPPORTUNITY_STAGED, "opportunity.staged", TIME, "derived: since when it is in its stage") \
         X(140, OWNER_NAME, "owner_absence.name", TEXT, "owner.away|back: the member") \
         X(141, OWNER_FROM, "owner_absence.from", TIME, "away from") \
         X(142, OWNER_TO, "owner_absence.to", TIME, "away until") \

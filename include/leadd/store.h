@@ -508,7 +508,7 @@ enum {
 typedef struct ScanLead {
         uint64_t id;
         uint64_t survivor; /* itself when it was not merged into another one */
-        bool merged, erased, test, unaccepted, has_email, has_sla, is_held, rests;
+        bool merged, erased, test, unaccepted, has_email, has_sla, is_held, rests, has_opportunities;
         const char *status, *owner, *grade;
         const char *segments; /* joined by STORE_SEGMENT_SEPARATOR: store_has_segment */
         const char *came_from, *campaign, *consents;
@@ -590,6 +590,25 @@ typedef struct ScanOverdue {
 } ScanOverdue;
 /* Those due by then, in the order of leads: reads what runs, not the book. */
 int store_scan_overdue(Store *store, int64_t now_us, int (*on_row)(const ScanOverdue *row, void *userdata), void *userdata);
+
+/* ---- opportunities ---- */
+
+/* Those of a lead, by number, with their stages; in the arena. Either mode. */
+int store_opportunities(Store *store, uint64_t lead, Arena *arena, const Opportunity **ret, size_t *ret_n);
+/* One of some lead, without its stages. Names of stages and currencies are as in scans, the rest lives during the callback. Of a lead that
+ * was merged its host has its own; of somebody erased those that ended are left, without their ids. */
+typedef struct StoredOpportunity {
+        uint64_t lead;
+        bool is_test, is_merged, is_erased;
+        Opportunity opportunity;
+} StoredOpportunity;
+/* All of them from a lead on, in the order of leads, then of numbers; stop by returning != 0. A reader holds no snapshot
+ * for longer than two seconds. */
+int store_scan_opportunities(Store *store, uint64_t from_lead, int (*on_row)(const StoredOpportunity *row, void *userdata), void *userdata);
+/* Replay, of somebody erased: what that store has left of them. */
+int store_copy_opportunities(Store *store, Store *from, uint64_t lead);
+/* What a book of before version 7 has of them in profiles and its log: once, when it becomes one of version 7. In a transaction. */
+int store_backfill_opportunities(Store *store);
 
 /* ---- proof ---- */
 /* Rebuilds one event's Record from the log (for replay). */
