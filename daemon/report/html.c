@@ -5,6 +5,9 @@
  */
 #include "internal.h"
 
+#define LONG_CELL 32 /* bytes */
+#define LONG_TITLE 14
+
 void html_text(Text *out, const char *text) {
         for (const unsigned char *c = (const unsigned char *) text; *c; c++)
                 switch (*c) {
@@ -49,7 +52,8 @@ static const char style[] =
         "}\n"
         "thead th { border-top: 0; background: var(--track); font-weight: 600; white-space: normal; vertical-align: bottom; min-width: "
         "4.5rem; }\n"
-        "tbody th { font-weight: 400; } .text { text-align: left; } td.text, tbody th { white-space: normal; min-width: 7rem; }\n"
+        "tbody th { font-weight: 400; } .text { text-align: left; } .long { white-space: normal; min-width: 12rem; } thead .long { "
+        "min-width: 7rem; }\n"
         "figure { margin: .75rem 0 1rem; } figcaption { color: var(--soft); margin-bottom: .25rem; }\n"
         "svg { display: block; overflow: visible; } svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }\n"
         "svg .soft { fill: var(--soft); } svg .group { font-weight: 600; } .end { text-anchor: end; }\n"
@@ -117,13 +121,20 @@ static void add_head(const Report *report, Text *out) {
 
 static bool is_words(ReportType type) { return type == REPORT_TEXT || type == REPORT_PARTS; }
 
+/* Sentences are broken into lines, names and figures are not. */
+static void add_class(bool is_text, bool is_long, Text *out) {
+        if (is_text || is_long)
+                text_printf(out, " class=\"%s%s%s\"", is_text ? "text" : "", is_text && is_long ? " " : "", is_long ? "long" : "");
+        text_append_char(out, '>');
+}
+
 static void add_cell(const ReportTable *table, size_t row, size_t column, bool is_head, Text *out) {
         const ReportColumn *c = &table->columns[column];
         Text words = { 0 };
 
         report_show(c, &table->cells[row * table->n_columns + column], table->report->zone, &words);
         text_append(out, is_head ? "<th scope=\"row\"" : "<td");
-        text_append(out, is_words(c->type) ? " class=\"text\">" : ">");
+        add_class(is_words(c->type), words.size > LONG_CELL, out);
         html_text(out, words.data ? words.data : "");
         text_append(out, is_head ? "</th>" : "</td>");
         if (words.error < 0)
@@ -151,7 +162,8 @@ static void add_table(const ReportTable *table, Text *out) {
                         continue;
                 Text title = { 0 };
                 report_show_title(&table->columns[i], &title);
-                text_append(out, is_words(table->columns[i].type) ? "<th scope=\"col\" class=\"text\">" : "<th scope=\"col\">");
+                text_append(out, "<th scope=\"col\"");
+                add_class(is_words(table->columns[i].type), title.size > LONG_TITLE, out);
                 html_text(out, title.data ? title.data : "");
                 text_append(out, "</th>");
                 text_free(&title);

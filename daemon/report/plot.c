@@ -30,6 +30,16 @@ static const ReportCell *cell_at(const ReportTable *table, size_t row, size_t co
         return &table->cells[row * table->n_columns + column];
 }
 
+static bool is_known(const ReportCell *cell) { return cell->type != REPORT_NONE && (cell->type != REPORT_SHARE || cell->of > 0); }
+
+/* Is there anything to draw of it? */
+static bool has_values(const ReportPlot *plot, size_t row) {
+        for (size_t i = 0; i < plot->n_values; i++)
+                if (is_known(cell_at(plot->table, row, plot->values[i])))
+                        return true;
+        return false;
+}
+
 /* What a bar's length stands for; negative and unknown have none. */
 static double length_of(const ReportCell *cell) {
         switch (cell->type) {
@@ -114,17 +124,21 @@ static void add_bar(Drawing *d, const ReportCell *cell, unsigned value) {
         d->y += BAR_HEIGHT + 4;
 }
 
-/* Each value has its words above its bar. */
+/* Each value has its words above its bar; of what is not known there is no bar. */
 static void draw_bars(Drawing *d, size_t row) {
         const ReportPlot *plot = d->plot;
 
         text_begin(d, NULL, "0");
         add_words(d, row, plot->label, plot->n_values == 1 ? LABEL_COLUMNS : LABEL_COLUMNS_WIDE);
         text_end(d);
+        if (plot->n_values > 1)
+                d->y += LINE_HEIGHT;
         for (size_t i = 0; i < plot->n_values; i++) {
+                const ReportCell *cell = cell_at(plot->table, row, plot->values[i]);
+                if (!is_known(cell))
+                        continue;
                 if (plot->n_values > 1) {
                         Text title = { 0 };
-                        d->y += i == 0 ? LINE_HEIGHT : 0;
                         report_show_title(&plot->table->columns[plot->values[i]], &title);
                         text_begin(d, "soft", "0");
                         add_cut(d->out, title.data ? title.data : "", LABEL_COLUMNS);
@@ -135,7 +149,7 @@ static void draw_bars(Drawing *d, size_t row) {
                 add_words(d, row, plot->values[i], LABEL_COLUMNS);
                 text_end(d);
                 d->y += LINE_HEIGHT;
-                add_bar(d, cell_at(plot->table, row, plot->values[i]), (unsigned) i);
+                add_bar(d, cell, (unsigned) i);
         }
         d->y += 6;
 }
@@ -295,7 +309,7 @@ void html_plot(Text *out, const ReportPlot *plot, const Report *report, unsigned
                 [REPORT_TIMELINE] = "Bars from the beginning to the end of each row of the table below.",
                 [REPORT_DISTRIBUTION] = "One bar a class, as long as what is in it; the figures stand in the table below.",
         };
-        size_t n_rows = plot->table->n_rows < REPORT_PLOT_ROWS_MAX ? plot->table->n_rows : REPORT_PLOT_ROWS_MAX;
+        size_t n_rows = plot->table->n_rows < REPORT_PLOT_ROWS_MAX ? plot->table->n_rows : REPORT_PLOT_ROWS_MAX, last = SIZE_MAX;
         Text inside = { 0 };
         Drawing d = { .plot = plot, .zone = report->zone, .out = &inside };
 
@@ -305,16 +319,24 @@ void html_plot(Text *out, const ReportPlot *plot, const Report *report, unsigned
         if (plot->kind == REPORT_TIMELINE)
                 add_axis(&d);
         for (size_t row = 0; row < n_rows; row++) {
-                if (plot->n_groups > 0 && (row == 0 || !is_same_group(plot, row - 1, row, plot->n_groups)))
+                if (!has_values(plot, row))
+                        continue;
+                if (plot->n_groups > 0 && (last == SIZE_MAX || !is_same_group(plot, last, row, plot->n_groups)))
                         add_group(&d, row);
+                last = row;
                 draw[plot->kind](&d, row);
         }
+        if (last == SIZE_MAX) {
+                text_free(&inside);
+                return;
+        }
         text_append(out, "<figure>\n<figcaption>");
-        html_text(out, plot->title);
+        if (!base_streq(plot->title, plot->table->title)) /* else it stands above */
+                html_text(out, plot->title);
         if (n_rows < plot->table->n_rows)
                 text_printf(out, " (the first %zu rows of the table)", n_rows);
         if (d.scale > 0 && d.scale < 1)
-                text_printf(out, "; a full bar is %.0f %%", d.scale * 100);
+                text_printf(out, " (a full bar is %.0f %%)", d.scale * 100);
         text_printf(out, "</figcaption>\n<svg role=\"img\" aria-labelledby=\"t%u d%u\" width=\"100%%\" height=\"%d\">\n<title id=\"t%u\">",
                 n, n, d.y, n);
         html_text(out, plot->title);

@@ -153,13 +153,13 @@ static void add_times(Report *report, Stay *stays, size_t n) {
         static const ReportColumn columns[] = {
                 { .key = "status", .type = REPORT_TEXT },
                 { .key = "left", .title = "left it", .type = REPORT_COUNT },
-                { .key = "median_seconds", .title = "after, half of them", .type = REPORT_DURATION },
-                { .key = "p90_seconds", .title = "nine in ten", .type = REPORT_DURATION },
+                { .key = "median_seconds", .title = "left after, median", .type = REPORT_DURATION },
+                { .key = "p90_seconds", .title = "left after, nine in ten", .type = REPORT_DURATION },
                 { .key = "now", .title = "in it now", .type = REPORT_COUNT },
-                { .key = "now_median_seconds", .title = "since, half of them", .type = REPORT_DURATION },
-                { .key = "now_p90_seconds", .title = "nine in ten", .type = REPORT_DURATION },
+                { .key = "now_median_seconds", .title = "in it since, median", .type = REPORT_DURATION },
+                { .key = "now_p90_seconds", .title = "in it since, nine in ten", .type = REPORT_DURATION },
                 { .key = "stuck", .title = "stuck", .type = REPORT_SHARE },
-                { .key = "stuck_after_seconds", .title = "stuck means longer than", .type = REPORT_DURATION },
+                { .key = "stuck_after_seconds", .title = "stuck after", .type = REPORT_DURATION },
         };
         ReportTable *table = report_table(report, "statuses", "Time in each status", "There is no lead.", columns, ARRAY_SIZE(columns));
 
@@ -173,9 +173,8 @@ static void add_times(Report *report, Stay *stays, size_t n) {
                         can_be_stuck(stay) ? cell_share(stay->n_stuck, (int64_t) now->n) : cell_none(),
                         can_be_stuck(stay) ? cell_duration(stay->stuck_after_us) : cell_none());
         }
-        report_plot(report, table, REPORT_BARS,
-                "Nine in ten that left a status had left it by then, and nine in ten that are in it are so since", NULL, "status",
-                "p90_seconds now_p90_seconds");
+        report_plot(report, table, REPORT_BARS, "How long nine in ten were in it before they left, and nine in ten are that are in it now",
+                NULL, "status", "p90_seconds now_p90_seconds");
 }
 
 static void add_stuck(Report *report, const Stay *stays, size_t n) {

@@ -68,13 +68,13 @@ class Person:
 
 
 class History:
-    def __init__(self, seed, days=30, a_day=5):
+    def __init__(self, seed, days=30, a_day=5, more_rules=""):
         self.random, self.days, self.a_day = random.Random(seed), days, a_day
         self.people, self.now = [], BEGIN
         self.d = Daemon(clock=BEGIN.isoformat())
         shutil.rmtree(self.d.rules)
         self.d.rules.mkdir()
-        (self.d.rules / "rules.lua").write_text(RULES)
+        (self.d.rules / "rules.lua").write_text(RULES + more_rules)
 
     def live(self):
         for _ in range(self.days):
