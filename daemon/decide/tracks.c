@@ -45,10 +45,16 @@ const char *tracks_consent(Deciding *deciding, const Track *track) {
         return NULL;
 }
 
-static bool lacks_consent(const Deciding *deciding, const Track *track) {
-        const Value *said = facts_get(&deciding->out->profile, FIELD_CONSENT, track->purpose);
+/* What the person said to a purpose: most tracks have the same. */
+typedef struct Said {
+        const char *purpose;
+        const Value *value;
+} Said;
 
-        return said && said->type == VALUE_BOOL ? !said->boolean : track->needs_consent;
+static bool lacks_consent(const Deciding *deciding, const Track *track, Said *last) {
+        if (last->purpose != track->purpose)
+                *last = (Said){ track->purpose, facts_get(&deciding->out->profile, FIELD_CONSENT, track->purpose) };
+        return last->value && last->value->type == VALUE_BOOL ? !last->value->boolean : track->needs_consent;
 }
 
 bool tracks_may_write(const Deciding *deciding) { return deciding->status->marketing_may_contact && !deciding->out->after.test; }
@@ -230,6 +236,7 @@ static int take_step(Deciding *deciding, const Track *track) {
 static int enter(Deciding *deciding) {
         const RuleSet *rules = deciding->rules;
         TrackState *state = &deciding->out->after.track;
+        Said said = { 0 };
 
         if (!tracks_may_write(deciding))
                 return 0;
@@ -237,7 +244,7 @@ static int enter(Deciding *deciding) {
                 const Track *track = &rules->tracks[i];
                 const char *why;
                 Verdict verdict;
-                if (lacks_consent(deciding, track))
+                if (lacks_consent(deciding, track, &said))
                         continue;
                 int r = ask(deciding, track, &verdict, &why);
                 if (r < 0)
@@ -299,6 +306,7 @@ static int stay(Deciding *deciding, const Track *track) {
         const Record *record = deciding->input->record;
         const char *why, *by;
         Verdict verdict;
+        Said said = { 0 };
 
         if (!track)
                 return leave(deciding, "the rules no longer have it");
@@ -306,7 +314,7 @@ static int stay(Deciding *deciding, const Track *track) {
                 return leave(deciding, "a test lead");
         if (!tracks_may_write(deciding))
                 return leave(deciding, arena_printf(deciding->arena, "in %s marketing may not contact it", deciding->status->rule.name));
-        if (lacks_consent(deciding, track))
+        if (lacks_consent(deciding, track, &said))
                 return leave(deciding, tracks_consent(deciding, track));
         int r = ask(deciding, track, &verdict, &why);
         if (r < 0)

@@ -46,7 +46,7 @@ static const char flow[] =
         "status 'working' { team = 'inside_sales', kind = 'open', meaning = 'w' }\n"
         "status 'opportunity' { team = 'sales', kind = 'open', meaning = 'o' }\n"
         "status 'stalled' { team = 'marketing', kind = 'open', meaning = 'st' }\n"
-        "status 'nurture' { team = 'marketing', kind = 'open', meaning = 'n' }\n"
+        "status 'nurture' { team = 'marketing', kind = 'open', marketing_may_contact = true, meaning = 'n' }\n"
         "status 'customer' { team = 'sales', kind = 'final', meaning = 'c' }\n"
         "status 'disqualified' { team = 'marketing', kind = 'final', meaning = 'd' }\n"
         "criterion 'REACHABLE' { when = any{ { ['person.phone_number'] = present }, { ['person.email'] = present } } }\n"
@@ -187,7 +187,23 @@ static void write_rules(Text *out, int n_functions, Doing doing) {
         }
 }
 
-static RuleSet *load(int n_functions, Doing doing) {
+/* Five, each in another way for somebody else. */
+static const char five_tracks[] =
+        "channel 'out' { via = 'drop' }\n"
+        "message 'welcome' { channel = 'out', to = 'lead', subject = 'Welcome', body = 'Dear ${lead.person.name}' }\n"
+        "track 'rivals' { enter = { status = 'inquiry', segment = 'g9' }, needs_consent = false, steps = { { wait = '1d', send = 'welcome' "
+        "} } }\n"
+        "track 'large' { enter = { status = 'inquiry', ['company.employees'] = ge(100000) }, needs_consent = false,\n"
+        "  steps = { { wait = '1d', send = 'welcome' } } }\n"
+        "track 're-nurture' { enter = { status = 'nurture' }, needs_consent = false, wake_on = did{ type = 'page_viewed' },\n"
+        "  steps = { { wait = '0d', send = 'welcome' }, { wait = '14d', send = 'welcome' } } }\n"
+        "track 'cold' { enter = { status = 'inquiry', grade = 'D4' }, needs_consent = false, steps = { { wait = '1d', send = 'welcome' } } "
+        "}\n"
+        "track 'silent' { enter = { status = 'inquiry', idle = ge('90d') }, needs_consent = false, steps = { { wait = '1d', send = "
+        "'welcome' } "
+        "} }\n";
+
+static RuleSet *load(int n_functions, Doing doing, bool with_tracks) {
         char directory[] = "/tmp/leadd-bench-XXXXXX", file[64];
         _cleanup_(text_free) Text text = { 0 }, problems = { 0 };
         PolicyReport report = { 0 };
@@ -196,6 +212,7 @@ static RuleSet *load(int n_functions, Doing doing) {
         int r = -EIO;
 
         write_rules(&text, n_functions, doing);
+        text_append(&text, with_tracks ? five_tracks : "");
         if (!mkdtemp(directory))
                 return NULL;
         snprintf(file, sizeof(file), "%s/rules.lua", directory);
@@ -433,6 +450,7 @@ typedef struct Line {
         const char *what;
         int n_functions;
         bool bare; /* no activities */
+        bool with_tracks;
         Doing doing;
         int (*turn)(RuleSet *rules, const Lead *lead, int turn, Arena *arena);
         RuleSet *rules;
@@ -442,7 +460,7 @@ typedef struct Line {
 /* Behind the lines without functions: for each doing one function, then FURTHER + 1 of them; at the end many that only look. */
 #define FURTHER 4
 #define MANY 20
-enum { LINE_ALL = 2, LINE_FUNCTIONS = 6, LINE_MANY = LINE_FUNCTIONS + 2 * N_DOINGS, N_LINES };
+enum { LINE_ALL = 2, LINE_VIEW, LINE_FUNCTIONS = 7, LINE_TRACKS = 6, LINE_MANY = LINE_FUNCTIONS + 2 * N_DOINGS, N_LINES };
 
 static int run_round(Line *line, const Lead *lead, Arena *scratch, int round) {
         double start = seconds_now(), us;
@@ -483,6 +501,7 @@ static void print_lines(Line lines[static N_LINES]) {
                                 line->what, line->best_us, line->took_us[ROUNDS / 2]);
         }
         print_goal("judged: 60 scores, 10 segments, 12 moves, 10 routes, 30 activities", lines[LINE_ALL].best_us, 12);
+        print_goal("5 tracks, none of them for the lead, add", lines[LINE_TRACKS].best_us - lines[LINE_VIEW].best_us, 0.3);
         for (size_t i = LINE_FUNCTIONS; i < LINE_MANY; i += 2) {
                 char what[96];
 
@@ -499,9 +518,11 @@ int main(int argc, char **argv) {
                 { "policy_judge: 60 scores, 10 segments, grade; no activity", .bare = true, .turn = judge_only },
                 { "policy_judge: the same with 30 activities", .turn = judge_only },
                 [LINE_ALL] = { "the same, then the conditions of all 12 moves with needs, 2 fences, 10 routes", .turn = judge_and_ask_all },
-                { "decide_event: a page is viewed; judged, no move applies; as stored", .turn = decide_view },
+                [LINE_VIEW] = { "decide_event: a page is viewed; judged, no move applies; as stored", .turn = decide_view },
                 { "decide_event: a demo is asked for; judged, moved, routed by the 8th, SLA started", .turn = decide_form },
                 { "policy_judge with all receipts and traces, as for explain", .turn = judge_explained },
+                [LINE_TRACKS] = { "decide_event: the page again, with 5 tracks, none of them for the lead", .with_tracks = true,
+                        .turn = decide_view },
                 [LINE_MANY] = { doings[LOOKS].what, .n_functions = MANY, .doing = LOOKS, .turn = judge_and_ask_all },
         };
         int only = argc == 4 && strcmp(argv[1], "--line") == 0 ? atoi(argv[2]) : -1, rounds = only >= 0 ? atoi(argv[3]) : ROUNDS, r;
@@ -518,7 +539,7 @@ int main(int argc, char **argv) {
         bare = lead;
         bare.n_history = 0;
         for (size_t i = 0; i < N_LINES; i++) {
-                lines[i].rules = only < 0 || only == (int) i ? load(lines[i].n_functions, lines[i].doing) : NULL;
+                lines[i].rules = only < 0 || only == (int) i ? load(lines[i].n_functions, lines[i].doing, lines[i].with_tracks) : NULL;
                 if (!lines[i].rules && (only < 0 || only == (int) i))
                         return 1;
         }
