@@ -112,6 +112,18 @@ void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
                         arena, "L-%" PRIu64 ": %s reminds %s", outcome->lead, decision->effects[0].rule, decision->reminded_roles);
                 add_line(judge, line);
         }
+        for (size_t i = 0; i < decision->n_effects; i++) {
+                const Effect *effect = &decision->effects[i];
+                if (effect->kind != EFFECT_SENT)
+                        continue;
+                Line line = { .level = level, .message_id = MESSAGE_SENT, .n_fields = 3 };
+                line.fields[0] = (LogField){ "LEAD_ID", lead_text(judge, outcome->lead) };
+                line.fields[1] = (LogField){ "LEAD_RULE", arena_strdup(arena, effect->rule) };
+                line.fields[2] = (LogField){ "LEAD_RULESET", arena_strdup(arena, hash) };
+                line.text = arena_printf(
+                        arena, "L-%" PRIu64 ": %s step %u sends %s", outcome->lead, effect->rule, effect->step + 1, effect->message);
+                add_line(judge, line);
+        }
         if (decision->assignment.changed && decision->assignment.owner) {
                 Line line = { .level = level, .message_id = MESSAGE_ASSIGNED, .n_fields = 4 };
                 line.fields[0] = (LogField){ "LEAD_ID", lead_text(judge, outcome->lead) };

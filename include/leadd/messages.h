@@ -11,6 +11,7 @@
 #define MESSAGE_MOVED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a05"           /* LEAD_ID LEAD_FROM LEAD_TO LEAD_RULE */
 #define MESSAGE_ASSIGNED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a06"        /* LEAD_ID LEAD_OWNER LEAD_RULE */
 #define MESSAGE_REMINDED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a07"        /* LEAD_ID LEAD_OWNER LEAD_RULE */
+#define MESSAGE_SENT "5b0c2fa9a6c84d6e8f3bb51f3f0a6a50"            /* LEAD_ID LEAD_RULE: a track sends something to the lead itself */
 #define MESSAGE_HELD "5b0c2fa9a6c84d6e8f3bb51f3f0a6a08"            /* LEAD_ID LEAD_RULE: nobody could take it, or a rule broke */
 #define MESSAGE_REFUSED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a09"         /* a person's move was refused */
 #define MESSAGE_RULES_LOADED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a0a"    /* LEAD_RULESET */
