@@ -1,6 +1,36 @@
 -- SPDX-License-Identifier: MIT
 -- Whom marketing writes to, and what: 80-campaigns.lua with the statuses of 20-statuses.lua. 2026-03-02 is a Monday.
 
+-- Campaigns ----------------------------------------------------------------------------------------------------------------
+
+test "Marketing writes to whom it has, with their consent, and to nobody that sales has" {
+  at = "2027-02-26T10:00:00+01:00",
+  given = {
+    lead{ form = "White paper", person = { email = "m@keller.example", seniority = "director" }, consent = { marketing = true } },
+    lead{ form = "White paper", person = { email = "s@meier.example", title = "Student" }, consent = { marketing = true } },
+    lead{ form = "White paper", person = { email = "n@kraus.example", seniority = "director" } },
+    lead{ form = "White paper", person = { email = "r@rival.example", seniority = "c_level" }, company = { employees = 5000 }, consent = { marketing = true } },
+    lead{ form = "Quote", person = { email = "q@else.example", seniority = "director" }, consent = { marketing = true } },
+  },
+  expect = {
+    { status = "inquiry", audience = { "newsletter" } },                            -- the webinar is not on yet
+    { of = "q@else.example", status = "mql", audience = {} },
+  },
+  later = {
+    { to = "2027-03-01T09:00:00+01:00", expect = {
+      { audience = { "spring-webinar" } },                                          -- and goes before the newsletter
+      { of = "s@meier.example", audience = { "newsletter" } },                      -- fits the webinar too little
+      { of = "n@kraus.example", audience = {} },                                    -- never said that we may write
+      { of = "r@rival.example", audience = {} },                                    -- a competitor
+      { of = "q@else.example", status = "mql", audience = {} },                     -- in the hands of sales
+    } },
+    { advance = "1h", given = { outcome{ move = "reject", by = "petra", reason = "not_now", of = "q@else.example" } },
+      expect = { of = "q@else.example", status = "nurture", audience = { "spring-webinar" } } },
+    { advance = "1h", given = { consent{ purpose = "marketing", granted = false } }, expect = { audience = {} } },
+    { to = "2027-04-01T00:00:00+02:00", expect = { of = "s@meier.example", audience = { "newsletter" } } },
+  },
+}
+
 -- Tracks -------------------------------------------------------------------------------------------------------------------
 
 test "Who was handed back hears from us again in working time, each mail once" {

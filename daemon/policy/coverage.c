@@ -57,8 +57,10 @@ static int add_node(const Adding *adding, const Condition *condition, bool is_wh
 
 static int on_place(const Place *place, void *userdata) {
         const Adding adding = { .coverage = userdata, .place = place };
-        /* What a score counts is no condition of the lead: that it is never hit is all there is to say. */
-        return base_streq(place->key, "on") ? 0 : add_node(&adding, place->condition, true);
+        /* What a score counts is no condition of the lead: that it is never hit is all there is to say. What means everybody has no other
+         * side. */
+        bool decides = !base_streq(place->key, "on") && !condition_is_always(place->condition);
+        return !decides ? 0 : add_node(&adding, place->condition, true);
 }
 
 PolicyCoverage *coverage_free(PolicyCoverage *coverage) {

@@ -154,6 +154,7 @@ static const RuleKind segment_kinds[] = { RULE_SEGMENT };
 static const RuleKind move_kinds[] = { RULE_MOVE };
 static const RuleKind fence_kinds[] = { RULE_FENCE };
 static const RuleKind message_kinds[] = { RULE_MESSAGE };
+static const RuleKind campaign_kinds[] = { RULE_CAMPAIGN };
 
 /* "SIZE", or "segment:competitor" where rules of two kinds have one name. */
 static int find_rules(Load *load, const char *where, const char *name, const RuleKind *kinds, size_t n_kinds, TestName *ret) {
@@ -432,6 +433,8 @@ static int compile_key(ExpectDraft *expect, int index, TestKey key, const char *
                 return compile_fields(expect, index, item);
         case TEST_DID:
                 return compile_did(expect, index, item);
+        case TEST_AUDIENCE:
+                return compile_names(expect, index, name, campaign_kinds, ARRAY_SIZE(campaign_kinds), item);
         case TEST_FIT:
         case TEST_ENGAGEMENT:
         case TEST_GRADE:
@@ -469,6 +472,7 @@ static const struct {
         { TEST_MOVED, "moved" },
         { TEST_REMINDED, "reminded" },
         { TEST_SENT, "sent" },
+        { TEST_AUDIENCE, "audience" },
 };
 
 static int compile_look(TestDraft *draft, int index, const char *where, TestLook *ret) {

@@ -33,6 +33,7 @@ static const struct {
         [RULE_JUNK] = { "an activity that was junk by it", true },
         [RULE_ROUTE] = { "a lead it gave to somebody", true },
         [RULE_SLA] = { "a timer it started", true },
+        [RULE_CAMPAIGN] = { "a lead that was taken for it", false },
         [RULE_TRACK] = { "a lead that entered it", false },
         [RULE_CHANNEL] = { "something told through it", false },
         [RULE_MESSAGE] = { "something told in its words", false },
@@ -99,18 +100,22 @@ static int hit_for(Store *store, RuleKind kind, const char *rule, bool is_refusa
         return 0;
 }
 
-static int hit(Store *store, RuleKind kind, const char *rule, bool failed, int64_t now_us) {
+static int hit_often(Store *store, RuleKind kind, const char *rule, bool failed, int64_t now_us, uint64_t n) {
         Hit *found;
-        if (!rule || rule[0] == '\0')
+        if (!rule || rule[0] == '\0' || n == 0)
                 return 0;
         int r = hit_for(store, kind, rule, false, hour_of(now_us), &found);
         if (r != 0)
                 return r;
         int64_t *last_us = failed ? &found->last_failed_us : &found->last_us;
-        *(failed ? &found->n_failed : &found->n) += 1;
+        *(failed ? &found->n_failed : &found->n) += n;
         if (*last_us == TIME_NONE || now_us > *last_us)
                 *last_us = now_us;
         return 0;
+}
+
+static int hit(Store *store, RuleKind kind, const char *rule, bool failed, int64_t now_us) {
+        return hit_often(store, kind, rule, failed, now_us, 1);
 }
 
 /* The groups of the scores that applied, each once. */
@@ -161,6 +166,8 @@ static int fold_uses(Store *store, const StoreEntry *entry) {
         int r = fold_groups(store, decision, entry->now_us);
         if (r == 0 && base_streq(entry->record->type ? entry->record->type : "", "timer.digest"))
                 r = hit(store, RULE_DIGEST, facts_text(&entry->record->facts, FIELD_TIMER_RULE), false, entry->now_us);
+        if (r == 0)
+                r = hit_often(store, RULE_CAMPAIGN, decision->taken.campaign, false, entry->now_us, decision->taken.n_leads);
         if (r == 0 && entry->lead_id > 0)
                 r = fold_statuses(store, decision, entry->now_us);
         if (r == 0)

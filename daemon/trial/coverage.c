@@ -132,6 +132,7 @@ static bool can_be_hit(RuleKind kind) {
         case RULE_ROUTE:
         case RULE_SLA:
         case RULE_TRACK:
+        case RULE_CAMPAIGN:
         case RULE_GRADE:
         case RULE_MESSAGE:
         case RULE_FEED:

@@ -316,6 +316,46 @@ static int check_sent(Look *look, const TestExpect *expect) {
         return miss(look, expect, &want, &got);
 }
 
+typedef struct Meeting {
+        uint64_t lead;
+        bool is_in;
+} Meeting;
+
+static int on_person(const AudienceMember *member, void *userdata) {
+        Meeting *meeting = userdata;
+        meeting->is_in = meeting->is_in || (member->row->lead == meeting->lead && member->verdict->code == AUDIENCE_IN);
+        return 0;
+}
+
+/* The campaigns that run and have the lead now, asked as an audience is. */
+static int check_audience(Look *look, const TestExpect *expect) {
+        _cleanup_(text_free) Text want = { 0 }, got = { 0 };
+        Trial *trial = look->trial;
+        size_t n_in = 0, n_wanted = 0;
+        for (size_t i = 0; i < trial->rules->n_campaigns; i++) {
+                const Campaign *campaign = &trial->rules->campaigns[i];
+                const AudienceAsk ask = { .campaign = campaign, .now_us = trial->now_us, .explain = true, .from = look->lead, .n_max = 1 };
+                Meeting meeting = { .lead = look->lead };
+                AudienceAnswer answer;
+                if (!policy_campaign_runs(campaign, trial->now_us))
+                        continue;
+                int r = gate_audience(trial->store, trial->rules, &ask, on_person, &meeting, &answer);
+                if (r < 0)
+                        return r;
+                for (size_t k = 0; k < expect->n_names && meeting.is_in; k++)
+                        n_wanted += expect->names[k].rules[0] == &campaign->rule;
+                n_in += meeting.is_in;
+                if (meeting.is_in)
+                        text_printf(&got, "%s%s", got.size > 0 ? ", " : "", campaign->rule.name);
+                if (meeting.is_in && trial->coverage)
+                        coverage_hit(trial->coverage, &campaign->rule);
+        }
+        if (n_in == n_wanted && n_wanted == expect->n_names)
+                return 0;
+        write_names(&want, expect->names, expect->n_names);
+        return miss(look, expect, &want, &got);
+}
+
 static int check_due(Look *look, const TestExpect *expect) {
         _cleanup_(text_free) Text want = { 0 }, got = { 0 };
         char buffer[TIME_TEXT_SIZE];
@@ -396,6 +436,8 @@ static int check(Look *look, const TestExpect *expect) {
                 return check_reminded(look, expect);
         case TEST_SENT:
                 return check_sent(look, expect);
+        case TEST_AUDIENCE:
+                return check_audience(look, expect);
         case TEST_DUE:
                 return check_due(look, expect);
         case TEST_HELD:

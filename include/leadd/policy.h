@@ -356,6 +356,7 @@ typedef enum TestKey {
         TEST_DID,
         TEST_TRACK,
         TEST_SENT,
+        TEST_AUDIENCE,
 } TestKey;
 
 typedef struct TestMatcher TestMatcher; /* what a value must be, and of which path */
@@ -371,7 +372,7 @@ typedef struct TestExpect {
         const TestMatcher *matcher;         /* FIT to TEAM and OWNER, FIELDS, TRACK; NULL: nothing is wanted */
         const TestMatcher *const *matchers; /* DID: all that one activity must match */
         size_t n_matchers;
-        const TestName *names; /* HITS, MISSES, SEGMENTS, FENCE, MOVED, REMINDED, SENT */
+        const TestName *names; /* HITS, MISSES, SEGMENTS, FENCE, MOVED, REMINDED, SENT, AUDIENCE */
         size_t n_names;
         bool yes;         /* HELD, REFUSED: wanted at all */
         const char *text; /* HELD, REFUSED: a part of what is said, or the code; NULL = whatever */

@@ -8,9 +8,9 @@ from harness import BUILD, TOP, Daemon, check, lead, main  # noqa: E402
 
 LEADCTL = str(BUILD / "leadctl")
 # What decides, reads or tells: the shipped policy has each, and its tests reach each rule of it.
-REACHED = "status criterion move reason fence segment score junk grade route sla track message feed adapter".split()
+REACHED = "status criterion move reason fence segment score junk grade route sla track campaign message feed adapter".split()
 # What the others stand on, or say: nothing that could be reached.
-STANDING = "principle settings calendar team member list group channel digest campaign stage target test".split()
+STANDING = "principle settings calendar team member list group channel digest stage target test".split()
 
 
 class Rules:

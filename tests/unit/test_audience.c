@@ -60,6 +60,7 @@ typedef struct World {
         int64_t veto_us[LEADS_MAX + 1][CAMPAIGNS + 1]; /* the last: all campaigns */
         Sent sent[SENT_MAX];
         size_t n_sent;
+        uint64_t n_hits; /* of campaigns: leads that were taken */
 } World;
 
 static unsigned n_looked_in, n_taken, n_dropped; /* over all rounds: a test in which nothing happens shows nothing */
@@ -438,6 +439,7 @@ static void step_take(World *w) {
                         assert_int_equal(store_begin(w->book.store), 0);
                         assert_int_equal(gate_take_part(w->book.gate, record, "system:root", w->now_us, &take, &outcome), 0);
                         assert_false(outcome.decision->refused);
+                        w->n_hits += outcome.decision->taken.n_leads;
                         assert_int_equal(store_commit(w->book.store), 0);
                         take_id = take.after.take;
                         assert_true(take.after.is_done == take.is_last);
@@ -466,13 +468,21 @@ static void start(World *w, unsigned seed) {
         gate_open_book(&w->book, w->path, w->rules, NOW_US);
 }
 
+static int on_hits(const RuleHits *hits, void *userdata) {
+        *(uint64_t *) userdata += hits->kind == RULE_CAMPAIGN ? hits->n_ever : 0;
+        return 0;
+}
+
 static void end(World *w) {
+        uint64_t n_hits = 0;
         static const char *const suffixes[] = { "", "-wal", "-shm", ".lock" };
         Text problems = { 0 }, differences = { 0 };
         uint64_t n_events, n;
         assert_int_equal(store_check(w->book.store, &problems, &n), 0);
         if (n > 0)
                 fail_msg("the book does not agree with itself:\n%s", problems.data);
+        assert_int_equal(store_rule_hits(w->book.store, w->now_us, on_hits, &n_hits), 0);
+        assert_int_equal(n_hits, w->n_hits);
         gate_close_book(&w->book);
         assert_int_equal(gate_replay(w->path, &differences, &n_events, &n), 0);
         if (n > 0)

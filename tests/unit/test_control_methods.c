@@ -386,7 +386,7 @@ static void rules__and_dead__count_what_applied(void **state) {
         expect(dead, "counted.0.kind", "status");
         expect(dead, "counted.0.hit", "a lead that entered it");
         expect(dead, "counted.0.since", "2026-03-05T09:00:00Z");
-        assert_int_equal(json_array_size(json_object_get(dead, "counted")), 18);
+        assert_int_equal(json_array_size(json_object_get(dead, "counted")), 19);
         json_array_foreach(
                 json_object_get(all, "rules"), i, rule) if (base_streq(json_string_value(json_object_get(rule, "rule")), "SENIOR")) {
                 expect(rule, "hits_1d", "1");

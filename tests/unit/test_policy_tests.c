@@ -63,6 +63,8 @@ static const struct {
         { AT ", " GIVEN ", expect = { sent = { 'welcom' } }", "unknown message in \"expect.sent\": \"welcom\"; did you mean \"welcome\"?" },
         { AT ", " GIVEN ", expect = { sent = { 'reminder' } }",
                 "\"expect.sent\": the message \"reminder\" is not for the lead (\"reminded\" is for ours)" },
+        { AT ", " GIVEN ", expect = { audience = { 'spring-webiner' } }",
+                "unknown campaign in \"expect.audience\": \"spring-webiner\"; did you mean \"spring-webinar\"?" },
         { AT ", " GIVEN ", expect = { of = 'n@keller.example', fit = 0 }",
                 "unknown e-mail in \"expect\": \"n@keller.example\"; did you mean \"m@keller.example\"?" },
         { AT ", " GIVEN ", expect = { { fit = 0 }, 5 }", "\"expect[2]\" must be a table, not a number" },

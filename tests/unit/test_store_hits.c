@@ -139,16 +139,19 @@ static void hits__however_events_are_spread__are_the_same(void **state) {
 static void hits__of_every_kind_that_does_something__are_what_the_event_says_it_did(void **state) {
         Fixture *f = *state;
         const Rule fence = { .kind = RULE_FENCE, .name = "SHUT" }, criterion = { .kind = RULE_CRITERION, .name = "NAMED" };
+        const Rule track = { .kind = RULE_TRACK, .name = "back" };
         const Rule *group = &f->rules->groups[0].rule;
-        Receipt receipts[] = { matched(f, SCORE_SENIOR), matched(f, SCORE_SIZE), { .rule = group, .matched = true } };
+        Receipt receipts[] = { matched(f, SCORE_SENIOR), matched(f, SCORE_SIZE), { .rule = group, .matched = true },
+                { .rule = &track, .matched = true } };
         Block blocks[] = { { &fence, "qualify" }, { &criterion, "accept" } };
         Effect effects[] = {
                 { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SENDMAIL, .recipient = "anna", .message = "reminder" },
                 { .kind = EFFECT_REMINDED, .channel = "mail", .via = VIA_SENDMAIL, .recipient = "ben", .message = "reminder" },
                 { .kind = EFFECT_MOVED, .channel = "crm", .via = VIA_DROP },
+                { .kind = EFFECT_SENT, .channel = "mailing", .via = VIA_SENDMAIL, .role = "lead", .rule = "back", .message = "welcome" },
         };
-        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .status = "mql", .receipts = receipts, .n_receipts = 3,
-                                      .blocks = blocks, .n_blocks = 2, .effects = effects, .n_effects = 3, .adapter = "hubspot"));
+        (void) commit_step(f, STEP(.said = { .email = "a@example.com" }, .status = "mql", .receipts = receipts, .n_receipts = 4,
+                                      .blocks = blocks, .n_blocks = 2, .effects = effects, .n_effects = 4, .adapter = "hubspot"));
         static const struct {
                 RuleKind kind;
                 const char *rule;
@@ -167,6 +170,10 @@ static void hits__of_every_kind_that_does_something__are_what_the_event_says_it_
                 { RULE_MESSAGE, "reminder", 2 },
                 { RULE_FEED, "crm", 1 },
                 { RULE_CHANNEL, "crm", 0 },
+                { RULE_CHANNEL, "mailing", 1 },
+                { RULE_FEED, "mailing", 0 },
+                { RULE_MESSAGE, "welcome", 1 },
+                { RULE_TRACK, "back", 1 },
                 { RULE_ADAPTER, "hubspot", 1 },
         };
         for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
@@ -184,7 +191,9 @@ static void hits__of_every_kind_that_does_something__are_what_the_event_says_it_
                                       .n_receipts = 3, .blocks = blocks, .n_blocks = 2, .adapter = "hubspot"));
         for (size_t i = 0; i < ARRAY_SIZE(want); i++)
                 same(hits_of(f->store, NOON, want[i].kind, want[i].rule).n_ever, want[i].n);
-        static const RuleKind none[] = { RULE_PRINCIPLE, RULE_SETTINGS, RULE_CALENDAR, RULE_TEAM, RULE_MEMBER, RULE_LIST, RULE_TEST };
+        assert_non_null(store_hit_meaning(RULE_CAMPAIGN)); /* test_audience.c counts */
+        static const RuleKind none[] = { RULE_STAGE, RULE_TARGET, RULE_PRINCIPLE, RULE_SETTINGS, RULE_CALENDAR, RULE_TEAM, RULE_MEMBER,
+                RULE_LIST, RULE_TEST };
         for (size_t i = 0; i < ARRAY_SIZE(none); i++)
                 assert_null(store_hit_meaning(none[i]));
         assert_null(store_hit_meaning((RuleKind) 1000));
