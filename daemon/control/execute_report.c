@@ -59,9 +59,9 @@ static void fail_unknown(ControlCall *call, const char *kind, const char *name, 
         text_printf(&text, "no %s \"%s\"", kind, name);
         if (near)
                 text_printf(&text, "; did you mean \"%s\"?", near);
-        text_append(&text, "; there is");
+        text_append(&text, near ? " There is: " : "; there is: ");
         for (size_t i = 0; i < n; i++)
-                text_printf(&text, "%s %s", i > 0 ? "," : "", names[i]);
+                text_printf(&text, "%s%s", i > 0 ? ", " : "", names[i]);
         call_fail(call, "NoSuchName", json_pack("{s:s, s:o, s:o}", "kind", kind, "name", json_text(name), "text", json_text(text.data)));
         text_free(&text);
 }

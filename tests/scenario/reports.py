@@ -124,6 +124,35 @@ def the_times_in_statuses_are_what_happened(history):
         check(any(row["stuck"] and row["stuck"]["n"] for row in report["statuses"]), True, "somebody is")
 
 
+def stages_are_what_the_rules_say(history):
+    """Other stages, by status, by move, by both, and one that is skipped; of what was long before the rules had them."""
+    (history.d.rules / "stages.lua").write_text("""
+stage "came" { every = true }
+stage "talked" { move = { "meeting_booked", "open_opportunity" } }
+stage "taken" { accepted = true }
+stage "over" { status = { "customer", "disqualified" }, move = { "lose" } }
+""")
+    history.d.ctl("reload")
+    since = BEGIN - datetime.timedelta(days=9)
+    report = history.d.json("report", "funnel", "--since", iso(since), "--by", "source")
+    want = dict.fromkeys(("came", "talked", "taken", "over"), 0)
+    both = 0
+    for person in history.counted():
+        family = history.family(person)
+        moves = [m for one in family for m in one.moves]
+        talked = any(m[1] in ("meeting_booked", "open_opportunity") for m in moves)
+        taken = any(one.accepted_at for one in family)
+        want["came"] += 1
+        want["talked"] += talked
+        want["taken"] += taken
+        both += talked and taken
+        want["over"] += any(m[3] in ("customer", "disqualified") or m[1] == "lose" for m in moves)
+    check({row["stage"]: row["reached"]["n"] for row in report["stages"]}, want)
+    check([(row["step"]["n"], row["step"]["of"]) for row in report["stages"] if row["stage"] == "taken"], [(both, want["talked"])])
+    check([key for key in report["cohorts"][0] if key.startswith("reached")], ["reached_talked", "reached_taken", "reached_over"])
+    check(any("those of the rules" in note for note in report["notes"]), True)
+
+
 def it_is_for_a_spreadsheet(history):
     text = history.d.ctl("report", "funnel", "--by", "source", "--csv", "--table", "cohorts").stdout
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
@@ -135,7 +164,7 @@ def main_once():
     history = History(seed=int(sys.argv[1]) if len(sys.argv) > 1 else 5)
     with history.d:
         history.live()
-        for test in (the_funnel_is_what_happened, the_headline_is_a_rate, the_times_in_statuses_are_what_happened, it_is_for_a_spreadsheet):
+        for test in (the_funnel_is_what_happened, the_headline_is_a_rate, the_times_in_statuses_are_what_happened, it_is_for_a_spreadsheet, stages_are_what_the_rules_say):
             print(f"- {test.__name__.replace('_', ' ')}", flush=True)
             test(history)
 
