@@ -187,6 +187,15 @@ static int on_handoff(const ScanHandoff *row, void *userdata) {
         return take_owner(reach, reacher, row->owner);
 }
 
+/* Known of the lead, whatever became of it: from when it was opened. */
+static int on_opportunity(const StoredOpportunity *row, void *userdata) {
+        Reach *reach = userdata;
+        uint32_t slot = slot_of(reach, row->lead);
+        if (slot > 0 && !row->is_test)
+                take(reach, slot - 1, reach->opportunity, seconds_after(&reach->leads[slot - 1], row->opportunity.opened_us));
+        return 0;
+}
+
 static void take_marks(Reach *reach) {
         for (size_t i = 0; i < reach->n_stages; i++) {
                 uint32_t bit = UINT32_C(1) << i;
@@ -217,6 +226,8 @@ static int gather(const ReportInput *input, Reach *reach) {
                 r = store_scan_transitions(input->store, reach->from_us, TIME_NONE, on_transition, reach);
         if (r == 0 && reach->n_leads > 0 && (reach->accepted || reach->by == REACH_BY_OWNER))
                 r = store_scan_handoffs(input->store, reach->from_us, TIME_NONE, on_handoff, reach);
+        if (r == 0 && reach->n_leads > 0 && reach->opportunity)
+                r = store_scan_opportunities(input->store, 0, on_opportunity, reach);
         for (size_t i = 0; i < reach->n_leads && r == 0; i++)
                 take(reach, i, reach->leads[i].in_status, reach->leads[i].entered);
         return r;

@@ -27,6 +27,8 @@ def reached(history, person):
                     take(stage, at)
         if one.accepted_at:
             take("accepted", one.accepted_at)
+        if one.deal_at:
+            take("opportunity", one.deal_at)
     return {stage: max(int((at - person.created).total_seconds()), 0) for stage, at in found.items()}
 
 
@@ -81,7 +83,7 @@ def the_funnel_is_what_happened(history):
             check([(row["cohort"], row["leads"], row["reached_won"]["n"]) for row in report["cohorts"]],
                   [(name, rows["won"][1], rows["won"][0]) for name, rows in sorted(got.items(), key=lambda item: (-item[1]["won"][1], item[0] is None, item[0]))])
     if len(sys.argv) == 1:
-        check(any(p.merged_into for p in history.people) and any(p.is_erased for p in history.people) and any(p.is_test for p in history.people), True, "of each a few")
+        check(any(p.merged_into for p in history.people) and any(p.is_erased for p in history.people) and any(p.is_test for p in history.people) and any(p.deal_at for p in history.people), True, "of each a few")
     check([row["cohort"] for row in d.json("report", "funnel", "--by", "rating")["cohorts"]], [row["cohort"] for row in d.json("report", "funnel", "--by", "grade")["cohorts"]])
 
 

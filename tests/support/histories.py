@@ -52,7 +52,7 @@ class Person:
     def __init__(self, number, email, created, now, status, **more):
         self.number, self.email, self.created, self.status = number, email, created, status
         self.entered, self.moves = now, []  # (at, move, from, to)
-        self.accepted_at = None
+        self.accepted_at = self.deal_at = None
         self.owner = self.last_owner = None
         self.is_test = self.is_erased = False
         self.merged_into = None
@@ -149,6 +149,11 @@ class History:
         elif person.status == "sal" and chance < 0.4:
             self.d.ctl("open_opportunity", name, "--as", person.owner)
             person.move(self.now, "open_opportunity", "opportunity")
+        elif person.status == "sal" and chance < 0.46 and not person.deal_at:
+            # The CRM speaks of a deal, and nobody has moved the lead.
+            self.d.drop("crm", f"deal-{person.number}.json", lead(person.email, id=f"deal-{person.number}", type="lead.updated", opportunity={"id": f"D-{person.number}", "stage": "proposal"}))
+            self.d.settle()
+            person.deal_at = self.now
         elif person.status == "opportunity" and chance < 0.3:
             move, to = self.random.choice((("win", "customer"), ("win", "customer"), ("lose", "nurture")))
             self.d.ctl(move, name, "--as", person.owner)
