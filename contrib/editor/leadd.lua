@@ -186,6 +186,7 @@
 ---@field kind? "open"|"sla"|"final" open (no limit), sla (an agreement must apply) or final; default open
 ---@field initial? boolean where leads begin; one status says so
 ---@field marketing_may_contact? boolean default false
+---@field stale_after? string in a status of a team with members: for so long nobody need do anything for a lead before that is a leak; default leaks.stale of the settings
 ---@field renamed_from? string the name it had: leads and moves under that name are its own
 
 ---@class leadd.Reason
@@ -246,6 +247,11 @@
 ---@field via "journal"|"sendmail"|"smtp"|"exec"|"webhook"|"drop" "drop"
 ---@field types string|string[] decisions that are written as records for another program
 
+---@class leadd.Leaks
+---@field untouched? string that nothing was done for an accepted lead; default 3d, 1h to 365d, as the others
+---@field stale? string that nobody keeps up a status of a team with members where no agreement has a step to come; default 14d
+---@field opportunity? string that an open opportunity does not move and no automatic move would take it back after a time; default 30d
+
 ---@class leadd.Settings
 ---@field doc? string what it is about
 ---@field zone? string time zone of the site, IANA; default UTC
@@ -254,6 +260,7 @@
 ---@field retain? string how long leads are to be kept; also in years, as "3y"
 ---@field ops? string e-mail address of those who run leadd; the reader "ops"
 ---@field answer_within? any (duration) for so long after it was decided a mail may be answered; default 14d, 1h to 365d
+---@field leaks? leadd.Leaks after how long it is a leak that nobody does anything; see "leaks" below
 ---@field roles? table<string, string[]> who is what at the socket, { ROLE = { "unix-group" } }: viewer, sales, operator, integrator, admin
 ---@field spool? table<string, string[]> { DIRECTORY = { "outcome", "owner", "erased" } }: drop directories that may send these kinds of records
 

@@ -380,3 +380,13 @@ bool solver_did_within(Solver *solver, const Did *did, const Did *other) {
         begin(solver, NULL, 0);
         return did_within(solver, did, other);
 }
+
+int policy_can_hold_in(const RuleSet *rules, const Condition *condition, const Status *status, bool *ret) {
+        _cleanup_(solver_freep) Solver *solver = solver_new(rules);
+        const Part part = { .condition = condition };
+
+        if (!solver)
+                return -ENOMEM;
+        *ret = solver_can_hold(solver, &part, 1, &status, 1, NULL);
+        return 0;
+}

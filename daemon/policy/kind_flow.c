@@ -19,10 +19,14 @@ int kind_compile_status(Load *load, int index, void *head) {
                 { .name = "kind", .type = KEY_CHOICE, .at = offsetof(Status, kind), .choices = status_kinds },
                 { .name = "initial", .type = KEY_BOOL, .at = offsetof(Status, initial) },
                 { .name = "marketing_may_contact", .type = KEY_BOOL, .at = offsetof(Status, marketing_may_contact) },
+                { .name = "stale_after", .type = KEY_DURATION, .at = offsetof(Status, stale_after) },
                 { .name = "renamed_from", .type = KEY_TEXT, .at = offsetof(Status, renamed_from) },
         };
         Status *status = head;
         int r = keys_compile(load, index, "", keys, ARRAY_SIZE(keys), status);
+        kind_check_leak_limit(load, "stale_after", &status->stale_after);
+        if (status->stale_after.us != 0 && status->kind == STATUS_FINAL)
+                loader_refuse(&load->loader, "\"stale_after\" in a final status: nobody keeps it up to date");
         const RuleSet *rules = load->loader.rules;
         for (size_t i = 0; status->renamed_from && i < rules->n_statuses; i++) {
                 const Status *other = &rules->statuses[i];

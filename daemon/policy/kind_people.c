@@ -122,6 +122,31 @@ static int compile_answer_within(Load *load, int index, const char *where, void 
         return r;
 }
 
+void kind_check_leak_limit(Load *load, const char *where, const Duration *limit) {
+        if (limit->us != 0 && (limit->us < POLICY_LEAK_MIN_US || limit->us > POLICY_LEAK_MAX_US))
+                loader_error(&load->loader, "\"%s\" must be between 1h and 365d", where);
+}
+
+/* leaks = { stale = "14d", ... } */
+static int compile_leaks(Load *load, int index, const char *where, void *target) {
+        static const BodyKey keys[] = {
+                { .name = "untouched", .type = KEY_DURATION, .at = offsetof(LeakLimits, untouched) },
+                { .name = "stale", .type = KEY_DURATION, .at = offsetof(LeakLimits, stale) },
+                { .name = "opportunity", .type = KEY_DURATION, .at = offsetof(LeakLimits, opportunity) },
+        };
+        lua_State *L = load->loader.L;
+        LeakLimits *leaks = &((Settings *) target)->leaks;
+        if (lua_type(L, index) != LUA_TTABLE) {
+                loader_error(&load->loader, "\"%s\" must be a table such as { stale = \"14d\" }, not %s", where, keys_type_name(L, index));
+                return 0;
+        }
+        int r = keys_compile(load, index, where, keys, ARRAY_SIZE(keys), leaks);
+        kind_check_leak_limit(load, "leaks.untouched", &leaks->untouched);
+        kind_check_leak_limit(load, "leaks.stale", &leaks->stale);
+        kind_check_leak_limit(load, "leaks.opportunity", &leaks->opportunity);
+        return r;
+}
+
 int kind_finish_settings(Load *load, Settings *settings) {
         if (!settings->zone_text)
                 settings->zone_text = "UTC";
@@ -132,6 +157,12 @@ int kind_finish_settings(Load *load, Settings *settings) {
         }
         if (settings->answer_within.us == 0)
                 settings->answer_within = (Duration){ .us = POLICY_ANSWER_WITHIN_US };
+        if (settings->leaks.untouched.us == 0)
+                settings->leaks.untouched = (Duration){ .us = POLICY_LEAK_UNTOUCHED_US };
+        if (settings->leaks.stale.us == 0)
+                settings->leaks.stale = (Duration){ .us = POLICY_LEAK_STALE_US };
+        if (settings->leaks.opportunity.us == 0)
+                settings->leaks.opportunity = (Duration){ .us = POLICY_LEAK_OPPORTUNITY_US };
         load->loader.rules->settings = settings;
         return 0;
 }
@@ -145,6 +176,7 @@ int kind_compile_settings(Load *load, int index, void *head) {
                 { .name = "retain", .type = KEY_OWN, .compile = compile_retain },
                 { .name = "ops", .type = KEY_TEXT, .at = offsetof(Settings, ops) },
                 { .name = "answer_within", .type = KEY_OWN, .compile = compile_answer_within },
+                { .name = "leaks", .type = KEY_OWN, .compile = compile_leaks },
                 { .name = "roles", .type = KEY_OWN, .compile = compile_roles },
                 { .name = "spool", .type = KEY_OWN, .compile = compile_spool },
         };

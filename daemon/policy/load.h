@@ -176,6 +176,8 @@ const char *keys_type_name(lua_State *L, int index);
 /* ---- kind_*.c ---- */
 
 int kind_compile_settings(Load *load, int index, void *head);
+/* Of leaks and of a status: an error when it is not 0 and out of bounds. */
+void kind_check_leak_limit(Load *load, const char *where, const Duration *limit);
 int kind_compile_calendar(Load *load, int index, void *head);
 int kind_compile_team(Load *load, int index, void *head);
 int kind_compile_member(Load *load, int index, void *head);

@@ -148,3 +148,5 @@ typedef enum PolicyReads {
 } PolicyReads;
 /* Bits of PolicyReads; NULL reads nothing. */
 unsigned policy_reads(const Condition *condition);
+/* Can there be a lead in that status of which it holds? false is a proof. 0 or -ENOMEM. */
+int policy_can_hold_in(const RuleSet *rules, const Condition *condition, const Status *status, bool *ret);

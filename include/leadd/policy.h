@@ -32,6 +32,12 @@
 #define POLICY_ANSWER_WITHIN_US (14 * US_PER_DAY) /* of settings' answer_within, when it does not say */
 #define POLICY_ANSWER_WITHIN_MIN_US US_PER_HOUR
 #define POLICY_ANSWER_WITHIN_MAX_US (365 * US_PER_DAY)
+/* What settings' `leaks` say when they do not: after how long it leaks */
+#define POLICY_LEAK_UNTOUCHED_US (3 * US_PER_DAY)    /* that an accepted lead was never touched */
+#define POLICY_LEAK_STALE_US (14 * US_PER_DAY)       /* that nobody keeps a status of sales up to date */
+#define POLICY_LEAK_OPPORTUNITY_US (30 * US_PER_DAY) /* that an opportunity does not move */
+#define POLICY_LEAK_MIN_US US_PER_HOUR
+#define POLICY_LEAK_MAX_US (365 * US_PER_DAY)
 
 typedef struct RuleSet RuleSet;
 typedef struct Condition Condition; /* compiled; belongs to its rule set */
@@ -84,13 +90,19 @@ typedef struct Principle {
         const char *text;
 } Principle;
 
+/* After how long what nobody looks after is a leak. */
+typedef struct LeakLimits {
+        Duration untouched, stale, opportunity; /* never 0 after a load */
+} LeakLimits;
+
 typedef struct Settings {
         Rule rule;
         const char *zone_text; /* default "UTC" */
         Zone *zone;
         const char *phone_region;
         Duration keep_done, retain;
-        Duration answer_within;       /* for so long a mail may be answered; default POLICY_ANSWER_WITHIN_US */
+        Duration answer_within; /* for so long a mail may be answered; default POLICY_ANSWER_WITHIN_US */
+        LeakLimits leaks;
         const char *ops;              /* address */
         const char *const *spool_may; /* "DIRECTORY FAMILY": directories that may claim outcome, owner, erased */
         size_t n_spool_may;
@@ -146,6 +158,7 @@ typedef struct Status {
         const Team *team;
         StatusKind kind;
         bool initial, marketing_may_contact;
+        Duration stale_after; /* 0 = as the settings say (leaks.stale) */
         const char *renamed_from;
 } Status;
 

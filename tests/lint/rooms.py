@@ -5,7 +5,7 @@ import pathlib, re, sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 ROOMS = re.search(r"^ROOMS = (.*)$", (TOP / "Makefile").read_text(), re.M).group(1).split()
-DOORS = {room: room for room in ROOMS} | {"record": "intake", "plans": "policy", "messages": "base"}
+DOORS = {room: room for room in ROOMS} | {"record": "intake", "leaks": "decide", "metrics": "report", "plans": "policy", "messages": "base"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 SQL = re.compile(r'"[^"\n]*\b(SELECT\s.+\sFROM|INSERT\s+(OR\s+\w+\s+)?INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX)|PRAGMA\s+\w+)\b', re.I)
 problems = []
