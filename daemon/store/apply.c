@@ -271,6 +271,18 @@ static int fold_profile(Store *store, const StoreEntry *entry, const LeadRow *be
         return r == 0 ? sql_run(store, SQL_PROFILE_SET, ARG(row->id), ARG_BYTES(store->profile.data, store->profile.size)) : r;
 }
 
+/* Did a person send it back, out of the hands of a team with members, and not say why? What the last move said stands until the next. */
+static bool lacks_reason(Store *store, const StoreEntry *entry, const LeadRow *before) {
+        const Decision *decision = entry->decision;
+        if (decision->n_moves == 0 || store_is_before_7(store, entry->event_id))
+                return before->flags & LEAD_NO_REASON;
+        const MoveMade *made = &decision->moves[decision->n_moves - 1];
+        uint64_t was = name_find(store, made->from), goes = name_find(store, made->to);
+        bool by_person = made->by && !base_streq(made->by, "rules") && strncmp(made->by, "sla:", 4) != 0;
+        return by_person && !made->reason && store->names.items[was].is_staffed && status_is_open(store, was) &&
+               !store->names.items[goes].is_staffed;
+}
+
 static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *before, bool has_email, LeadRow *ret) {
         const Decision *decision = entry->decision;
         const LeadState *after = &decision->after;
@@ -294,6 +306,7 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                          (after->n_uses > 0 ? LEAD_HAS_USED : 0) | (after->n_expired > 0 ? LEAD_HAS_EXPIRED : 0) |
                          (after->by_turn ? LEAD_BY_TURN : 0) | (after->merged_into > 0 ? LEAD_MERGED : 0) |
                          (after->joined ? LEAD_JOINED : 0) | (after->n_opportunities > 0 ? LEAD_HAS_OPPORTUNITY : 0) |
+                         (lacks_reason(store, entry, before) ? LEAD_NO_REASON : 0) |
                          (after->response.rule && entry->event_id >= store->uses_from ? LEAD_HAS_RESPONSE : 0) |
                          (after->track.name ? LEAD_HAS_TRACK : 0),
         };
@@ -366,6 +379,8 @@ static int apply(Store *store, const StoreEntry *entry, const LeadRow *before) {
                 r = hits_fold(store, entry);
         if (r == 0)
                 r = fair_fold(store, entry->decision);
+        if (r == 0)
+                r = sums_fold(store, entry);
         if (r == 0)
                 r = activation_fold(store, entry);
         if (r == 0)

@@ -51,6 +51,11 @@ static uint64_t file_size(const char *path, const char *suffix) {
 }
 
 int store_counts(Store *store, StoreCounts *ret) {
+        int r = store_counts_kept(store, ret);
+        return r == 0 ? count(store, SQL_COUNT_WAKES, &ret->n_wakes, NULL) : r;
+}
+
+int store_counts_kept(Store *store, StoreCounts *ret) {
         *ret = (StoreCounts){ 0 };
         int r = snapshot_enter(store);
         if (r != 0)
@@ -69,8 +74,6 @@ int store_counts(Store *store, StoreCounts *ret) {
                 r = count(store, SQL_COUNT_OUTBOX, &ret->n_outbox, &ret->n_outbox_failing);
         if (r == 0)
                 r = count(store, SQL_COUNT_DEAD, &ret->n_outbox_dead, NULL);
-        if (r == 0)
-                r = count(store, SQL_COUNT_WAKES, &ret->n_wakes, NULL);
         if (r == 0)
                 r = count_unowned(store, &ret->n_unowned);
         if (r != 0)
@@ -95,4 +98,28 @@ int store_counts(Store *store, StoreCounts *ret) {
         ret->file_size = file_size(store->path, "");
         ret->wal_size = file_size(store->path, "-wal");
         return 0;
+}
+
+int store_status_counts(Store *store, int (*on_status)(const StatusCount *count, void *userdata), void *userdata) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = names_load(store);
+        if (r != 0)
+                return r;
+        for (r = sql_row_plain(store, SQL_TALLY_BY_STATUS, &row); r == 0; r = sql_next(store, row)) {
+                const StatusCount counted = {
+                        .status = name_text(store, column_u64(row, 0)), .n = column_u64(row, 1), .n_unaccepted = column_u64(row, 2)
+                };
+                if (!counted.status)
+                        return -EBADMSG;
+                r = on_status(&counted, userdata);
+                if (r != 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+StoreWork store_work(const Store *store) {
+        return (StoreWork){ .n_commits = atomic_load(&store->n_commits),
+                .n_checkpoints = atomic_load(&store->n_checkpoints),
+                .commit_us = (int64_t) atomic_load(&store->commit_us) };
 }

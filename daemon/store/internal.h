@@ -21,11 +21,14 @@
  * digests.c  when the digests of teams are due
  * seen.c     what a person has looked at; opportunity.c the deals of leads
  * audience.c whom marketing wrote to, and whom it may not
+ * sums.c     counters for the metrics, and how much leaked on a day; leaks.c leads as the look for leaks needs them
  * rules.c    archived rule sets; hits.c how often each rule applied; backfill.c and hindsight.c what an older leadd did not keep;
  * activation.c suspended rules, the pass after a reload proof.c comparing and checking; counts.c numbers
  */
 #include "leadd/store.h"
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <time.h>
 
 /* "LEAD": set in the file's header, so that a foreign database is told apart. */
 #define STORE_APPLICATION_ID 0x4c454144
@@ -188,6 +191,21 @@ typedef enum Sql {
         SQL_WAKE_DUE,
         SQL_SEAT_SET,
         SQL_SEAT_ALL,
+        SQL_SUM_ADD,
+        SQL_SUM_ALL,
+        SQL_LEAK_LEADS,
+        SQL_LEAK_SLAS,
+        SQL_LEAK_HELD,
+        SQL_LEAK_RECYCLES,
+        SQL_LEAK_TRACKS,
+        SQL_LEAK_RETURN,
+        SQL_LEAK_EVENT,
+        SQL_LEAK_EVENTS,
+        SQL_LEAK_TOUCHED,
+        SQL_LEAK_NEWEST,
+        SQL_LEAK_ADD,
+        SQL_LEAK_PRUNE,
+        SQL_LEAK_DAYS,
         SQL_FAIR_ADD,
         SQL_FAIR_PRUNE,
         SQL_FAIR_NEWEST,
@@ -198,6 +216,7 @@ typedef enum Sql {
         SQL_TALLY_SET,
         SQL_TALLY_DELETE,
         SQL_TALLY_ALL,
+        SQL_TALLY_BY_STATUS,
         SQL_LEDGER_ADD,
         SQL_LEDGER_GET,
         SQL_LEDGER_SET,
@@ -579,6 +598,29 @@ int fair_fold(Store *store, const Decision *decision);
 int fair_flush(Store *store); /* before COMMIT */
 void fair_forget(Store *store);
 
+/* ---- sums.c ------------------------------------------------------------- */
+
+/* A counter, as it grew in this transaction. */
+typedef struct Sum {
+        SumKind kind;
+        uint64_t a, b;
+        int64_t n;
+        uint32_t next; /* index + 1 of another in the same bucket */
+} Sum;
+#define SUM_BUCKETS 64
+typedef struct Sums {
+        Sum *items;
+        size_t n, capacity;
+        uint32_t buckets[SUM_BUCKETS]; /* index + 1 of the first */
+} Sums;
+int sum_add(Store *store, SumKind kind, uint64_t a, uint64_t b, int64_t n);
+int sums_fold(Store *store, const StoreEntry *entry);
+int sums_flush(Store *store); /* before COMMIT */
+void sums_forget(Store *store);
+/* Records of a drop directory, as its file's entry grew. */
+int sums_note_records(Store *store, const char *source, const LedgerEntry *before, const LedgerEntry *now);
+int sums_note_delivery(Store *store, uint64_t channel, SumDelivery result);
+
 /* ---- backfill.c --------------------------------------------------------- */
 
 /* Once, when a book is brought up to date: what an older leadd did not keep and the log says. */
@@ -626,6 +668,7 @@ enum {
         LEAD_BY_TURN = 1 << 8,
         LEAD_HAS_RESPONSE = 1 << 9,
         LEAD_HAS_TRACK = 1 << 10,       /* invariants.c writes it as a number */
+        LEAD_NO_REASON = 1 << 11,       /* its last move was a person's, out of the hands of a team with members, and had no reason */
         LEAD_HAS_OPPORTUNITY = 1 << 14, /* likewise */
         LEAD_MERGED = 1 << 16,          /* another lead goes on for it: sql.c writes it as a number */
         LEAD_JOINED = 1 << 17,          /* was part of a merge */
@@ -791,12 +834,19 @@ struct Store {
         size_t n_looks;
 
         Fairs fairs; /* of this transaction */
+        Sums sums;   /* likewise */
+        atomic_uint_least64_t n_commits, commit_us, n_checkpoints;
 
         LeadRow hot; /* the row read or written last; id 0 = none */
         Text body, notes, facts, profile, key_text, segments, scores;
         Text archive; /* lent by store_rules_* */
 };
 
+/* For how long something took. */
+static inline int64_t store_monotonic_us(void) {
+        struct timespec ts;
+        return clock_gettime(CLOCK_MONOTONIC, &ts) == 0 ? ts.tv_sec * US_PER_SECOND + ts.tv_nsec / 1000 : 0;
+}
 static inline bool store_is_writer(const Store *store) { return store->mode != STORE_READ_ONLY; }
 /* A reader's several statements see one state of the file; nests. */
 int snapshot_enter(Store *store);

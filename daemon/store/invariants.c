@@ -75,6 +75,11 @@ static const SqlQuery projections[] = {
         { "hit", "SELECT hour, name(rule) AS rule, kind, n, failed FROM hit ORDER BY 1, 2, 3", 3 },
         { "fair", "SELECT day, name(team) AS team, name(route) AS route, name(member) AS member, kind, n FROM fair ORDER BY 1, 2, 3, 4, 5",
                 5 },
+        /* the kinds that the log says */
+        { "sums",
+                "SELECT kind, CASE WHEN kind = 1 THEN name(a) ELSE a END AS a, CASE WHEN kind = 1 THEN name(b) ELSE b END AS b, n FROM sums"
+                " WHERE kind < 10 ORDER BY 1, 2, 3",
+                3 },
         { "hit_ever", "SELECT name(rule) AS rule, kind, n, failed, last, last_failed FROM hit_ever ORDER BY 1, 2", 2 },
         { "suspended", "SELECT event, kind, name(rule) AS rule, since FROM suspended ORDER BY event", 1 },
         { "written", "SELECT lead, event, name(campaign) AS campaign, kind, at FROM written ORDER BY lead, event, 3", 3 },

@@ -150,37 +150,45 @@ static int write_entry(Store *store, const LedgerEntry *before, const LedgerEntr
         return 0;
 }
 
-static int find_entry(Store *store, uint64_t ledger, LedgerEntry *ret, uint32_t *ret_fingerprint) {
+static int find_entry(Store *store, uint64_t ledger, Arena *arena, LedgerEntry *ret, const char **ret_source, uint32_t *ret_fingerprint) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        _cleanup_(arena_freep) Arena *arena = arena_new(0);
         SpoolIdentity identity;
-        if (!arena)
-                return -ENOMEM;
         int r = sql_row(store, SQL_LEDGER_GET, &row, ARG(ledger));
         if (r == 0)
                 r = read_identity(row, arena, &identity);
         if (r != 0)
                 return r;
         read_entry(row, ret);
+        *ret_source = identity.source;
         *ret_fingerprint = file_fingerprint(store, &identity);
         return 0;
 }
 
 int store_ledger_save(Store *store, const LedgerEntry *entry, int64_t now_us) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
         LedgerEntry before;
+        const char *source;
         uint32_t fingerprint;
+        if (!arena)
+                return -ENOMEM;
         int r = store_may_write(store);
         if (r == 0)
-                r = find_entry(store, entry->id, &before, &fingerprint);
-        return r == 0 ? write_entry(store, &before, entry, fingerprint, now_us) : r;
+                r = find_entry(store, entry->id, arena, &before, &source, &fingerprint);
+        if (r == 0)
+                r = write_entry(store, &before, entry, fingerprint, now_us);
+        return r == 0 ? sums_note_records(store, source, &before, entry) : r;
 }
 
 int store_ledger_settle(Store *store, uint64_t ledger, bool aside, int64_t now_us) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(0);
         LedgerEntry before;
+        const char *source;
         uint32_t fingerprint;
+        if (!arena)
+                return -ENOMEM;
         int r = store_may_write(store);
         if (r == 0)
-                r = find_entry(store, ledger, &before, &fingerprint);
+                r = find_entry(store, ledger, arena, &before, &source, &fingerprint);
         if (r != 0 || is_gone(before.state))
                 return r;
         LedgerEntry entry = before;

@@ -248,6 +248,7 @@ Store *store_close(Store *store) {
         free(store->undo);
         free(store->hits);
         free(store->fairs.items);
+        free(store->sums.items);
         Text *texts[] = { &store->body, &store->notes, &store->facts, &store->profile, &store->key_text, &store->segments, &store->scores,
                 &store->archive };
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -307,6 +308,7 @@ int store_rollback(Store *store) {
         undo_all(store);
         hits_forget(store);
         fair_forget(store);
+        sums_forget(store);
         store->now = store->saved;
         store->hot = (LeadRow){ 0 };
         names_truncate(store, store->saved.n_names);
@@ -328,6 +330,8 @@ static int flush(Store *store) {
         if (r == 0)
                 r = fair_flush(store);
         if (r == 0)
+                r = sums_flush(store);
+        if (r == 0)
                 r = looks_flush(store);
         if (r == 0 && store->totals_changed)
                 r = sql_run(store, SQL_TOTAL_SET, ARG(store->now.n_accepted), ARG(store->now.n_duplicates), ARG(store->now.n_refused),
@@ -343,6 +347,7 @@ int store_commit(Store *store) {
         int r = store_may_write(store);
         if (r == 0)
                 r = flush(store);
+        int64_t start_us = store_monotonic_us();
         if (r == 0)
                 r = sql_run_plain(store, SQL_COMMIT);
         if (r != 0) {
@@ -356,6 +361,8 @@ int store_commit(Store *store) {
         }
         store->is_in_transaction = false;
         store->n_undo = 0;
+        atomic_fetch_add(&store->n_commits, 1);
+        atomic_fetch_add(&store->commit_us, (uint64_t) (store_monotonic_us() - start_us));
         looks_done(store);
         return 0;
 }
@@ -389,6 +396,7 @@ int store_checkpoint(Store *store, bool idle) {
                 return 0;
         if (rc != SQLITE_OK)
                 return sql_error(store, rc);
+        atomic_fetch_add(&store->n_checkpoints, 1);
         /* A reader in an old snapshot keeps the rest: asked again after as many new pages, not at every batch. */
         store->n_wal_pages = 0;
         return 0;

@@ -389,8 +389,8 @@ int store_outbox_mail(Store *store, uint64_t mail, size_t n_max, Arena *arena, O
         return read_rows(store, SQL_OUTBOX_MAIL_ROWS, SQL_ARGS_(ARG(mail), ARG((uint64_t) n_max)), arena, &ret->rows, &ret->n_rows);
 }
 
-/* A row that is delivered or does not exist is STORE_E_NONE. */
-static int update_pending(Store *store, Sql sql, const Arg *args, size_t n_args) {
+/* A row that is delivered or does not exist is STORE_E_NONE. result: counted for the channel of each row, 0 = nothing is. */
+static int update_pending(Store *store, Sql sql, SumDelivery result, const Arg *args, size_t n_args) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
         int r = store_may_write(store);
         if (r != 0)
@@ -398,8 +398,13 @@ static int update_pending(Store *store, Sql sql, const Arg *args, size_t n_args)
         r = sql_row_args(store, sql, &row, args, n_args);
         /* RETURNING: the change is complete before the first row, and stepping on ends the statement. */
         if (r == 0) {
-                while (r == 0)
-                        r = sql_next(store, row);
+                while (r == 0) {
+                        /* A channel that is no dictionary entry is one of too many to count. */
+                        if (result && sqlite3_column_type(row, 0) == SQLITE_INTEGER)
+                                r = sums_note_delivery(store, column_u64(row, 0), result);
+                        if (r == 0)
+                                r = sql_next(store, row);
+                }
                 r = r == STORE_E_NONE ? 0 : r;
         } else if (r == STORE_E_NONE)
                 return r;
@@ -407,19 +412,19 @@ static int update_pending(Store *store, Sql sql, const Arg *args, size_t n_args)
 }
 
 int store_outbox_done(Store *store, uint64_t id, int64_t now_us) {
-        return update_pending(store, SQL_OUTBOX_DONE, SQL_ARGS_(ARG(id), ARG(now_us)));
+        return update_pending(store, SQL_OUTBOX_DONE, SUM_DELIVERED, SQL_ARGS_(ARG(id), ARG(now_us)));
 }
 
 int store_outbox_retry(Store *store, uint64_t id, int64_t now_us, int64_t next_us, const char *error) {
-        return update_pending(store, SQL_OUTBOX_RETRY, SQL_ARGS_(ARG(id), ARG(next_us), ARG(error), ARG(now_us)));
+        return update_pending(store, SQL_OUTBOX_RETRY, SUM_FAILED, SQL_ARGS_(ARG(id), ARG(next_us), ARG(error), ARG(now_us)));
 }
 
 int store_outbox_postpone(Store *store, uint64_t id, int64_t next_us) {
-        return update_pending(store, SQL_OUTBOX_POSTPONE, SQL_ARGS_(ARG(id), ARG(next_us)));
+        return update_pending(store, SQL_OUTBOX_POSTPONE, 0, SQL_ARGS_(ARG(id), ARG(next_us)));
 }
 
 int store_outbox_lease(Store *store, uint64_t id, int64_t now_us, int64_t until_us) {
-        return update_pending(store, SQL_OUTBOX_LEASE, SQL_ARGS_(ARG(id), ARG(until_us), ARG(now_us)));
+        return update_pending(store, SQL_OUTBOX_LEASE, 0, SQL_ARGS_(ARG(id), ARG(until_us), ARG(now_us)));
 }
 
 int store_outbox_unlease(Store *store, int64_t now_us) {
@@ -431,15 +436,15 @@ int store_outbox_unlease(Store *store, int64_t now_us) {
 }
 
 int store_outbox_bury(Store *store, uint64_t id, const char *error) {
-        return update_pending(store, SQL_OUTBOX_BURY, SQL_ARGS_(ARG(id), ARG(error)));
+        return update_pending(store, SQL_OUTBOX_BURY, SUM_DEAD, SQL_ARGS_(ARG(id), ARG(error)));
 }
 
 int store_outbox_revive(Store *store, uint64_t id, int64_t now_us) {
-        return update_pending(store, SQL_OUTBOX_REVIVE, SQL_ARGS_(ARG(id), ARG(now_us)));
+        return update_pending(store, SQL_OUTBOX_REVIVE, 0, SQL_ARGS_(ARG(id), ARG(now_us)));
 }
 
 int store_outbox_cancel(Store *store, uint64_t id, int64_t now_us) {
-        return update_pending(store, SQL_OUTBOX_CANCEL, SQL_ARGS_(ARG(id), ARG(now_us)));
+        return update_pending(store, SQL_OUTBOX_CANCEL, SUM_CANCELLED, SQL_ARGS_(ARG(id), ARG(now_us)));
 }
 
 int store_outbox_list(Store *store, uint64_t after, size_t n_max, int (*on_row)(const OutboxRow *row, void *userdata), void *userdata) {

@@ -189,6 +189,12 @@ static const char schema_7[] =
         "CREATE TABLE handoff(id INTEGER PRIMARY KEY, lead INTEGER NOT NULL, offered_event INTEGER NOT NULL, offered INTEGER NOT NULL,"
         " ended INTEGER NOT NULL, how INTEGER NOT NULL, team INTEGER NOT NULL, owner INTEGER NOT NULL, route INTEGER NOT NULL,"
         " sla INTEGER NOT NULL, due INTEGER, working INTEGER, reason INTEGER NOT NULL, scores BLOB, flags INTEGER NOT NULL) STRICT;"
+        /* counters for the metrics (StoredSum); a, b: names or numbers, as the kind says */
+        "CREATE TABLE sums(kind INTEGER NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(kind, a, b))"
+        " STRICT, WITHOUT ROWID;"
+        /* how many leads leaked on a day of the site's zone, as the journal was told; kind 0: all of them */
+        "CREATE TABLE leaked(day INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(day, kind)) STRICT, WITHOUT"
+        " ROWID;"
         "ALTER TABLE feedback ADD COLUMN scores BLOB;"
         /* what people did for a lead that somebody had accepted, but for moves: those stand in transition */
         "CREATE TABLE work(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, at INTEGER NOT NULL, owner INTEGER NOT NULL) STRICT;"

@@ -234,6 +234,22 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_SEAT_SET] = "INSERT INTO seat VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET turn = ?2, took_part = ?3, served = ?4,"
                          " credits = ?5",
         [SQL_SEAT_ALL] = "SELECT member, turn, took_part, served, credits FROM seat ORDER BY member",
+        [SQL_SUM_ADD] = "INSERT INTO sums VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = n + ?4",
+        [SQL_SUM_ALL] = "SELECT kind, a, b, n FROM sums ORDER BY kind, a, b",
+        [SQL_LEAK_LEADS] = "SELECT id, status, owner, created, entered, flags, offered, last_event, consents, moved_event FROM lead WHERE "
+                           "id >= ?1 ORDER BY id",
+        [SQL_LEAK_SLAS] = "SELECT lead, rule, due, next_due FROM sla WHERE lead >= ?1 ORDER BY lead",
+        [SQL_LEAK_HELD] = "SELECT lead, by, next_look FROM held WHERE lead >= ?1 ORDER BY lead",
+        [SQL_LEAK_RECYCLES] = "SELECT lead, until FROM recycle WHERE lead >= ?1 ORDER BY lead",
+        [SQL_LEAK_TRACKS] = "SELECT lead, since, ended FROM track WHERE lead >= ?1 ORDER BY lead",
+        [SQL_LEAK_RETURN] = "SELECT at, move FROM transition WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1",
+        [SQL_LEAK_EVENT] = "SELECT prev, type, actor, now FROM event WHERE id = ?1",
+        [SQL_LEAK_EVENTS] = "SELECT coalesce(max(id), 0) FROM event",
+        [SQL_LEAK_TOUCHED] = "SELECT id, lead FROM event WHERE id >= ?1 ORDER BY id LIMIT ?2",
+        [SQL_LEAK_NEWEST] = "SELECT day FROM leaked ORDER BY day DESC LIMIT 1",
+        [SQL_LEAK_ADD] = "INSERT INTO leaked VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = ?3",
+        [SQL_LEAK_PRUNE] = "DELETE FROM leaked WHERE day <= ?1",
+        [SQL_LEAK_DAYS] = "SELECT day, kind, n FROM leaked WHERE day >= ?1 ORDER BY day, kind",
         [SQL_FAIR_ADD] = "INSERT INTO fair VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET n = n + ?6",
         [SQL_FAIR_PRUNE] = "DELETE FROM fair WHERE day <= ?1",
         [SQL_FAIR_NEWEST] = "SELECT day FROM fair ORDER BY day DESC LIMIT 1",
@@ -245,6 +261,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_TALLY_SET] = "INSERT INTO tally VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET n = ?3, unaccepted = ?4",
         [SQL_TALLY_DELETE] = "DELETE FROM tally WHERE owner = ?1 AND status = ?2",
         [SQL_TALLY_ALL] = "SELECT owner, status, n, unaccepted FROM tally ORDER BY owner, status",
+        [SQL_TALLY_BY_STATUS] = "SELECT status, sum(n), sum(unaccepted) FROM tally GROUP BY status ORDER BY status",
         [SQL_LEDGER_ADD] = "INSERT INTO ledger VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0, 0, 0, 0, 0, 0)",
         [SQL_LEDGER_GET] = "SELECT " LEDGER_COLUMNS " WHERE id = ?1",
         [SQL_LEDGER_SET] = "UPDATE ledger SET state = ?2, last = ?3, next_offset = ?4, next_index = ?5, accepted = ?6, duplicates = ?7,"
@@ -273,19 +290,19 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_OUTBOX_MAIL_ROWS] = "SELECT " OUTBOX_COLUMNS " WHERE id IN (SELECT max(id) FROM outbox WHERE mail = ?1 AND next IS NOT NULL"
                                  " GROUP BY lead ORDER BY 1 LIMIT ?2) ORDER BY id",
         [SQL_OUTBOX_DONE] = "UPDATE outbox SET next = NULL, done = ?2, lease = NULL, address = NULL, body = digest(body), error = NULL"
-                            " WHERE " OUTBOX_THAT " RETURNING id",
+                            " WHERE " OUTBOX_THAT " RETURNING channel",
         /* an attempt that was leased is counted already */
         [SQL_OUTBOX_RETRY] = "UPDATE outbox SET next = ?2, attempts = attempts + (lease IS NULL), lease = NULL, error = ?3,"
-                             " tried = coalesce(tried, ?4) WHERE " OUTBOX_THAT " RETURNING id",
+                             " tried = coalesce(tried, ?4) WHERE " OUTBOX_THAT " RETURNING channel",
         [SQL_OUTBOX_POSTPONE] = "UPDATE outbox SET next = ?2 WHERE " OUTBOX_THAT " RETURNING id",
         [SQL_OUTBOX_LEASE] = "UPDATE outbox SET next = ?2, attempts = attempts + 1, lease = ?3, tried = coalesce(tried, ?3)"
                              " WHERE " OUTBOX_THAT " RETURNING id",
         [SQL_OUTBOX_UNLEASE] = "UPDATE outbox SET next = ?1, lease = NULL WHERE lease IS NOT NULL AND next IS NOT NULL",
-        [SQL_OUTBOX_BURY] = "UPDATE outbox SET next = NULL, lease = NULL, error = ?2 WHERE " OUTBOX_THAT " RETURNING id",
+        [SQL_OUTBOX_BURY] = "UPDATE outbox SET next = NULL, lease = NULL, error = ?2 WHERE " OUTBOX_THAT " RETURNING channel",
         /* by a person: dead letters as well as what waits, but nothing that was delivered */
         [SQL_OUTBOX_REVIVE] = "UPDATE outbox SET next = ?2, mail = NULL WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING id",
         [SQL_OUTBOX_CANCEL] = "UPDATE outbox SET next = NULL, done = ?2, address = NULL, body = digest(body), error = 'cancelled'"
-                              " WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING id",
+                              " WHERE id = ?1 AND done IS NULL AND lease IS NULL RETURNING channel",
         [SQL_COUNT_HELD] = "SELECT count(*) FROM held",
         [SQL_COUNT_OUTBOX] = "SELECT count(*), coalesce(sum(attempts > 0), 0) FROM outbox WHERE next IS NOT NULL",
         [SQL_COUNT_DEAD] = "SELECT count(*) FROM outbox WHERE next IS NULL AND done IS NULL",

@@ -6,7 +6,6 @@
  */
 #include "internal.h"
 #include <errno.h>
-#include <time.h>
 
 #define PAGE 512 /* events read in one snapshot */
 
@@ -34,12 +33,6 @@ typedef struct Scan {
         StoreValues *out;
         Set *sets;
 } Scan;
-
-static int64_t monotonic_us(void) {
-        struct timespec t = { 0 };
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t) t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
-}
 
 /* ---- distinct values ---- */
 
@@ -185,9 +178,9 @@ int store_values(Store *store, const StoreField *fields, size_t n_fields, Arena 
         scan.sets = ARENA_ARRAY(arena, Set, n_fields + 1);
         if (!out.fields || !scan.sets)
                 return -ENOMEM;
-        int64_t until_us = monotonic_us() + STORE_VALUES_TIME_MAX_US;
+        int64_t until_us = store_monotonic_us() + STORE_VALUES_TIME_MAX_US;
         uint64_t before = INT64_MAX;
-        while (n_fields > 0 && before > 0 && out.n_events < STORE_VALUES_EVENTS_MAX && monotonic_us() < until_us) {
+        while (n_fields > 0 && before > 0 && out.n_events < STORE_VALUES_EVENTS_MAX && store_monotonic_us() < until_us) {
                 int r = read_page(&scan, &before);
                 if (r != 0)
                         return r;

@@ -113,6 +113,13 @@ typedef struct SpoolEntry {
         int64_t time_us; /* when it came where it is */
 } SpoolEntry;
 int spool_list(const char *directory, int (*on_entry)(const SpoolEntry *entry, void *userdata), void *userdata);
+/* What waits in incoming/, as its directories say; touches the file system only. 0 or -errno. */
+typedef struct SpoolWaiting {
+        uint64_t n;        /* entries that were looked at */
+        bool more;         /* there are more: n and oldest_us are those of the ones looked at */
+        int64_t oldest_us; /* when the oldest came (CLOCK_REALTIME); TIME_NONE = nothing waits */
+} SpoolWaiting;
+int spool_waiting(const char *directory, SpoolWaiting *ret);
 /* "SOURCE/NAME" as listed -> the bytes of the two names in the file system; -EINVAL: no such name can exist. */
 int spool_parse_name(const char *listed, char ret_source[static NAME_MAX + 1], char ret_name[static NAME_MAX + 1]);
 /* Moves a held file back into new/ under the name it came with, as a new arrival (its reason file is removed; "2.NAME" when NAME waits

@@ -8,6 +8,7 @@
  */
 #include "leadd/base.h"
 #include "leadd/decide.h"
+#include "leadd/leaks.h"
 #include "leadd/policy.h"
 #include "leadd/record.h"
 #include "leadd/spool.h"
@@ -330,6 +331,64 @@ typedef struct StoreCounts {
         uint64_t file_size, wal_size;
 } StoreCounts;
 int store_counts(Store *store, StoreCounts *ret);
+/* The same without n_wakes, which alone takes longer the more leads are armed. */
+int store_counts_kept(Store *store, StoreCounts *ret);
+/* Leads by status, without tests, as the tables have it (either mode). */
+typedef struct StatusCount {
+        const char *status;
+        uint64_t n, n_unaccepted;
+} StatusCount;
+int store_status_counts(Store *store, int (*on_status)(const StatusCount *count, void *userdata), void *userdata);
+/* What the writing store has done since it was opened; any thread. */
+typedef struct StoreWork {
+        uint64_t n_commits, n_checkpoints;
+        int64_t commit_us; /* in COMMIT */
+} StoreWork;
+StoreWork store_work(const Store *store);
+
+/* ---- counters ---- */
+/* Sums that only grow, so that nobody has to go through the book for them. The numbers stand in books. */
+typedef enum SumKind {
+        /* folded from the log since the book is of version 7 */
+        SUM_TRANSITIONS = 1,    /* from, to */
+        SUM_ACCEPTANCE,         /* bucket of working time until an owner accepted */
+        SUM_ACCEPTANCE_SECONDS, /* ... the seconds together */
+        /* beside the log */
+        SUM_RECORDS = 10, /* drop directory, what became of them */
+        SUM_DELIVERIES,   /* channel, what became of an attempt */
+        SUM_STEPS,        /* SLA, number of the step (from 0) * SUM_STEP_RESULTS + what it did */
+} SumKind;
+enum { SUM_ACCEPTED = 1, SUM_DUPLICATE, SUM_REFUSED, SUM_DROPPED };
+typedef enum SumDelivery { SUM_DELIVERED = 1, SUM_FAILED, SUM_DEAD, SUM_CANCELLED } SumDelivery;
+typedef enum SumStep { SUM_STEP_NOTHING, SUM_STEP_REMINDED, SUM_STEP_REASSIGNED, SUM_STEP_MOVED, SUM_STEP_RESULTS } SumStep;
+typedef struct StoredSum {
+        SumKind kind;
+        uint64_t a, b;
+        const char *name, *to; /* of a and b where they are names */
+        int64_t n;
+} StoredSum;
+/* By kind, a, b: names in the order in which they came up (either mode). */
+int store_sums(Store *store, int (*on_sum)(const StoredSum *sum, void *userdata), void *userdata);
+#define STORE_ACCEPTANCE_BOUNDS 9
+int64_t store_acceptance_bound_us(size_t bucket); /* its upper end, included; TIME_NONE = of the last, which has none */
+
+/* ---- leaks ---- */
+#define STORE_LEAK_DAYS_KEPT 800
+/* Leads from the id `from` on that can leak at all, by id, from at most n_max rows; *ret_next: where to go on, 0 = that was all. Names
+ * stand as long as the store, consents during the callback. Either mode; inside a snapshot of the caller's. */
+int store_leak_leads(Store *store, uint64_t from, size_t n_max, int (*on_lead)(const LeakLead *lead, void *userdata), void *userdata,
+        uint64_t *ret_next);
+/* STORE_E_NONE: it cannot leak, and on_lead was not called. */
+int store_leak_lead(Store *store, uint64_t lead, int (*on_lead)(const LeakLead *lead, void *userdata), void *userdata);
+int store_leak_work(Store *store, const LeakLead *lead, LeakWork *ret);
+/* The leads of at most n_max events from *event on, which becomes where to go on. */
+int store_leads_touched(Store *store, uint64_t *event, size_t n_max, uint64_t *ret_leads, size_t *ret_n);
+int store_log_end(Store *store, uint64_t *ret); /* the next event's id, as the file says */
+/* What was told of a day (since 1970, in the site's zone). n: by kind. */
+int store_note_leaks(Store *store, int64_t day, const uint64_t n[static LEAK_KINDS]);
+int store_leak_day(Store *store, int64_t *ret_day); /* the newest; STORE_E_NONE */
+/* By day; kind LEAK_NONE: all of them together, which every day has. */
+int store_leak_days(Store *store, int64_t from_day, int (*on_day)(int64_t day, LeakKind kind, uint64_t n, void *userdata), void *userdata);
 /* How often a rule was hit, folded from what events say they did: in the last day and week (by the hour), and the last time ever. */
 typedef struct RuleHits {
         RuleKind kind;
