@@ -158,6 +158,8 @@ install: programs ## install below DESTDIR and PREFIX
 	sed 's|/usr/sbin/leadd|$(PREFIX)/sbin/leadd|' leadd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service
 	install -D -m 0644 contrib/leadd-notify.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify.socket
 	sed 's|/usr/sbin/leadd-notify|$(PREFIX)/sbin/leadd-notify|' contrib/leadd-notify@.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify@.service
+	sed 's|/usr/bin/leadctl|$(PREFIX)/bin/leadctl|' contrib/leadd-metrics.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-metrics.service
+	install -D -m 0644 contrib/leadd-metrics.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-metrics.timer
 	install -D -m 0644 contrib/leadd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf
 	install -D -m 0644 contrib/leadd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
 	install -D -m 0644 contrib/leadd.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/leadd.catalog
@@ -172,6 +174,7 @@ uninstall: ## remove what install put there; spool, database and /etc/leadd stay
 	rm -f $(DESTDIR)$(PREFIX)/sbin/leadd $(DESTDIR)$(PREFIX)/sbin/leadd-notify $(DESTDIR)$(PREFIX)/bin/leadctl $(DESTDIR)$(PREFIX)/bin/leadd-drop
 	rm -rf $(DESTDIR)$(PREFIX)/share/leadd $(DESTDIR)$(PREFIX)/libexec/leadd
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/leadd.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/leadd.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-metrics.service $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-metrics.timer
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/leadd-notify@.service
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/leadd-notify.8 $(DESTDIR)$(PREFIX)/share/man/man5/leadd-rules.5
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/catalog/leadd.catalog $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leadctl

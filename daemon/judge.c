@@ -44,6 +44,7 @@ void judge_note_full(Judge *judge) {
         if (!judge->disk_full)
                 log_event(LOG_LEVEL_ERROR, MESSAGE_DISK_FULL, NULL, 0, "the disk is full: intake waits, nothing is lost, answers go on");
         judge->disk_full = true;
+        atomic_store(&judge->leadd->disk_full, true);
         judge_say_status(judge);
         judge->full_until_us = leadd_monotonic_us() + FULL_WAIT_US;
 }
@@ -52,6 +53,7 @@ void judge_note_room(Judge *judge) {
         if (judge->disk_full)
                 log_notice("there is room on the disk again: intake goes on");
         judge->disk_full = false;
+        atomic_store(&judge->leadd->disk_full, false);
         judge_say_status(judge);
 }
 
@@ -314,7 +316,7 @@ static void finish_work(Judge *judge, Work *work) {
 
 static bool is_call(const Work *work) {
         return work->kind == WORK_CALL || work->kind == WORK_TICK || work->kind == WORK_RELOAD || work->kind == WORK_RELOADED ||
-               work->kind == WORK_EMPTY || work->kind == WORK_TOLD || work->kind == WORK_SWEPT;
+               work->kind == WORK_EMPTY || work->kind == WORK_TOLD || work->kind == WORK_SWEPT || work->kind == WORK_LEAKS;
 }
 
 static int judge_works(Judge *judge, Work **works, size_t n_works, bool bulk) {
@@ -528,6 +530,10 @@ static void step(Judge *judge) {
         Work *work;
 
         judge_arm(judge);
+        if (store_next_event(judge->store) != judge->poked_event) {
+                judge->poked_event = store_next_event(judge->store);
+                leadd_poke_reporter(leadd);
+        }
         atomic_store(&leadd->judge_busy, 0);
         work = queue_pop(leadd->to_judge, 0);
         if (!work && judge_pass_runs(judge)) {

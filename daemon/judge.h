@@ -4,7 +4,7 @@
  * The judge, inside: what its files share. judge.c is the thread and the spool's transactions, judge_journal.c
  * what is told after a commit, judge_timers.c what falls due, judge_digests.c what teams are sent, judge_rules.c the rule set,
  * judge_reload.c how it changes, judge_pass.c how leads follow, judge_offers.c how held leads are offered, judge_calls.c people's calls,
- * judge_erase.c what is left of a person in files.
+ * judge_erase.c what is left of a person in files, judge_leaks.c the line of the day about leaks.
  */
 #include "leadd.h"
 #include <jansson.h>
@@ -106,7 +106,8 @@ typedef struct Judge {
         size_t n_reloads;
         Reload *passing; /* its reply waits for the pass */
         RulesPass pass;
-        bool tests_wait; /* those of the running rules: they gave way to a reload */
+        uint64_t poked_event; /* the reporter knows of the events before it */
+        bool tests_wait;      /* those of the running rules: they gave way to a reload */
         size_t slice_leads;
         size_t n_tests, n_tests_failed; /* of the running rules; n_tests SIZE_MAX: not run yet */
         Names freed;                    /* teams whose members have room for another lead: their held leads are to be offered */
@@ -218,6 +219,10 @@ int judge_start_pass(Judge *judge);
 bool judge_pass_runs(const Judge *judge);
 /* One slice of it, in a transaction of its own. */
 void judge_pass_slice(Judge *judge);
+
+/* ---- judge_leaks.c ---- */
+
+void judge_on_leaks(Judge *judge, const Work *work);
 
 /* ---- judge_calls.c: the desk that control executes methods on ---- */
 

@@ -89,6 +89,14 @@ int judge_on_status(void *userdata, json_t *into) {
                 into, "next_timer", next_us == TIME_NONE ? json_null() : json_string(time_format_rfc3339(next_us, next)));
         (void) json_object_set_new(into, "disk_full", json_boolean(judge->disk_full));
         (void) json_object_set_new(into, "rule_failures", json_integer((json_int_t) judge->n_rejected_rules));
+        int64_t looked_us = atomic_load(&leadd->leaks_looked_us);
+        uint64_t n_leaks = 0;
+        char looked[TIME_TEXT_SIZE];
+        for (int kind = LEAK_NONE + 1; kind < LEAK_KINDS; kind++)
+                n_leaks += atomic_load(&leadd->leaks[kind]);
+        bool is_known = looked_us != TIME_NONE;
+        (void) json_object_set_new(into, "leaks", is_known ? json_integer((json_int_t) n_leaks) : json_null());
+        (void) json_object_set_new(into, "leaks_looked", is_known ? json_string(time_format_rfc3339(looked_us, looked)) : json_null());
         json_t *rules = json_pack("{s:s, s:s, s:b, s:I, s:s?}", "hash", leadd->rules->hash_text, "directory", leadd->options.rules,
                 "example", leadd->options.is_example, "n", (json_int_t) policy_n_rules(leadd->rules), "problem", leadd->rules_problem);
         if (json_object_set_new(into, "rules", rules) < 0)
@@ -152,6 +160,9 @@ void judge_take_call(Judge *judge, Work *work) {
                 break;
         case WORK_TOLD:
                 judge_on_told(judge, &work->told);
+                break;
+        case WORK_LEAKS:
+                judge_on_leaks(judge, work);
                 break;
         case WORK_SWEPT:
                 judge_on_swept(judge, work);

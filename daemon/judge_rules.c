@@ -16,6 +16,7 @@
 void judge_set_problem(Leadd *leadd, const PolicyReport *report) {
         Text text = { 0 };
 
+        atomic_store(&leadd->rules_refused, report != NULL);
         free(leadd->rules_problem);
         leadd->rules_problem = NULL;
         if (report && policy_report_format(report, &text) >= 0 && !text.error && text.data) {
@@ -86,6 +87,7 @@ int judge_activate(Judge *judge, RuleSet *rules, bool apply) {
                 return r;
         }
         judge->desk.rules = rules;
+        atomic_store(&leadd->rules_loaded_us, now_us);
         if (before != rules)
                 policy_free(before);
         /* An absence that begins later: who recorded it may have been answered just before a kill, and not all leads be armed for it.

@@ -275,7 +275,9 @@ int judge_on_advance(void *userdata, int64_t time_us, uint64_t *ret_n_fired) {
                 if (atomic_load(&judge->leadd->stopping))
                         return -ECANCELED;
         }
-        return clock_set_us(clock, time_us);
+        r = clock_set_us(clock, time_us);
+        leadd_poke_reporter(judge->leadd);
+        return r;
 }
 
 bool judge_holds_timers(const Judge *judge) { return leadd_monotonic_us() < judge->hold_until_us; }
@@ -290,6 +292,7 @@ void judge_on_tick(Judge *judge) {
                         jump_us > 0 ? ": what became due by it waits 10 minutes" : "");
                 if (jump_us > 0)
                         judge->hold_until_us = mono_us + FOLLOWUP_HOLD_US;
+                leadd_poke_reporter(judge->leadd);
         }
         if (judge_holds_timers(judge))
                 return;

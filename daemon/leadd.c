@@ -429,7 +429,8 @@ static void drain(Loop *loop) {
         }
         ControlCall *report;
         while ((report = queue_pop(leadd->to_reporter, 0)))
-                say_stopping(report);
+                if ((void *) report != &leadd->poke)
+                        say_stopping(report);
         while ((work = queue_pop(leadd->to_judge, 0))) {
                 if (work->call)
                         say_stopping(work->call);
@@ -542,6 +543,8 @@ static int run(Loop *loop) {
                 .spool_directory = leadd->options.spool,
                 .rules_directory = leadd->options.rules,
                 .status = status_on_loop,
+                .daemon = leadd,
+                .figures = leadd_figures,
         };
         r = pthread_create(&loop->judge, NULL, judge_run, leadd);
         if (r != 0) {
@@ -573,6 +576,8 @@ int leadd_run(const Options *options) {
         leadd.clock = options->virtual_clock_us == TIME_NONE ? clock_new_real() : clock_new_virtual(options->virtual_clock_us);
         if (leadd.clock) {
                 leadd.started_us = clock_now_us(leadd.clock);
+                leadd.started_monotonic_us = leadd_monotonic_us();
+                atomic_store(&leadd.leaks_looked_us, TIME_NONE);
                 code = run(&loop);
         }
         if (leadd.to_judge && leadd.to_reader && leadd.to_reporter && leadd.to_loop) {

@@ -12,6 +12,7 @@
 #include "leadd/followup.h"
 #include "leadd/gate.h"
 #include "leadd/intake.h"
+#include "leadd/metrics.h"
 #include "leadd/notify.h"
 #include "leadd/policy.h"
 #include "leadd/spool.h"
@@ -67,6 +68,7 @@ typedef enum WorkKind {
         WORK_RELOADED, /* reload: the worker is done */
         WORK_EMPTY,    /* --once: the spool holds nothing more */
         WORK_TOLD,     /* told: leadd-notify is done with a row of the outbox */
+        WORK_LEAKS,    /* day, leaks: the line of the day */
         WORK_SWEPT,    /* ledger: the erasure; found, error: the files of the spool are gone through */
 } WorkKind;
 typedef struct Work {
@@ -80,6 +82,8 @@ typedef struct Work {
         Told told;
         struct Reload *reload;
         SpoolForgotten found;
+        int64_t day;                /* since 1970, in the site's zone */
+        uint64_t leaks[LEAK_KINDS]; /* by kind */
         int error;
 } Work;
 
@@ -124,8 +128,14 @@ typedef struct Leadd {
         atomic_bool watched;              /* somebody watches: items are worth making */
         atomic_uint_least64_t n_waiting;  /* files claimed and not settled */
         atomic_uint_least64_t n_erasures; /* begun: what was claimed before is not kept in done/ */
+        atomic_bool reporter_knows;       /* that something was written since its last look: it is awake, or will be */
+        char poke;                        /* its address among the calls to the reporter: look for leaks */
+        /* what threads show of themselves, for who asks how the daemon is */
+        atomic_uint_least64_t leaks[LEAK_KINDS], n_overdue, n_unanswered;
+        atomic_int_least64_t leaks_looked_us, rules_loaded_us;
+        atomic_bool rules_refused, disk_full;
         uint8_t secret[DIGEST_SIZE];
-        int64_t started_us;
+        int64_t started_us, started_monotonic_us;
         Ticket *left[LEADD_OPEN_MAX]; /* files the reader had open when it ended */
         size_t n_left;
         char *rules_problem; /* why the rules on disk are not the running ones; NULL = they are */
@@ -134,6 +144,11 @@ typedef struct Leadd {
 int64_t leadd_monotonic_us(void);
 Work *work_new(WorkKind kind);
 Order *order_new(OrderKind kind);
+/* figures.c */
+void leadd_figures(const void *daemon, DaemonFigures *ret); /* ControlDesk.figures */
+void leadd_show_leaks(Leadd *leadd, const LeakCounts *counts);
+/* After a commit, or when the clock moved: the reporter looks for leaks, in its own time. */
+void leadd_poke_reporter(Leadd *leadd);
 /* Never fails quietly: without memory for a message the process ends, as with any broken machinery. */
 void leadd_tell(Leadd *leadd, NewsKind kind, ControlCall *call, struct json_t *item, int error);
 Ticket *ticket_free(Ticket *ticket);

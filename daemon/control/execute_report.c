@@ -138,7 +138,9 @@ static int answer(ControlCall *call, const Report *report) {
 
 int execute_report_make(const ControlDesk *desk, ControlCall *call) {
         _cleanup_(arena_freep) Arena *arena = arena_new(REPORT_MEMORY_MAX);
-        ReportInput input = { .store = desk->store, .rules = desk->rules, .now_us = clock_now_us(desk->clock), .arena = arena };
+        ReportInput input = {
+                .store = desk->store, .rules = desk->rules, .leaks = desk->leaks, .now_us = clock_now_us(desk->clock), .arena = arena
+        };
         const ReportKind *kind;
         Report report;
         if (!arena)

@@ -69,6 +69,21 @@ static const Method methods_control[] = {
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_status },
+        { .name = "Metrics",
+                .doc = "Figures of the daemon and the book in Prometheus' text format. No label names a person.",
+                .output = "(text: string)",
+                .where = CONTROL_ON_REPORTER,
+                .role = ROLE_GROUP,
+                .execute = execute_metrics },
+        { .name = "Health",
+                .doc = "What tells whether the daemon is well; also while a thread is stuck. spool: seconds the oldest file waits; dead,\n"
+                       "failing: notifications; leaks: null before the first look; room: percent that is free on the disk with the least;\n"
+                       "busy: seconds a thread has been at one piece of work.",
+                .output = "(version: string, now: string, leads: int, spool: float, files: int, held: int, dead: int, failing: int, leaks: "
+                          "?int, room: ?float, busy: float, suspended: int, rules_refused: bool, disk_full: bool)",
+                .where = CONTROL_ON_READER,
+                .role = ROLE_GROUP,
+                .execute = execute_health },
         { .name = "Rules",
                 .doc = "The running rules in the order of their declaration, with how often each was hit in the last day and week.\n"
                        "counted: of which kinds hits are counted, what a hit is and since when; no kind that is not there. dead: only "

@@ -195,6 +195,8 @@ void execute_refuse(ControlCall *call, const char *code, const char *text, uint6
 /* ---- methods (in the table) ---- */
 
 #define EXECUTE_LATER 1 /* the desk has taken the call */
+int execute_metrics(const ControlDesk *desk, ControlCall *call);
+int execute_health(const ControlDesk *desk, ControlCall *call);
 int execute_status(const ControlDesk *desk, ControlCall *call);
 int execute_rules(const ControlDesk *desk, ControlCall *call);
 int execute_glossary(const ControlDesk *desk, ControlCall *call);

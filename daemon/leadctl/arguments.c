@@ -87,6 +87,15 @@ static const char **find_slot(Arguments *arguments, const char *name, size_t siz
         return NULL;
 }
 
+/* -w VALUE, where the verb has such a letter: its full name. */
+static const char *find_letter(const Arguments *arguments, const char *word) {
+        const Verb *verb = arguments->verb;
+        for (size_t i = 0; verb && i < LEADCTL_FLAGS_MAX && verb->flags[i].name; i++)
+                if (verb->flags[i].letter && word[1] == verb->flags[i].letter && word[2] == '\0')
+                        return verb->flags[i].name;
+        return NULL;
+}
+
 /* One option at words[*at]; moves *at over a value that is a word of its own. */
 static int take_option(Arguments *arguments, int n_words, char *const *words, int *at, Text *problem) {
         const char *word = words[*at];
@@ -94,11 +103,12 @@ static int take_option(Arguments *arguments, int n_words, char *const *words, in
                 *(word[1] == 'h' ? &arguments->help : &arguments->version) = true;
                 return 0;
         }
-        const char *name = word + 2, *equals = strchr(word, '=');
+        const char *letter = find_letter(arguments, word), *equals = letter ? NULL : strchr(word, '=');
+        const char *name = letter ? letter : word + 2;
         size_t size = equals ? (size_t) (equals - name) : strlen(name);
         bool is_switch, *flag;
-        const char **slot = word[1] == '-' ? find_slot(arguments, name, size, &is_switch, &flag) : NULL;
-        if (word[1] != '-' || (!slot && !flag))
+        const char **slot = word[1] == '-' || letter ? find_slot(arguments, name, size, &is_switch, &flag) : NULL;
+        if ((word[1] != '-' && !letter) || (!slot && !flag))
                 return unknown_flag(arguments->verb, word, equals ? (size_t) (equals - word) : strlen(word), problem);
         if (is_switch) {
                 if (equals)
@@ -111,11 +121,11 @@ static int take_option(Arguments *arguments, int n_words, char *const *words, in
         }
         const char *value = equals ? equals + 1 : *at + 1 < n_words ? words[++*at] : NULL;
         if (!value || !*value)
-                return usage(problem, "%.*s needs a value", (int) (size + 2), word);
+                return usage(problem, "%.*s needs a value", (int) (letter ? 2 : size + 2), word);
         if (!slot)
                 return unknown_flag(arguments->verb, word, size + 2, problem);
         if (*slot)
-                return usage(problem, "%.*s is given twice", (int) (size + 2), word);
+                return usage(problem, "%.*s is given twice", (int) (letter ? 2 : size + 2), word);
         *slot = value;
         return 0;
 }

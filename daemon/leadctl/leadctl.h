@@ -11,6 +11,7 @@
 #define LEADCTL_ARGUMENTS_MAX 16
 #define LEADCTL_FLAGS_MAX 10
 #define LEADCTL_TIMEOUT_MS (30 * 1000)       /* for an answer that is at hand */
+#define LEADCTL_TIMEOUT_HEALTH_MS (8 * 1000) /* less than who watches waits for a plugin */
 #define LEADCTL_TIMEOUT_LONG_MS (600 * 1000) /* for work: a reload, a clock that fires */
 #define LEADCTL_TIMEOUT_NONE (-1)            /* submit, watch */
 #define LEADCTL_REPLY_SIZE_MAX (64 * 1024 * 1024)
@@ -20,6 +21,7 @@ typedef enum ExitCode {
         EXIT_REFUSED = 1,
         EXIT_USAGE = 2,
         EXIT_NO_SUCH_THING = 3,
+        EXIT_UNKNOWN = 3, /* of health */
         EXIT_BAD_DATA = 65,
         EXIT_NO_DAEMON = 69,
         EXIT_LATER = 75, /* of mails: the mail system keeps it and tries again */
@@ -32,6 +34,7 @@ typedef struct Flag {
         const char *name;  /* without the dashes */
         const char *value; /* what stands for its value in the help; NULL = a switch */
         const char *help;
+        char letter; /* -w VALUE means the same; 0 = none does */
 } Flag;
 
 typedef struct Arguments Arguments;
@@ -85,6 +88,7 @@ extern const Verb verb_test; /* verbs_test.c */
 
 extern const Verb verb_inbox, verb_next, verb_digest; /* verbs_desk.c */
 extern const Verb verb_report;                        /* verbs_report.c */
+extern const Verb verb_metrics, verb_health;          /* verbs_watch.c */
 
 extern const Verb verb_status, verb_ping, verb_list, verb_show, verb_log, verb_explain, verb_whynot, verb_need, verb_watch, verb_move,
         verb_did, verb_note, verb_assign, verb_away, verb_snooze, verb_submit, verb_spool, verb_rules, verb_glossary, verb_check,
@@ -190,6 +194,8 @@ void print_text(const Text *text);
 static inline const char *text_at(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 static inline json_int_t number_at(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
 void print_json(const json_t *json);
+/* A file, whole or not at all: who reads it never sees half of one. An exit code; failures are said. */
+int write_whole(const char *path, const char *text);
 /* What the daemon answered: item as JSON, or the reply in words, at the reply's `now`. An exit code. */
 int print_answer(const Arguments *arguments, const json_t *item, const json_t *reply,
         void (*format)(Text *out, const Output *output, const json_t *reply));

@@ -39,6 +39,8 @@ const Verb *const leadctl_verbs[] = {
         &verb_unmerge,
         &verb_duplicates,
         &verb_erase,
+        &verb_metrics,
+        &verb_health,
         &verb_outbox,
         &verb_feedback,
         &verb_clock,
@@ -108,12 +110,18 @@ const Verb verb_help = {
 int main(int argc, char **argv) {
         Arguments arguments;
         Text problem = { 0 };
+        bool is_health = false;
+        for (int i = 1; i < argc; i++)
+                is_health |= base_streq(argv[i], verb_health.name);
         (void) setlocale(LC_ALL, "C"); /* numbers look the same everywhere; text is UTF-8 whatever the locale */
         json_object_seed(0);
         int r = arguments_parse(argc - 1, argv + 1, leadctl_verbs, &verb_move, &arguments, &problem);
-        if (r != 0)
+        if (r != 0) {
                 say_error("%s", problem.data ? problem.data : "out of memory");
-        else if (arguments.version)
+                /* Who watches takes 2 for "critical": what could not be asked is unknown. */
+                if (is_health)
+                        r = EXIT_UNKNOWN;
+        } else if (arguments.version)
                 r = verb_version.run(&arguments);
         else if (arguments.help)
                 r = print_help(arguments.verb);

@@ -6,11 +6,14 @@
  */
 #include "leadctl.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <inttypes.h>
 #include <math.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SHRINK_TO 8 /* columns a cut column keeps at least */
 
@@ -413,4 +416,30 @@ int print_answer(const Arguments *arguments, const json_t *item, const json_t *r
         print_text(&text);
         text_free(&text);
         return EXIT_DONE;
+}
+
+/* ---- files ---- */
+
+int write_whole(const char *path, const char *text) {
+        Text temporary = { 0 };
+        text_printf(&temporary, "%s.XXXXXX", path);
+        /* A name that nobody can have laid a link at: root may be writing into /tmp. */
+        int fd = temporary.error == 0 ? mkostemp(temporary.data, O_CLOEXEC) : -1;
+        mode_t mask = umask(0);
+        (void) umask(mask);
+        FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+        bool good = file && fputs(text, file) >= 0 && fchmod(fd, 0666 & ~mask) == 0;
+        if (file && fclose(file) != 0)
+                good = false;
+        if (good && rename(temporary.data, path) < 0)
+                good = false;
+        if (!good) {
+                say_error("cannot write %s: %m", path);
+                if (fd >= 0)
+                        (void) remove(temporary.data);
+                if (fd >= 0 && !file)
+                        (void) close(fd);
+        }
+        text_free(&temporary);
+        return good ? EXIT_DONE : EXIT_REFUSED;
 }

@@ -212,31 +212,6 @@ static int print_csv(const json_t *reply, const char *wanted) {
         return EXIT_DONE;
 }
 
-/* Whole or not at all: a page that somebody looks at is never half of one. */
-static int write_page(const char *path, const char *html) {
-        Text temporary = { 0 };
-        text_printf(&temporary, "%s.XXXXXX", path);
-        /* A name that nobody can have laid a link at: root may be writing into /tmp. */
-        int fd = temporary.error == 0 ? mkostemp(temporary.data, O_CLOEXEC) : -1;
-        mode_t mask = umask(0);
-        (void) umask(mask);
-        FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-        bool good = file && fputs(html, file) >= 0 && fchmod(fd, 0666 & ~mask) == 0;
-        if (file && fclose(file) != 0)
-                good = false;
-        if (good && rename(temporary.data, path) < 0)
-                good = false;
-        if (!good) {
-                say_error("cannot write %s: %m", path);
-                if (fd >= 0)
-                        (void) remove(temporary.data);
-                if (fd >= 0 && !file)
-                        (void) close(fd);
-        }
-        text_free(&temporary);
-        return good ? EXIT_DONE : EXIT_REFUSED;
-}
-
 /* What there is, for `leadctl report` and its completion: of this client's version. */
 static int print_kinds(void) {
         for (const ReportKind *kind = report_kinds; kind->name; kind++)
@@ -277,7 +252,7 @@ static int run(const Arguments *arguments) {
         if (r != 0)
                 return r;
         if (path) {
-                r = write_page(path, text_at(reply, "html") ? text_at(reply, "html") : "");
+                r = write_whole(path, text_at(reply, "html") ? text_at(reply, "html") : "");
                 if (r != 0 || (!arguments->json && !csv))
                         return r;
         }

@@ -13,6 +13,7 @@ int report_stages(const ReportInput *input, Report *report);
 int report_sla(const ReportInput *input, Report *report);
 int report_owners(const ReportInput *input, Report *report);
 int report_reasons(const ReportInput *input, Report *report);
+int report_leaks(const ReportInput *input, Report *report);
 int report_alignment(const ReportInput *input, Report *report);
 
 /* ---- pages ---- */

@@ -67,6 +67,13 @@ const ReportKind report_kinds[] = {
                        "same\n"
                        "measures of the period before; and the three things that would help most, and whose move they are.",
                 .make = report_alignment },
+        { .name = "leaks",
+                .title = "Leaks",
+                .doc = "Leads that nobody looks after and that no rule will bring back to anybody's mind: which they are, for how long it\n"
+                       "has been so, what they are worth and the rule that should have caught them. As things stand now; the period is "
+                       "that\n"
+                       "of the days before.",
+                .make = report_leaks },
         { NULL },
 };
 

@@ -7,6 +7,7 @@
  */
 #include "leadd/base.h"
 #include "leadd/decide.h"
+#include "leadd/metrics.h"
 #include "leadd/policy.h"
 #include "leadd/store.h"
 #include <sys/types.h>
@@ -80,8 +81,9 @@ typedef struct ControlReload {
 
 /* Provided by the daemon; the functions run on the gate's thread, in a transaction of their own. */
 typedef struct ControlDesk {
-        Store *store;   /* either mode */
-        RuleSet *rules; /* NULL on the reader */
+        Store *store;    /* either mode */
+        RuleSet *rules;  /* NULL on the reader */
+        LeakBook *leaks; /* the reporter's; NULL elsewhere */
         Clock *clock;
         const char *spool_directory;
         const char *rules_directory;
@@ -97,6 +99,9 @@ typedef struct ControlDesk {
         int (*advance)(void *userdata, int64_t time_us, uint64_t *ret_n_fired);
         /* Adds what the daemon knows beside the store to `status` (spool, threads, rules problem, uptime). */
         int (*status)(void *userdata, struct json_t *into);
+        /* What the daemon shows of itself to any thread; NULL where nobody does. */
+        const void *daemon;
+        void (*figures)(const void *daemon, DaemonFigures *ret);
         /* Erases whom the record, made from a verb, or the lead says. Takes the record. 1: the call is taken, and answered when nothing is
          * left; 0: its reply is set. */
         int (*erase)(void *userdata, ControlCall *call, Record *record, uint64_t lead, const char *actor);

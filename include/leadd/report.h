@@ -6,6 +6,7 @@
  * table on a terminal and a page with plots. Decides nothing and changes nothing; how a report is added stands in daemon/report/report.c.
  */
 #include "leadd/base.h"
+#include "leadd/metrics.h"
 #include "leadd/policy.h"
 #include "leadd/store.h"
 
@@ -158,6 +159,7 @@ void report_distribution(Report *report, const char *key, const char *title, Rep
 typedef struct ReportInput {
         Store *store;
         const RuleSet *rules;
+        LeakBook *leaks; /* that is kept up; NULL: who needs one looks for itself */
         int64_t from_us, until_us, now_us;
         const char *by; /* one of the kind's, NULL = none */
         Arena *arena;
