@@ -96,22 +96,21 @@ static int find_team(Scanning *scanning, const char *owner, const char **ret) {
         return 0;
 }
 
-static int on_lead(const ScanLead *lead, void *userdata) {
+static int on_waiting(const ScanWaiting *row, void *userdata) {
         Scanning *scanning = userdata;
         Offer offer = {
-                .lead = lead->id,
-                .offered_us = lead->offered_us,
+                .lead = row->lead,
+                .offered_us = row->offered_us,
                 .ended_us = TIME_NONE,
-                .due_us = lead->due_us,
+                .due_us = row->due_us,
                 .working_us = TIME_NONE,
-                .owner = lead->owner,
-                .sla = lead->sla,
+                .owner = row->owner,
+                .sla = row->sla,
         };
 
-        if (!lead->unaccepted || !lead->owner || lead->test || lead->merged || lead->erased || lead->offered_us == TIME_NONE ||
-                lead->offered_us < scanning->from_us || lead->offered_us >= scanning->until_us)
+        if (row->offered_us < scanning->from_us || row->offered_us >= scanning->until_us)
                 return 0;
-        int r = find_team(scanning, lead->owner, &offer.team);
+        int r = find_team(scanning, row->owner, &offer.team);
         return r == 0 ? scanning->on_offer(&offer, scanning->userdata) : r;
 }
 
@@ -144,7 +143,7 @@ int offers_scan(Store *store, const RuleSet *rules, int64_t from_us, int64_t unt
         int r = scan_ended(store, &scanning);
 
         if (r == 0)
-                r = store_scan_leads(store, 0, SCAN_SLA, on_lead, &scanning);
+                r = store_scan_waiting(store, on_waiting, &scanning);
         tally_done(&scanning.owners);
         tally_done(&scanning.teams);
         return r;

@@ -626,3 +626,38 @@ int store_scan_overdue(Store *store, int64_t now_us, int (*on_row)(const ScanOve
         Scan scan = { .store = store, .userdata = &rows };
         return run(&scan, scan_overdue);
 }
+
+/* ---- offers that wait ---- */
+
+typedef struct WaitingScan {
+        int (*on_row)(const ScanWaiting *row, void *userdata);
+        void *userdata;
+} WaitingScan;
+
+static int scan_waiting(Scan *scan, Step *ret, int *ret_told) {
+        Store *store = scan->store;
+        const WaitingScan *rows = scan->userdata;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        for (r = sql_row(store, SQL_SCAN_WAITING, &row, ARG(scan->next)); r == 0; r = sql_next(store, row)) {
+                ScanWaiting found = {
+                        .lead = column_u64(row, 0), .offered_us = sqlite3_column_int64(row, 2), .due_us = column_time(row, 4)
+                };
+                const NameAt names[] = { { 1, &found.owner }, { 3, &found.sla } };
+                r = read_names(store, row, names, ARRAY_SIZE(names));
+                if (r != 0)
+                        break;
+                scan->next = found.lead + 1;
+                *ret_told = rows->on_row(&found, rows->userdata);
+                if (*ret_told != 0 || is_over(scan))
+                        break;
+        }
+        *ret = r == STORE_E_NONE ? STEP_END : STEP_AGAIN;
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+int store_scan_waiting(Store *store, int (*on_row)(const ScanWaiting *row, void *userdata), void *userdata) {
+        WaitingScan rows = { .on_row = on_row, .userdata = userdata };
+        Scan scan = { .store = store, .userdata = &rows };
+        return run(&scan, scan_waiting);
+}

@@ -207,6 +207,10 @@ static const char *const statement_texts[SQL_N] = {
                                  " ORDER BY id",
         [SQL_SCAN_HANDOFFS] = "SELECT id, lead, offered_event, offered, ended, how, team, owner, route, sla, due, working, reason, scores,"
                               " flags FROM handoff WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        /* LEAD_UNACCEPTED, and neither a test nor gone */
+        [SQL_SCAN_WAITING] =
+                "SELECT l.id, l.owner, l.created + l.offered, s.rule, s.due FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE l.id >= ?1"
+                " AND l.flags & 327683 = 1 AND l.owner > 0 AND l.offered IS NOT NULL ORDER BY l.id",
         [SQL_SCAN_OVERDUE] = "SELECT s.lead, s.rule, s.due, l.owner, l.flags, l.created + l.offered FROM sla s CROSS JOIN lead l ON l.id ="
                              " s.lead WHERE s.lead >= ?1 AND s.due <= ?2 AND l.flags & " LEAD_IS_GONE " = 0 ORDER BY s.lead",
         [SQL_SCAN_WORK] = "SELECT event, lead, at, owner FROM work WHERE event >= ?1 AND event < ?2 ORDER BY event",

@@ -639,6 +639,14 @@ typedef struct ScanWork {
 } ScanWork;
 int store_scan_work(Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanWork *row, void *userdata), void *userdata);
 
+/* An offer that waits for its owner's answer; of leads that are no tests. */
+typedef struct ScanWaiting {
+        uint64_t lead;
+        const char *owner, *sla; /* sla NULL = none runs */
+        int64_t offered_us, due_us;
+} ScanWaiting;
+int store_scan_waiting(Store *store, int (*on_row)(const ScanWaiting *row, void *userdata), void *userdata);
+
 /* A promise that is broken: an agreement runs and its time is over; of leads that are no tests. */
 typedef struct ScanOverdue {
         uint64_t lead;
