@@ -276,10 +276,11 @@ static void add_age(Table *table, const Output *output, const json_t *since, con
         Text text = { 0 };
         if (!time_from_json(until, &until_us))
                 until_us = output->now_us;
-        if (time_from_json(since, &since_us) && until_us > since_us)
+        if (time_from_json(since, &since_us))
                 text_append_relative(&text, until_us - since_us);
         /* how long, not when */
-        table_add(table, STYLE_PLAIN, text.size > 3 && strncmp(text.data, "in ", 3) == 0 ? text.data + 3 : text.data ? text.data : "now");
+        bool is_long = text.size > 3 && strncmp(text.data, "in ", 3) == 0;
+        table_add(table, STYLE_PLAIN, is_long ? text.data + 3 : text.size > 0 ? "0 s" : NULL);
         text_free(&text);
 }
 
