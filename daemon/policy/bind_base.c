@@ -403,11 +403,13 @@ void bind_open(lua_State *L) {
         lua_pop(L, 1);
 }
 
-/* Upvalue 1: the words.  [-0, +0, e] */
+/* Upvalue 1: the words, 2: they give way.  [-0, +0, e] */
 static int on_new_global(lua_State *L) {
+        bool give_way = lua_toboolean(L, lua_upvalueindex(2));
+
         lua_settop(L, 3);
         lua_pushvalue(L, 2);
-        if (lua_type(L, 2) == LUA_TSTRING && lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+        if (!give_way && lua_type(L, 2) == LUA_TSTRING && lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
                 return bind_fail(L, "\"%.80s\" is a word of the rule language and keeps its meaning; choose another name or make it local",
                         lua_tostring(L, 2));
         lua_settop(L, 3);
@@ -491,7 +493,7 @@ void bind_forget_libraries(lua_State *L) {
         lua_rawsetp(L, LUA_REGISTRYINDEX, &libraries_key);
 }
 
-void bind_close(lua_State *L, lua_CFunction on_unknown) {
+void bind_close(lua_State *L, lua_CFunction on_unknown, bool words_give_way) {
         keep_libraries(L);
 
         lua_newtable(L); /* the environment */
@@ -499,7 +501,8 @@ void bind_close(lua_State *L, lua_CFunction on_unknown) {
         lua_pushglobaltable(L);
         lua_setfield(L, -2, "__index");
         lua_pushglobaltable(L);
-        lua_pushcclosure(L, on_new_global, 1);
+        lua_pushboolean(L, words_give_way);
+        lua_pushcclosure(L, on_new_global, 2);
         lua_setfield(L, -2, "__newindex");
         lua_setmetatable(L, -2);
 

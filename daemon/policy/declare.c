@@ -224,7 +224,7 @@ void declare_register(lua_State *L) {
                 sandbox_push_fixed_function(L, on_kind, 1);
                 lua_setglobal(L, load_kinds[i].name);
         }
-        bind_close(L, on_unknown);
+        bind_close(L, on_unknown, load_current(L)->archived);
 }
 
 /* ---- running files ------------------------------------------------------- */

@@ -43,8 +43,9 @@ size_t sandbox_still_changes(const Sandbox *sandbox);
 /* Fills the global table with the words every rule may use; further ones can be added until bind_close. */
 void bind_open(lua_State *L);
 /* From here on rule files see the words through an environment of their own: they can add names, not change words.
- * on_unknown is called for a name that is neither: [-0, +1, e] with a table and the name as arguments; upvalue 1 holds the words. */
-void bind_close(lua_State *L, lua_CFunction on_unknown);
+ * on_unknown is called for a name that is neither: [-0, +1, e] with a table and the name as arguments; upvalue 1 holds the words.
+ * words_give_way: files that ran when the language had fewer words keep what they called by one of them. */
+void bind_close(lua_State *L, lua_CFunction on_unknown, bool words_give_way);
 /* The tables of the libraries can be written to, and so change for all files what one has done to them. Puts them back; false with what was
  * changed ("string.rep"). Raises (memory). */
 #define BIND_WORD_SIZE 100

@@ -152,6 +152,32 @@ static void policy_load_archive__a_set_that_todays_checks_refuse_on_disk__loads_
         }
 }
 
+/* Words that came later are what its files made of them. */
+static void policy_load_archive__a_set_that_calls_things_by_todays_words__keeps_them(void **state) {
+        static const Set set = { .text = PEOPLE DESK ROUTE MQL_OPEN GROUPS
+                                 "target = 7\n"
+                                 "function stage(lead) return target > 5 end\n"
+                                 "segment \"all\" { when = function(lead) return stage(lead) end }\n"
+                                 "score \"S\" { group = \"fit\", when = { segment = \"all\" }, points = target }\n" };
+        _cleanup_(text_free) Text archive = { 0 };
+        _cleanup_(policy_freep) RuleSet *rules = NULL;
+        PolicyReport report = { 0 };
+        Directory directory;
+
+        (void) state;
+        directory_open(&directory);
+        directory_write_text(&directory, "rules.lua", set.text);
+        _cleanup_(base_freep) char *problems = directory_load(&directory, 0, NULL);
+        directory_close(&directory);
+        assert_non_null(strstr(problems, "\"target\" is a word of the rule language and keeps its meaning"));
+        archive_of(&set, &archive);
+        assert_int_equal(policy_load_archive(archive.data, archive.size, &rules, &report), 0);
+        assert_int_equal(report.n_errors, 0);
+        policy_report_done(&report);
+        assert_int_equal(rules->n_targets, 0);
+        check_judges(rules, "words of today");
+}
+
 static void policy_load_archive__a_set_that_names_what_is_not_there__is_refused(void **state) {
         (void) state;
         static const char *const broken[] = {
@@ -176,6 +202,7 @@ static void policy_load_archive__a_set_that_names_what_is_not_there__is_refused(
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(policy_load_archive__a_set_that_todays_checks_refuse_on_disk__loads_and_judges),
+                cmocka_unit_test(policy_load_archive__a_set_that_calls_things_by_todays_words__keeps_them),
                 cmocka_unit_test(policy_load_archive__a_set_that_names_what_is_not_there__is_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

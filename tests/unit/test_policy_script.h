@@ -26,7 +26,7 @@ static inline int on_unknown(lua_State *L) { return bind_fail(L, "unknown name \
 
 static inline void prepare(lua_State *L, void *userdata) {
         Script *script = userdata;
-        bind_close(L, on_unknown);
+        bind_close(L, on_unknown, false);
         sandbox_load(L, "@rule.lua", script->source, strlen(script->source));
         lua_call(L, 0, 1);
         script->f = luaL_ref(L, LUA_REGISTRYINDEX);
