@@ -232,6 +232,7 @@
 ---@field secret? string webhook: name of the file of the shared secret
 ---@field quiet? "recipient" "recipient": waits for the reader's working time
 ---@field reply_to? string of mail: the address whose mails are given to leadd; members may then answer a mail by replying (see message)
+---@field unsubscribe? string of mail to leads: where they say that they want no more, "https://..." or "mailto:...", in which ${lead.id} may stand; each mail to a lead has it as List-Unsubscribe, and ${unsubscribe} in its text is it
 ---@field gather? string mail: a reminder waits so long, and what else its reader is reminded of by then is one mail with it; default 3m, at most 1h, "0s" for none
 
 ---@class leadd.Message

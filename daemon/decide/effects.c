@@ -306,15 +306,18 @@ int effects_reminded(Deciding *deciding, const Sla *sla, const SlaStep *step, ui
 }
 
 int effects_sent(Deciding *deciding, const Message *message, const Member *sender, Effect effect) {
+        Text subject = { 0 }, body = { 0 }, text = { 0 }, unsubscribe = { 0 };
+        int r = policy_render_unsubscribe(message->channel, deciding->subject.lead_id, &unsubscribe);
         const MessageContext context = {
                 .subject = &deciding->subject,
                 .owner = deciding->owner ? deciding->owner->rule.name : NULL,
                 .rule = effect.rule,
                 .recipient = facts_text(&deciding->out->profile, FIELD_PERSON_NAME),
+                .unsubscribe = unsubscribe.data,
         };
-        Text subject = { 0 }, body = { 0 }, text = { 0 };
-        int r = policy_render(message->subject ? message->subject : "", &context, &subject);
 
+        if (r >= 0)
+                r = policy_render(message->subject ? message->subject : "", &context, &subject);
         if (r >= 0)
                 r = policy_render(message->body ? message->body : "", &context, &body);
         if (r >= 0 && (effect.via == VIA_DROP || effect.via == VIA_WEBHOOK || effect.via == VIA_EXEC)) {
@@ -334,6 +337,7 @@ int effects_sent(Deciding *deciding, const Message *message, const Member *sende
         text_free(&subject);
         text_free(&body);
         text_free(&text);
+        text_free(&unsubscribe);
         return r < 0 ? r : effects_add(deciding, effect);
 }
 

@@ -95,6 +95,18 @@ static bool is_tag(const char *text) {
                strspn(gap + 1, "0123456789abcdefghjkmnpqrstvwxyz") == strlen(gap + 1);
 }
 
+/* As the rules had it checked: nothing in it ends the angle brackets, or the line. */
+static bool is_uri(const char *text) {
+        size_t size = strlen(text);
+
+        if (size > NOTIFIER_SUBJECT_MAX || (strncmp(text, "mailto:", 7) != 0 && strncmp(text, "https://", 8) != 0))
+                return false;
+        for (size_t i = 0; i < size; i++)
+                if (text[i] <= 0x20 || text[i] >= 0x7f || strchr("<>,\"", text[i]))
+                        return false;
+        return true;
+}
+
 static void object_unrefp(void *p) {
         GObject **object = p;
 
@@ -147,6 +159,10 @@ static GMimeMessage *make_message(const Job *job, const char *subject) {
                 g_mime_message_set_date(message, date);
         /* RFC 3834: no vacation notice answers this, and none of these is answered. */
         g_mime_object_set_header(GMIME_OBJECT(message), "Auto-Submitted", "auto-generated", NULL);
+        if (job->unsubscribe) {
+                g_autofree char *address = g_strdup_printf("<%s>", job->unsubscribe); /* RFC 2369 */
+                g_mime_object_set_header(GMIME_OBJECT(message), "List-Unsubscribe", address, NULL);
+        }
         add_header(GMIME_OBJECT(message), "X-Leadd-Lead", job->lead);
         add_header(GMIME_OBJECT(message), "X-Leadd-Kind", job->kind);
         /* Not by set_text, which picks the smallest charset: what is UTF-8 here stays UTF-8. */
@@ -162,7 +178,8 @@ int mail_compose(const Job *job, bool crlf, Text *out) {
 
         if (!job->from || !job->to || !mail_is_address(job->from) || !mail_is_address(job->to))
                 return -EINVAL;
-        if ((job->reply_to && !mail_is_address(job->reply_to)) || (job->answer && !is_tag(job->answer)))
+        if ((job->reply_to && !mail_is_address(job->reply_to)) || (job->answer && !is_tag(job->answer)) ||
+                (job->unsubscribe && !is_uri(job->unsubscribe)))
                 return -EINVAL;
         make_subject(job, &subject);
         if (subject.error < 0)

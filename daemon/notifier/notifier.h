@@ -29,6 +29,7 @@ typedef struct Job {
         const char *body;   /* text of a mail, JSON for webhook and exec */
         const char *secret; /* name of the file that a webhook is signed with */
         const char *lead, *kind;
+        const char *unsubscribe;       /* of a mail to a lead: where it says that it wants no more */
         const char *reply_to, *answer; /* of a mail that may be answered: where replies go, and its tag ("L-42 TOKEN") */
         int64_t time_us;               /* when it was decided */
 } Job;

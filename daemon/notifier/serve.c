@@ -2,7 +2,7 @@
 /*
  * One connection of the daemon: Varlink frames (JSON and a NUL), one method:
  *
- *   org.leadd.Notify.Deliver(id, via, target?, from?, to?, subject?, body?, secret?, lead?, kind?, time?, reply_to?, answer?)
+ *   org.leadd.Notify.Deliver(id, via, target?, from?, to?, subject?, body?, secret?, lead?, kind?, time?, reply_to?, answer?, unsubscribe?)
  *     -> (outcome: "delivered" | "retry" | "failed", text: string, retry_after: int)
  *
  * Requests are answered one after the other; whoever wants several deliveries at a time opens several connections.
@@ -77,6 +77,7 @@ static int answer_deliver(int fd, json_t *parameters, const NotifierConfig *conf
                 { "kind", &job.kind },
                 { "reply_to", &job.reply_to },
                 { "answer", &job.answer },
+                { "unsubscribe", &job.unsubscribe },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

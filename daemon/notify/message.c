@@ -72,7 +72,7 @@ static void make_id(const OutboxMail *mail, char id[static ID_SIZE]) {
 
 /* What differs between a mail of several, one to a lead, and all else. */
 typedef struct Parts {
-        Text subject, body;
+        Text subject, body, unsubscribe;
         const char *lead, *reply_to, *answer; /* NULL = none */
         const char *from;
 } Parts;
@@ -87,6 +87,7 @@ static const char *find_sender(const RuleSet *rules, const Channel *channel, con
 static void parts_done(Parts *parts) {
         text_free(&parts->subject);
         text_free(&parts->body);
+        text_free(&parts->unsubscribe);
 }
 
 /* Frame of org.leadd.Notify.Deliver. */
@@ -94,15 +95,15 @@ static int make_request(const OutboxMail *mail, const Channel *channel, const Pa
         const OutboxRow *row = &mail->rows[0];
         char id[ID_SIZE];
 
-        if (parts->subject.error < 0 || parts->body.error < 0)
+        if (parts->subject.error < 0 || parts->body.error < 0 || parts->unsubscribe.error < 0)
                 return -ENOMEM;
         make_id(mail, id);
         json_t *subject = parts->subject.data ? json_stringn(parts->subject.data, parts->subject.size) : json_null();
-        json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s?, s:s, s:I, s:s?, s:s?}}", "method",
+        json_t *json = json_pack("{s:s, s:{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:s?, s:s, s:I, s:s?, s:s?, s:s?}}", "method",
                 "org.leadd.Notify.Deliver", "parameters", "id", id, "via", policy_via_name(channel->via), "target", channel->target, "from",
                 parts->from, "to", row->address, "subject", subject, "body", parts->body.data ? parts->body.data : "", "secret",
                 channel->secret, "lead", parts->lead, "kind", decide_effect_name(row->kind), "time", (json_int_t) row->created_us,
-                "reply_to", parts->reply_to, "answer", parts->answer);
+                "reply_to", parts->reply_to, "answer", parts->answer, "unsubscribe", parts->unsubscribe.data);
 
         *ret = json ? json_dumps(json, JSON_COMPACT) : NULL;
         json_decref(json);
@@ -154,6 +155,10 @@ int message_make(
         (void) snprintf(lead, sizeof lead, "L-%" PRIu64, row->lead);
         /* Who gets it is the lead: our number for them is our business. */
         parts.lead = row->lead > 0 && row->kind != EFFECT_SENT ? lead : NULL;
+        if (is_mail && row->kind == EFFECT_SENT)
+                r = policy_render_unsubscribe(channel, lead, &parts.unsubscribe);
+        if (r < 0)
+                return r;
         parts.reply_to = *tag ? channel->reply_to : NULL;
         parts.answer = *tag ? tag : NULL;
         return make_request(mail, channel, &parts, ret);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <lauxlib.h>
 
+#define UNSUBSCRIBE_SIZE_MAX 500
+
 int kind_compile_principle(Load *load, int index, void *head) {
         Principle *principle = head;
         lua_State *L = load->loader.L;
@@ -72,6 +74,22 @@ static bool is_one_address(const char *text) {
         return true;
 }
 
+/* What stands in a header and in a text: one address of the web or of mail, which may name the lead by its number and by nothing else. */
+static bool is_unsubscribe(const char *text) {
+        static const char number[] = "${lead.id}";
+        bool is_mail = strncmp(text, "mailto:", 7) == 0;
+
+        if (strlen(text) > UNSUBSCRIBE_SIZE_MAX || (!is_mail && strncmp(text, "https://", 8) != 0))
+                return false;
+        for (const char *c = text; *c; c++) {
+                if (strncmp(c, number, sizeof(number) - 1) == 0)
+                        c += sizeof(number) - 2;
+                else if (*c <= 0x20 || *c >= 0x7f || strchr("<>\"\\^`{|}$,", *c))
+                        return false;
+        }
+        return is_mail ? strchr(text, '@') != NULL : text[8] != '\0' && text[8] != '/';
+}
+
 int kind_compile_channel(Load *load, int index, void *head) {
         static const BodyKey keys[] = {
                 { .name = "doc", .type = KEY_TEXT, .at = offsetof(Channel, rule.doc) },
@@ -81,6 +99,7 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 { .name = "secret", .type = KEY_TEXT, .at = offsetof(Channel, secret) },
                 { .name = "quiet", .type = KEY_OWN, .compile = compile_quiet },
                 { .name = "reply_to", .type = KEY_TEXT, .at = offsetof(Channel, reply_to) },
+                { .name = "unsubscribe", .type = KEY_TEXT, .at = offsetof(Channel, unsubscribe) },
                 { .name = "gather", .type = KEY_OWN, .compile = compile_gather },
         };
         lua_State *L = load->loader.L;
@@ -104,6 +123,11 @@ int kind_compile_channel(Load *load, int index, void *head) {
                 loader_error(&load->loader, "\"reply_to\" is for mail (sendmail, smtp)");
         if (channel->reply_to && !is_one_address(channel->reply_to))
                 loader_error(&load->loader, "\"reply_to\" is one plain address such as answers@example.com");
+        if (!is_mail && keys_has(L, index, "via") && keys_has(L, index, "unsubscribe"))
+                loader_error(&load->loader, "\"unsubscribe\" is for mail (sendmail, smtp)");
+        if (channel->unsubscribe && !is_unsubscribe(channel->unsubscribe))
+                loader_error(&load->loader, "\"unsubscribe\" is one address such as \"https://example.com/stop?lead=${lead.id}\" or "
+                                            "\"mailto:stop@example.com?subject=${lead.id}\"");
         if (needs_target && !keys_has(L, index, "target"))
                 loader_error(&load->loader, "%s needs \"target\": %s", vias[channel->via],
                         channel->via == VIA_SMTP   ? "the server"
@@ -168,6 +192,10 @@ int kind_compile_message(Load *load, int index, void *head) {
                 loader_refuse(&load->loader, "is what steps remind with: it cannot be for the lead");
         if (r == 0 && message->from_rep && !is_to_lead)
                 loader_error(&load->loader, "from = \"rep\" is for messages to the lead: to = \"lead\"");
+        bool stops = (message->subject && strstr(message->subject, "${unsubscribe}")) ||
+                     (message->body && strstr(message->body, "${unsubscribe}"));
+        if (r == 0 && stops && message->channel && !message->channel->unsubscribe)
+                loader_error(&load->loader, "${unsubscribe}: the channel \"%s\" has no \"unsubscribe\"", message->channel->rule.name);
         if (r == 0 && message->subject && strpbrk(message->subject, "\r\n"))
                 loader_error(&load->loader, "\"subject\" must be one line");
         if (r == 0 && message->subject)

@@ -23,7 +23,8 @@ typedef enum NameKind {
         NAME_RECIPIENT,
         NAME_ANSWERS,
         NAME_STATUS,
-        NAME_GRADE
+        NAME_GRADE,
+        NAME_UNSUBSCRIBE
 } NameKind;
 
 static const struct {
@@ -40,6 +41,7 @@ static const struct {
         { "answers", NAME_ANSWERS },
         { "status", NAME_STATUS },
         { "grade", NAME_GRADE },
+        { "unsubscribe", NAME_UNSUBSCRIBE },
 };
 
 static NameKind find_name(const char *name, FieldId *ret_field, const char **ret_key) {
@@ -176,6 +178,9 @@ static void append_name(Text *out, const char *name, const MessageContext *conte
                 if (context->answers)
                         text_append(out, context->answers);
                 break;
+        case NAME_UNSUBSCRIBE:
+                append_text(out, context->unsubscribe);
+                break;
         case NAME_STATUS:
                 append_text(out, subject && subject->status ? subject->status->rule.name : NULL);
                 break;
@@ -196,6 +201,12 @@ int policy_render(const char *text, const MessageContext *context, Text *out) {
         }
         text_append(out, text);
         return out->error;
+}
+
+int policy_render_unsubscribe(const Channel *channel, const char *lead_id, Text *out) {
+        const Subject subject = { .lead_id = lead_id };
+
+        return channel->unsubscribe ? policy_render(channel->unsubscribe, &(const MessageContext){ .subject = &subject }, out) : 0;
 }
 
 /* ---- at load ---- */

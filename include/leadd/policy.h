@@ -293,8 +293,9 @@ typedef struct Channel {
         const char *target;
         const char *secret; /* of a webhook: the name of the file that leadd-notify signs with; NULL = not signed */
         bool quiet_recipient;
-        const char *reply_to; /* of mail: where replies go that answer; NULL = mails cannot be answered */
-        int64_t gather_us;    /* mail: how long a reminder waits for others to the same reader; 0 = not */
+        const char *reply_to;    /* of mail: where replies go that answer; NULL = mails cannot be answered */
+        const char *unsubscribe; /* of mail to leads: where they say that they want no more, "mailto:..." or "https://..."; NULL */
+        int64_t gather_us;       /* mail: how long a reminder waits for others to the same reader; 0 = not */
 } Channel;
 typedef struct Message {
         Rule rule;
@@ -683,8 +684,11 @@ typedef struct MessageContext {
         const Subject *subject;
         const char *owner, *due, *rule, *recipient;
         const char *answers; /* lines of our own words: kept as they are */
+        const char *unsubscribe;
 } MessageContext;
 int policy_render(const char *text, const MessageContext *context, Text *out);
+/* Where the lead says that it wants no more mails of the channel. Nothing, when the channel has no such place. */
+int policy_render_unsubscribe(const Channel *channel, const char *lead_id, Text *out);
 
 /* ---- what stands in the way (miss.c) ---- */
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Daemon and notifier are killed while they tell people and programs. The receivers count: everything arrives, what was under way at a kill
-may arrive once more, nothing else does, and whatever comes again has the same id and the same content.
+may arrive once more, nothing else does, and whatever comes again has the same id and the same content. Leads are told, too, by a track:
+one mail a step.
 
     tests/fault/tell.py [--kills N] [--seed N] [--broken NAME]
 
@@ -21,7 +22,7 @@ calendar "always" { zone = "UTC", open = { mon_sun = "00:00-24:00" } }
 team "marketing" { doc = "asks" }
 team "sales" { calendar = "always", head = "petra", members = { petra = { email = "petra@firm.de", weight = 0 }, MEMBERS } }
 status "inquiry" { team = "marketing", kind = "open", initial = true, meaning = "asked" }
-status "mql" { team = "sales", kind = "sla", meaning = "fits" }
+status "mql" { team = "sales", kind = "sla", marketing_may_contact = true, meaning = "fits" }
 status "done" { team = "sales", kind = "final", meaning = "over" }
 move "ask" { from = "inquiry", to = "mql", by = "rules" }
 move "win" { from = "mql", to = "done", by = "owner" }
@@ -32,6 +33,8 @@ sla "ANSWER" { status = "mql", within = "1h", clock = "wall", steps = {
 channel "mail" { via = "smtp", target = "127.0.0.1:MAIL", from = "leads@firm.de", gather = "2m" }
 channel "web" { via = "webhook", target = "http://127.0.0.1:WEB/hook" }
 message "reminder" { channel = "mail", subject = "Lead ${lead.id} waits", body = "${lead.person.email}" }
+message "news" { channel = "mail", to = "lead", subject = "News for ${lead.id}", body = "news" }
+track "news" { enter = { status = "mql" }, needs_consent = false, steps = { { wait = "100m", send = "news" }, { wait = "20m", send = "news" } } }
 message "hook" { channel = "web", subject = "Lead ${lead.id} waits", body = "${lead.person.email}" }
 """
 
@@ -70,24 +73,35 @@ def judge(database, web, mails, may_repeat):
     problems = []
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
         n_web = db.execute("SELECT count(*) FROM outbox WHERE via = 4").fetchone()[0]
-        wanted = collections.Counter(f"L-{number}" for number, in db.execute("SELECT lead FROM outbox WHERE via = 2"))
+        wanted = collections.Counter(f"L-{number}" for number, in db.execute("SELECT lead FROM outbox WHERE via = 2 AND kind = 3"))
+        n_news = collections.Counter(f"L-{number}" for number, in db.execute("SELECT lead FROM outbox WHERE kind = 6"))
+        twice = db.execute("SELECT count(*) - count(DISTINCT lead || '/' || step) FROM outbox WHERE kind = 6").fetchone()[0]
+    if twice:
+        problems.append(f"{twice} steps of tracks were taken twice")
     contents, counts = collections.defaultdict(set), collections.Counter()
     for _, headers, body in web.requests:
         contents[headers["webhook-id"]].add(hashlib.sha256(body).hexdigest())
         counts[headers["webhook-id"]] += 1
     if len(contents) != n_web:
         problems.append(f"{n_web} things were to be told to the web server, and {len(contents)} ids arrived")
-    told = collections.defaultdict(set)
+    told, news = collections.defaultdict(set), collections.defaultdict(set)
     for _, recipients, raw in mails.mails:
         message = email.message_from_bytes(raw, policy=email.policy.default)
         ident, text = message["Message-ID"], message.get_content().replace("\r\n", "\n")
         contents[ident].add(hashlib.sha256(text.encode()).hexdigest())
         counts[ident] += 1
-        for name in re.findall(r"^\* Lead (L-\d+) waits$", text, re.M) or re.findall(r"Lead (L-\d+) waits$", message["Subject"]):
+        if (message["Subject"] or "").startswith("News for "):
+            news[message["Subject"].removeprefix("News for ")].add(ident)
+            continue
+        for name in re.findall(r"^\* Lead (L-\d+) waits$", text, re.M) or re.findall(r"Lead (L-\d+) waits$", message["Subject"] or ""):
             told[name].add(ident)
     for name in wanted:
         if len(told[name]) != 1:
             problems.append(f"{name} was told in {len(told[name])} mails")
+            break
+    for name in n_news:
+        if len(news[name]) != n_news[name]:
+            problems.append(f"{name} was to get {n_news[name]} mails of a track, and {len(news[name])} ids arrived")
             break
     for ident, versions in contents.items():
         if len(versions) > 1:
@@ -120,7 +134,7 @@ def run(kills, seed, leadd=None, broken=None, quiet=False):
         d.start(environment=environment)
         for part in (0, 1):
             # The second half comes too late for the mails about the first, but before they are tried again.
-            d.drop("web", f"{part}.ndjson", "\n".join(json.dumps(lead(f"p{i}@example.com", id=str(i))) for i in range(part, N_LEADS, 2)))
+            d.drop("web", f"{part}.ndjson", "\n".join(json.dumps(lead(f"p{i}@reader.de", id=str(i))) for i in range(part, N_LEADS, 2)))
             d.settle()
             d.advance(f"{121 - part}s")
         d.advance("57m")

@@ -22,9 +22,9 @@ move "give_back" { from = "mql", to = "nurture", by = "owner" }
 move "win" { from = "mql", to = "customer", by = "owner" }
 route "ALL" { team = "sales" }
 segment "large" { when = { ["company.employees"] = ge(LARGE) } }
-channel "mail" { via = "smtp", target = "127.0.0.1:PORT", from = "news@firm.de" }
+channel "mail" { via = "smtp", target = "127.0.0.1:PORT", from = "news@firm.de", unsubscribe = "https://firm.de/stop?lead=${lead.id}" }
 channel "gentle" { via = "smtp", target = "127.0.0.1:PORT", from = "news@firm.de", quiet = "recipient" }
-message "hello" { channel = "mail", to = "lead", subject = "Grüße, ${lead.person.name}", body = "hello" }
+message "hello" { channel = "mail", to = "lead", subject = "Grüße, ${lead.person.name}", body = "hello\\nNo more: ${unsubscribe}" }
 message "news" { channel = "mail", to = "lead", subject = "News", body = "news" }
 message "quiet" { channel = "gentle", to = "lead", subject = "Quiet", body = "quiet" }
 track "warm" { enter = { status = "nurture" }, wake_on = did{ type = "page_viewed" }, steps = {
@@ -129,8 +129,11 @@ def sixty_days_with_kills__each_step_once_and_nothing_to_who_left():
             message = email.message_from_bytes(raw, policy=email.policy.default)
             sent[to].add(message["Message-ID"])
             check(message["Bcc"], None)
+            check(re.fullmatch(r"<https://firm\.de/stop\?lead=L-\d+>", message["List-Unsubscribe"]) is not None, True, message["List-Unsubscribe"])
             check(message["X-Leadd-Lead"], None, "our number for the reader is our business")
         check({who: len(sent[who]) for who in people}, {who: {no: 2, raised: 1, woken: 2}.get(who, 4) for who in people}, "mails under ids of their own")
+        hello = email.message_from_bytes(server.mails[0][2], policy=email.policy.default)
+        check(f"No more: {hello['List-Unsubscribe'].strip('<>')}" in hello.get_content(), True, hello.get_content())
         first = [subject for subject in dict.fromkeys(mails[people[5]])]
         check(first, ["Grüße, Jörg  Bcc: all@reader.de", "News"])
         d.stop()
