@@ -76,7 +76,7 @@ static int write_held(Store *store, uint64_t lead, uint64_t event, int64_t now_u
         if (r == 0)
                 r = sql_run(store, SQL_OUTBOX_ADD, ARG(++outbox), ARG(event), ARG(lead), ARG(4), ARG(0), ARG((Ref){ .id = 13 }),
                         ARG((Ref){ .id = 14 }), ARG((const char *) NULL), ARG((Ref){ .id = 14 }), ARG((Ref){ .id = 12 }), ARG(0),
-                        ARG((const char *) NULL), ARG(now_us), ARG(now_us));
+                        ARG((const char *) NULL), ARG(now_us), ARG(now_us), ARG((Ref){ 0 }));
         return r;
 }
 
@@ -187,7 +187,8 @@ static int write_step(Store *store, uint64_t lead, int64_t due_us) {
         if (r == 0)
                 r = sql_run(store, SQL_OUTBOX_ADD, ARG(outbox), ARG(event), ARG(lead), ARG((int) EFFECT_REMINDED), ARG((int) VIA_SMTP),
                         ARG((Ref){ .id = before.status }), ARG((Ref){ .id = before.owner }), ARG(address),
-                        ARG((Ref){ .id = before.status }), ARG((Ref){ .id = before.status }), ARG(0), ARG(mail), ARG(due_us), ARG(due_us));
+                        ARG((Ref){ .id = before.status }), ARG((Ref){ .id = before.status }), ARG(0), ARG(mail), ARG(due_us), ARG(due_us),
+                        ARG((Ref){ 0 }));
         return r;
 }
 
