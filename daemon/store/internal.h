@@ -199,6 +199,7 @@ typedef enum Sql {
         SQL_LEAK_HELD,
         SQL_LEAK_RECYCLES,
         SQL_LEAK_TRACKS,
+        SQL_LEAK_OPPORTUNITIES,
         SQL_LEAK_RETURN,
         SQL_LEAK_EVENT,
         SQL_LEAK_EVENTS,

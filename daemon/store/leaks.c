@@ -35,9 +35,13 @@ static int side_find(Store *store, Side *side, uint64_t lead, bool *ret) {
         return 0;
 }
 
-enum { SIDE_SLA, SIDE_HELD, SIDE_RECYCLE, SIDE_TRACK, SIDES };
+enum { SIDE_SLA, SIDE_HELD, SIDE_RECYCLE, SIDE_TRACK, SIDE_OPPORTUNITY, SIDES };
 static const Sql side_texts[SIDES] = {
-        [SIDE_SLA] = SQL_LEAK_SLAS, [SIDE_HELD] = SQL_LEAK_HELD, [SIDE_RECYCLE] = SQL_LEAK_RECYCLES, [SIDE_TRACK] = SQL_LEAK_TRACKS
+        [SIDE_SLA] = SQL_LEAK_SLAS,
+        [SIDE_HELD] = SQL_LEAK_HELD,
+        [SIDE_RECYCLE] = SQL_LEAK_RECYCLES,
+        [SIDE_TRACK] = SQL_LEAK_TRACKS,
+        [SIDE_OPPORTUNITY] = SQL_LEAK_OPPORTUNITIES,
 };
 
 typedef struct Walk {
@@ -125,6 +129,12 @@ static int read_lead(Store *store, Walk *walk, sqlite3_stmt *row, LeakLead *ret)
                         ret->in_track = sqlite3_column_int(side->row, 2) == 0;
                         ret->track_ended_us = ret->in_track ? TIME_NONE : sqlite3_column_int64(side->row, 1);
                 }
+        }
+        if (r == 0 && flags & LEAD_HAS_OPPORTUNITY) {
+                Side *side = &walk->sides[SIDE_OPPORTUNITY];
+                r = side_find(store, side, ret->lead, &has);
+                if (r == 0 && has)
+                        ret->opportunity_us = sqlite3_column_int64(side->row, 1);
         }
         return r == 0 && flags & LEAD_NO_REASON ? read_return(store, row, ret) : r;
 }

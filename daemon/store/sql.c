@@ -246,6 +246,8 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_LEAK_HELD] = "SELECT lead, by, next_look FROM held WHERE lead >= ?1 ORDER BY lead",
         [SQL_LEAK_RECYCLES] = "SELECT lead, until FROM recycle WHERE lead >= ?1 ORDER BY lead",
         [SQL_LEAK_TRACKS] = "SELECT lead, since, ended FROM track WHERE lead >= ?1 ORDER BY lead",
+        /* the open ones, OPPORTUNITY_OPEN */
+        [SQL_LEAK_OPPORTUNITIES] = "SELECT lead, max(changed) FROM opportunity WHERE lead >= ?1 AND state = 1 GROUP BY lead ORDER BY lead",
         [SQL_LEAK_RETURN] = "SELECT at, move FROM transition WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1",
         [SQL_LEAK_EVENT] = "SELECT prev, type, actor, now FROM event WHERE id = ?1",
         [SQL_LEAK_EVENTS] = "SELECT coalesce(max(id), 0) FROM event",

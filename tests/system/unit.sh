@@ -61,8 +61,10 @@ SH
 chmod 755 "$here/program"
 
 echo "- the unit is well-formed and confined"
-systemd-analyze verify --man=no "$installed/lib/systemd/system/leadd.service" "$installed/lib/systemd/system/leadd-notify.socket" 2>&1 | grep -v 'is not executable' | grep leadd && fail "systemd-analyze verify complains"
+systemd-analyze verify --man=no "$installed/lib/systemd/system/leadd.service" "$installed/lib/systemd/system/leadd-notify.socket" "$installed/lib/systemd/system/leadd-metrics.timer" 2>&1 | grep -v 'is not executable' | grep leadd && fail "systemd-analyze verify complains"
 systemd-analyze security --offline=true --threshold=10 "$installed/lib/systemd/system/leadd.service" >"$here/security" || fail "$(tail -n 1 "$here/security")"
+tail -n 1 "$here/security"
+systemd-analyze security --offline=true --threshold=10 "$installed/lib/systemd/system/leadd-metrics.service" >"$here/security" || fail "$(tail -n 1 "$here/security")"
 tail -n 1 "$here/security"
 
 systemd-nspawn -q -D / --volatile=yes -b --register=no --keep-unit --private-network --link-journal=no --console=pipe --machine="$machine" \
@@ -70,6 +72,8 @@ systemd-nspawn -q -D / --volatile=yes -b --register=no --keep-unit --private-net
         --bind-ro="$installed/lib/systemd/system/leadd.service:/etc/systemd/system/leadd.service" \
         --bind-ro="$installed/lib/systemd/system/leadd-notify.socket:/etc/systemd/system/leadd-notify.socket" \
         --bind-ro="$installed/lib/systemd/system/leadd-notify@.service:/etc/systemd/system/leadd-notify@.service" \
+        --bind-ro="$installed/lib/systemd/system/leadd-metrics.service:/etc/systemd/system/leadd-metrics.service" \
+        --bind-ro="$installed/lib/systemd/system/leadd-metrics.timer:/etc/systemd/system/leadd-metrics.timer" \
         --bind-ro="$here/program:/etc/leadd-program" \
         --bind-ro="$installed/lib/sysusers.d/leadd.conf:/etc/sysusers.d/leadd.conf" \
         --bind-ro="$installed/lib/tmpfiles.d/leadd.conf:/etc/tmpfiles.d/leadd.conf" \
@@ -119,6 +123,17 @@ within 20 told
 delivered() { [ -z "$(ctl --json outbox)" ]; }
 within 20 delivered
 [ "$(inside stat -c '%U %G %a' /run/leadd-notify/org.leadd.Notify)" = "leadd-notify leadd 660" ] || fail "the socket of leadd-notify is open to others"
+
+echo "- figures for the textfile collector are written as their own user, whole, and where everybody may read them"
+inside systemctl start leadd-metrics.timer || fail "leadd-metrics.timer: $(inside systemctl status --no-pager leadd-metrics.timer | tail -n 20)"
+inside systemctl start leadd-metrics.service || fail "leadd-metrics: $(inside systemctl status --no-pager leadd-metrics.service | tail -n 20)"
+[ "$(inside stat -c '%U %a' /var/lib/leadd-metrics/leadd.prom)" = "leadd-metrics 644" ] || fail "leadd.prom is $(inside stat -c '%U %a' /var/lib/leadd-metrics/leadd.prom)"
+inside cat /var/lib/leadd-metrics/leadd.prom >"$here/leadd.prom"
+grep -q '^leadd_leads{status="mql"} 1$' "$here/leadd.prom" || fail "no lead in the figures"
+grep -q '^leadd_records_total{source="web",outcome="accepted"} 1$' "$here/leadd.prom" || fail "no record in the figures"
+[ "$(inside sh -c 'ls -A /var/lib/leadd-metrics')" = leadd.prom ] || fail "something is left beside leadd.prom"
+ctl health -w room=0: -c room=0: | grep -q '^LEADD OK - ' || fail "health: $(ctl health || true)"
+entries MESSAGE_ID=5b0c2fa9a6c84d6e8f3bb51f3f0a6a50 | grep -q '"LEAD_LEAKS":"0"' || fail "no line of the day about leaks"
 
 echo "- killed, it comes back with everything it knew"
 before=$(inside systemctl show -p MainPID --value leadd.service)
