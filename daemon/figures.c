@@ -54,6 +54,17 @@ void leadd_figures(const void *daemon, DaemonFigures *ret) {
         }
 }
 
+int64_t leadd_n_leaks(const void *daemon) {
+        const Leadd *leadd = daemon;
+        int64_t n = 0;
+
+        if (atomic_load(&leadd->leaks_looked_us) == TIME_NONE)
+                return -1;
+        for (int kind = LEAK_NONE + 1; kind < LEAK_KINDS; kind++)
+                n += (int64_t) atomic_load(&leadd->leaks[kind]);
+        return n;
+}
+
 void leadd_show_leaks(Leadd *leadd, const LeakCounts *counts) {
         for (int kind = LEAK_NONE + 1; kind < LEAK_KINDS; kind++)
                 atomic_store(&leadd->leaks[kind], counts->n[kind]);

@@ -513,6 +513,8 @@ static int start(Judge *judge) {
                 .reload = judge_on_reload,
                 .advance = judge_on_advance,
                 .status = judge_on_status,
+                .daemon = leadd,
+                .n_leaks = leadd_n_leaks,
                 .retry = judge_on_retry,
                 .outbox = judge_on_outbox,
                 .erase = judge_on_erase,

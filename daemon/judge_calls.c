@@ -90,11 +90,9 @@ int judge_on_status(void *userdata, json_t *into) {
         (void) json_object_set_new(into, "disk_full", json_boolean(judge->disk_full));
         (void) json_object_set_new(into, "rule_failures", json_integer((json_int_t) judge->n_rejected_rules));
         int64_t looked_us = atomic_load(&leadd->leaks_looked_us);
-        uint64_t n_leaks = 0;
+        int64_t n_leaks = leadd_n_leaks(leadd);
         char looked[TIME_TEXT_SIZE];
-        for (int kind = LEAK_NONE + 1; kind < LEAK_KINDS; kind++)
-                n_leaks += atomic_load(&leadd->leaks[kind]);
-        bool is_known = looked_us != TIME_NONE;
+        bool is_known = n_leaks >= 0;
         (void) json_object_set_new(into, "leaks", is_known ? json_integer((json_int_t) n_leaks) : json_null());
         (void) json_object_set_new(into, "leaks_looked", is_known ? json_string(time_format_rfc3339(looked_us, looked)) : json_null());
         json_t *rules = json_pack("{s:s, s:s, s:b, s:I, s:s?}", "hash", leadd->rules->hash_text, "directory", leadd->options.rules,

@@ -18,7 +18,8 @@ static int64_t newest_moment(const RuleSet *rules, const DigestDecl *digest, int
         }
 }
 
-static int send_one(Judge *judge, const DigestMoment *moment, int64_t now_us) {
+/* n_leaks: all that are sent at once say the same of both teams. */
+static int send_one(Judge *judge, const DigestMoment *moment, int64_t n_leaks, int64_t now_us) {
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_(text_free) Text text = { 0 };
         RuleSet *rules = judge->leadd->rules;
@@ -30,7 +31,7 @@ static int send_one(Judge *judge, const DigestMoment *moment, int64_t now_us) {
         int64_t due_us = newest_moment(rules, digest, moment->due_us, now_us);
         int64_t since_us = moment->sent_us != TIME_NONE ? moment->sent_us : due_us - US_PER_DAY;
         const DigestInput composed = {
-                .store = judge->store, .rules = rules, .team = digest->team, .since_us = since_us, .now_us = now_us, .n_leaks = -1
+                .store = judge->store, .rules = rules, .team = digest->team, .since_us = since_us, .now_us = now_us, .n_leaks = n_leaks
         };
         int r = report_compose_digest(&composed, &text);
         if (r == 0)
@@ -53,7 +54,7 @@ int judge_send_digests(Judge *judge, int64_t now_us, size_t *ret_n) {
         _cleanup_(arena_freep) Arena *arena = NULL;
         DigestMoment *moments = NULL;
         size_t n;
-        int64_t next_us = store_digest_next(judge->store);
+        int64_t next_us = store_digest_next(judge->store), n_leaks = leadd_n_leaks(judge->leadd);
 
         *ret_n = 0;
         if (next_us == TIME_NONE || next_us > now_us)
@@ -70,7 +71,7 @@ int judge_send_digests(Judge *judge, int64_t now_us, size_t *ret_n) {
                 if (moments[i].due_us == TIME_NONE || moments[i].due_us > now_us)
                         continue;
                 atomic_store(&judge->leadd->judge_busy, leadd_monotonic_us());
-                r = send_one(judge, &moments[i], now_us);
+                r = send_one(judge, &moments[i], n_leaks, now_us);
                 ++*ret_n;
         }
         return judge_end(judge, r);

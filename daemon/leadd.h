@@ -146,6 +146,7 @@ Work *work_new(WorkKind kind);
 Order *order_new(OrderKind kind);
 /* figures.c */
 void leadd_figures(const void *daemon, DaemonFigures *ret); /* ControlDesk.figures */
+int64_t leadd_n_leaks(const void *daemon);                  /* ControlDesk.n_leaks */
 void leadd_show_leaks(Leadd *leadd, const LeakCounts *counts);
 /* After a commit, or when the clock moved: the reporter looks for leaks, in its own time. */
 void leadd_poke_reporter(Leadd *leadd);

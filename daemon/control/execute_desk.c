@@ -296,9 +296,12 @@ int execute_digest(const ControlDesk *desk, ControlCall *call) {
                 execute_unknown(call, "team", name, names, n);
                 return 0;
         }
-        const DigestInput input = {
-                .store = desk->store, .rules = desk->rules, .team = team, .since_us = since_us, .now_us = now_us, .n_leaks = -1
-        };
+        const DigestInput input = { .store = desk->store,
+                .rules = desk->rules,
+                .team = team,
+                .since_us = since_us,
+                .now_us = now_us,
+                .n_leaks = desk->n_leaks ? desk->n_leaks(desk->daemon) : -1 };
         int r = report_compose_digest(&input, &text);
         if (r != 0)
                 return r < 0 ? r : -EIO;

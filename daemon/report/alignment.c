@@ -294,11 +294,33 @@ static int write_report(const ReportInput *input, const Measures *now, const Mea
         return 0;
 }
 
+/* Leaks are known of now alone. */
+static int take_leaks(const ReportInput *input, LeakBook *book, Measures *into) {
+        LeakLook look;
+        int r = leak_book_look(book, input->store, input->rules, input->now_us, false, &look);
+
+        if (r != 0)
+                return r;
+        LeakCounts counts = leak_book_counts(book, input->now_us);
+        return measures_take_leaks(into, &counts);
+}
+
+static int find_leaks(const ReportInput *input, Measures *into) {
+        if (input->leaks)
+                return take_leaks(input, input->leaks, into);
+        LeakBook *book = leak_book_new();
+        int r = book ? take_leaks(input, book, into) : -ENOMEM;
+        leak_book_free(book);
+        return r;
+}
+
 int report_alignment(const ReportInput *input, Report *report) {
         int64_t until_us = offers_until(input);
         Measures now = { 0 }, before = { 0 };
         int r = measures_take(input->store, input->rules, input->from_us, until_us, until_us > input->now_us, &now);
 
+        if (r == 0 && until_us > input->now_us)
+                r = find_leaks(input, &now);
         if (r == 0)
                 r = measures_take(input->store, input->rules, 2 * input->from_us - until_us, input->from_us, false, &before);
         if (r == 0)

@@ -23,10 +23,9 @@ typedef struct Meaning {
 typedef struct Follower {
         Course *course;
         const RuleSet *rules;
-        Tally names;       /* Meaning, by name */
-        uint32_t *answers; /* by lead: the newest of its course, index and one */
-        uint32_t *returns; /* by lead: the last, index and one, while it is not handed over again */
-        size_t n_leads;
+        Tally names;        /* Meaning, by name */
+        ByLead answers;     /* by lead: the newest of its course, index and one */
+        ByLead returns;     /* by lead: the last, index and one, while it is not handed over again */
         size_t next;        /* item that has not begun */
         size_t next_return; /* of feedback */
 } Follower;
@@ -82,7 +81,7 @@ static int mean(Follower *follower, const char *name, Meaning *ret) {
 /* ---- moves ---- */
 
 static Answer *newest(const Follower *follower, uint64_t lead) {
-        uint32_t at = lead < follower->n_leads ? follower->answers[lead] : 0;
+        uint32_t at = by_lead_get(&follower->answers, lead);
 
         return at > 0 ? &follower->course->items[at - 1] : NULL;
 }
@@ -92,16 +91,18 @@ static Answer *previous(const Follower *follower, const Answer *answer) {
 }
 
 /* Those that came before the event. */
-static void begin_until(Follower *follower, uint64_t event) {
+static int begin_until(Follower *follower, uint64_t event) {
         Course *course = follower->course;
+        int r = 0;
 
-        for (; follower->next < course->n && course->items[follower->next].event < event; follower->next++) {
+        for (; r == 0 && follower->next < course->n && course->items[follower->next].event < event; follower->next++) {
                 Answer *answer = &course->items[follower->next];
-                if (!answer->is_accepted || answer->lead >= follower->n_leads || answer->until <= event)
+                if (!answer->is_accepted || answer->until <= event)
                         continue;
-                answer->previous = follower->answers[answer->lead];
-                follower->answers[answer->lead] = (uint32_t) follower->next + 1;
+                answer->previous = by_lead_get(&follower->answers, answer->lead);
+                r = by_lead_set(&follower->answers, answer->lead, (uint32_t) follower->next + 1);
         }
+        return r;
 }
 
 /* Where the lead stood when it was answered. */
@@ -148,9 +149,11 @@ static int on_move(const ScanTransition *moved, void *userdata) {
                 r = mean(follower, moved->by, &by);
         if (r != 0)
                 return r;
-        begin_until(follower, moved->event);
+        r = begin_until(follower, moved->event);
+        if (r < 0)
+                return r;
         note_status(follower, moved, was.as_status);
-        if (moved->lead >= follower->n_leads || moved->test)
+        if (moved->test)
                 return 0;
 
         const unsigned stages = COURSE_MEETING | COURSE_OPPORTUNITY | COURSE_WON;
@@ -173,13 +176,13 @@ static int on_move(const ScanTransition *moved, void *userdata) {
                 if (returns)
                         answer->until = moved->event;
         }
-        if (returns)
-                follower->answers[moved->lead] = 0;
-        if (!(was.as_status & NAME_STAFFED) && goes.as_status & NAME_STAFFED && follower->returns[moved->lead] > 0)
-                follower->course->returns[follower->returns[moved->lead] - 1].is_again = true;
-        if (was.as_status & NAME_STAFFED || goes.as_status & NAME_STAFFED)
-                follower->returns[moved->lead] = back;
-        return 0;
+        if (returns && by_lead_get(&follower->answers, moved->lead) > 0)
+                (void) by_lead_set(&follower->answers, moved->lead, 0);
+        uint32_t before = by_lead_get(&follower->returns, moved->lead);
+        if (!(was.as_status & NAME_STAFFED) && goes.as_status & NAME_STAFFED && before > 0)
+                follower->course->returns[before - 1].is_again = true;
+        bool is_over = back != before && (was.as_status & NAME_STAFFED || goes.as_status & NAME_STAFFED);
+        return is_over ? by_lead_set(&follower->returns, moved->lead, back) : 0;
 }
 
 /* ---- reasons ---- */
@@ -213,13 +216,11 @@ static void take_reasons(Course *course) {
 static int on_work(const ScanWork *work, void *userdata) {
         Follower *follower = userdata;
 
-        if (work->lead >= follower->n_leads)
-                return 0;
-        begin_until(follower, work->event);
+        int r = begin_until(follower, work->event);
         for (Answer *answer = newest(follower, work->lead); answer; answer = previous(follower, answer))
                 if (answer->owner == work->owner && answer->until > work->event)
                         answer->marks |= COURSE_WORKED;
-        return 0;
+        return r;
 }
 
 /* ---- from outside ---- */
@@ -245,26 +246,20 @@ int course_add(Course *course, const Offer *offer, uint32_t tag) {
 }
 
 int course_follow(Course *course, Store *store, const RuleSet *rules, int64_t from_us, int64_t until_us) {
-        Follower follower = {
-                .course = course, .rules = rules, .names = { .line_size = sizeof(Meaning) }, .n_leads = store_next_lead(store)
-        };
+        Follower follower = { .course = course, .rules = rules, .names = { .line_size = sizeof(Meaning) } };
+        int r = store_scan_transitions(store, from_us, until_us, on_move, &follower);
 
-        follower.answers = calloc(follower.n_leads + 1, sizeof(uint32_t));
-        follower.returns = calloc(follower.n_leads + 1, sizeof(uint32_t));
-        int r = follower.answers && follower.returns ? 0 : -ENOMEM;
-        if (r == 0)
-                r = store_scan_transitions(store, from_us, until_us, on_move, &follower);
         if (r == 0)
                 r = store_scan_feedback(store, from_us, until_us, on_reason, &follower);
         if (r == 0) {
                 take_reasons(course);
                 follower.next = 0;
-                memset(follower.answers, 0, follower.n_leads * sizeof(uint32_t));
+                by_lead_done(&follower.answers);
                 r = store_scan_work(store, from_us, until_us, on_work, &follower);
         }
         tally_done(&follower.names);
-        free(follower.answers);
-        free(follower.returns);
+        by_lead_done(&follower.answers);
+        by_lead_done(&follower.returns);
         return r;
 }
 

@@ -188,6 +188,23 @@ int measures_take(Store *store, const RuleSet *rules, int64_t from_us, int64_t u
         return r;
 }
 
+int measures_take_leaks(Measures *measures, const LeakCounts *counts) {
+        Measured *leaks = &measures->items[MEASURE_LEAKS];
+        uint32_t number;
+
+        leaks->is_known = true;
+        leaks->n = (int64_t) counts->n_all;
+        for (int kind = LEAK_NONE + 1; kind < LEAK_KINDS; kind++) {
+                if (counts->n[kind] == 0)
+                        continue;
+                int r = tally_find(&leaks->misses, (TallyKey){ leak_kind_name((LeakKind) kind), NULL }, &number);
+                if (r != 0)
+                        return r;
+                *(int64_t *) tally_line(&leaks->misses, number) = (int64_t) counts->n[kind];
+        }
+        return 0;
+}
+
 void measures_done(Measures *measures) {
         for (size_t i = 0; i < ARRAY_SIZE(measures->items); i++)
                 tally_done(&measures->items[i].misses);

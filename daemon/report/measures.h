@@ -24,6 +24,8 @@ typedef struct Measures {
         size_t n_times, times_capacity;
 } Measures;
 int measures_take(Store *store, const RuleSet *rules, int64_t from_us, int64_t until_us, bool is_now, Measures *ret);
+/* The leaks of now, of a book that was brought up to date. -ENOMEM. */
+int measures_take_leaks(Measures *measures, const LeakCounts *counts);
 void measures_done(Measures *measures);
 
 /* Does it keep the target? Something was measured. */

@@ -32,8 +32,7 @@ typedef struct Counting {
         int64_t now_us;
         Course course;
         /* by lead: what it came from, as numbers of `from`, and one */
-        uint32_t *sources, *campaigns;
-        size_t n_leads;
+        ByLead sources, campaigns;
         Tally from;        /* nothing, by name */
         Tally scores;      /* nothing, by name */
         uint32_t *matched; /* numbers of scores, of one answer after the other: from Answer.tag on */
@@ -56,10 +55,14 @@ static int note_from(Counting *counting, const char *name, uint32_t *ret) {
 static int on_lead(const ScanLead *lead, void *userdata) {
         Counting *counting = userdata;
 
-        if (lead->id >= counting->n_leads)
-                return 0;
-        int r = note_from(counting, lead->came_from, &counting->sources[lead->id]);
-        return r == 0 ? note_from(counting, lead->campaign, &counting->campaigns[lead->id]) : r;
+        uint32_t source, campaign;
+        int r = note_from(counting, lead->came_from, &source);
+
+        if (r == 0)
+                r = note_from(counting, lead->campaign, &campaign);
+        if (r == 0 && source > 0)
+                r = by_lead_set(&counting->sources, lead->id, source);
+        return r == 0 && campaign > 0 ? by_lead_set(&counting->campaigns, lead->id, campaign) : r;
 }
 
 static int on_handoff(const Offer *offer, void *userdata) {
@@ -88,11 +91,6 @@ static int on_handoff(const Offer *offer, void *userdata) {
 }
 
 static int gather(Counting *counting, const ReportInput *input) {
-        counting->n_leads = store_next_lead(input->store);
-        counting->sources = calloc(counting->n_leads + 1, sizeof(uint32_t));
-        counting->campaigns = calloc(counting->n_leads + 1, sizeof(uint32_t));
-        if (!counting->sources || !counting->campaigns)
-                return -ENOMEM;
         int r = store_scan_leads(input->store, 0, SCAN_FEW, on_lead, counting);
         if (r == 0)
                 r = offers_scan_ended(input->store, input->from_us, offers_until(input), on_handoff, counting);
@@ -139,14 +137,14 @@ static int read_answer(Counting *counting, const Answer *answer, Count *ret) {
         return r < 0 ? r : 0;
 }
 
-static const char *name_of(const Counting *counting, const uint32_t *numbers, uint64_t lead) {
-        uint32_t number = lead < counting->n_leads ? numbers[lead] : 0;
+static const char *name_of(const Counting *counting, const ByLead *numbers, uint64_t lead) {
+        uint32_t number = by_lead_get(numbers, lead);
 
         return number > 0 ? counting->from.keys[number - 1].a : NULL;
 }
 
 static int count_answer(Counting *counting, const Answer *answer, size_t end) {
-        const char *source = name_of(counting, counting->sources, answer->lead);
+        const char *source = name_of(counting, &counting->sources, answer->lead);
         Count count;
 
         if (!answer->is_accepted && answer->marks & COURSE_DEAL)
@@ -156,7 +154,7 @@ static int count_answer(Counting *counting, const Answer *answer, size_t end) {
         if (r == 0)
                 r = add_to(counting, PER_SOURCE, source, NULL, &count);
         if (r == 0)
-                r = add_to(counting, PER_CAMPAIGN, name_of(counting, counting->campaigns, answer->lead), NULL, &count);
+                r = add_to(counting, PER_CAMPAIGN, name_of(counting, &counting->campaigns, answer->lead), NULL, &count);
         if (r == 0 && answer->tag == end)
                 r = add_to(counting, PER_RULE, NULL, NULL, &count);
         for (size_t i = answer->tag; i < end && r == 0; i++) {
@@ -381,8 +379,8 @@ int report_reasons(const ReportInput *input, Report *report) {
         tally_done(&counting.reasons);
         for (int by = 0; by < PERS; by++)
                 tally_done(&counting.by[by]);
-        free(counting.sources);
-        free(counting.campaigns);
+        by_lead_done(&counting.sources);
+        by_lead_done(&counting.campaigns);
         free(counting.matched);
         return r;
 }

@@ -91,3 +91,26 @@ void tally_done(Tally *tally) {
         free(tally->slots);
         *tally = (Tally){ .line_size = tally->line_size, .n_max = tally->n_max };
 }
+
+/* ---- by lead ---- */
+
+int by_lead_set(ByLead *by_lead, uint64_t lead, uint32_t number) {
+        if (lead >= by_lead->n) {
+                size_t n = by_lead->n > 0 ? by_lead->n : 4096;
+                while (n <= lead && n < SIZE_MAX / 2)
+                        n *= 2;
+                uint32_t *grown = reallocarray(by_lead->items, n, sizeof(uint32_t));
+                if (!grown)
+                        return -ENOMEM;
+                memset(grown + by_lead->n, 0, (n - by_lead->n) * sizeof(uint32_t));
+                by_lead->items = grown;
+                by_lead->n = n;
+        }
+        by_lead->items[lead] = number;
+        return 0;
+}
+
+void by_lead_done(ByLead *by_lead) {
+        free(by_lead->items);
+        *by_lead = (ByLead){ 0 };
+}

@@ -19,6 +19,15 @@ typedef struct Tally {
         uint32_t n_slots;
 } Tally;
 
+/* A number for each lead, 0 for whom none was set. Grows with the leads that are met: a reader does not know how many there are by now. */
+typedef struct ByLead {
+        uint32_t *items;
+        size_t n;
+} ByLead;
+int by_lead_set(ByLead *by_lead, uint64_t lead, uint32_t number);
+static inline uint32_t by_lead_get(const ByLead *by_lead, uint64_t lead) { return lead < by_lead->n ? by_lead->items[lead] : 0; }
+void by_lead_done(ByLead *by_lead);
+
 enum {
         TALLY_E_FULL = 1, /* a new combination, and there are n_max */
 };

@@ -102,6 +102,7 @@ typedef struct ControlDesk {
         /* What the daemon shows of itself to any thread; NULL where nobody does. */
         const void *daemon;
         void (*figures)(const void *daemon, DaemonFigures *ret);
+        int64_t (*n_leaks)(const void *daemon); /* as of the last look; -1 = not known. NULL where nobody knows */
         /* Erases whom the record, made from a verb, or the lead says. Takes the record. 1: the call is taken, and answered when nothing is
          * left; 0: its reply is set. */
         int (*erase)(void *userdata, ControlCall *call, Record *record, uint64_t lead, const char *actor);
