@@ -518,6 +518,7 @@ static int start(Judge *judge) {
                 .retry = judge_on_retry,
                 .outbox = judge_on_outbox,
                 .erase = judge_on_erase,
+                .take = judge_on_take,
         };
         r = judge_activate(judge, leadd->rules, false);
         if (r == 0)

@@ -144,6 +144,7 @@ void judge_add_freed(Judge *judge, const char *team);
 void judge_add_absent(Judge *judge, const char *member);
 void judge_names_done(Names *names);
 void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk);
+void judge_add_take(Judge *judge, const GateOutcome *outcome, const char *actor);
 void judge_add_suspended(Judge *judge, const Rule *const *rules, size_t n_rules);
 void judge_add_refusal(Judge *judge, const GateOutcome *outcome, const char *event);
 void judge_add_file(Judge *judge, const Ticket *ticket);
@@ -227,6 +228,7 @@ void judge_on_leaks(Judge *judge, const Work *work);
 /* ---- judge_calls.c: the desk that control executes methods on ---- */
 
 int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret);
+int judge_on_take(void *userdata, Record *record, const char *actor, GateTake *take, ControlJudged *ret);
 int judge_on_status(void *userdata, json_t *into);
 int judge_on_retry(void *userdata, const char *name, json_t **ret);
 int judge_on_outbox(void *userdata, uint64_t id, bool cancel);

@@ -69,6 +69,47 @@ int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const ch
         return r < 0 ? r : 0;
 }
 
+int judge_on_take(void *userdata, Record *record_taken, const char *actor, GateTake *take, ControlJudged *ret) {
+        _cleanup_(record_freep) Record *record = record_taken;
+        Judge *judge = userdata;
+        GateOutcome outcome;
+        int64_t now_us = clock_now_us(judge->leadd->clock);
+
+        *ret = (ControlJudged){ 0 };
+        int r = store_begin(judge->store);
+        if (r != 0)
+                return r == STORE_E_FULL ? -ENOSPC : judge_give_up(judge, r, "a transaction");
+        r = gate_take_part(judge->gate, record, actor, now_us, take, &outcome);
+        if (r == 0 && (outcome.duplicate || outcome.decision->refused)) {
+                (void) store_rollback(judge->store);
+                ret->event = outcome.event;
+                ret->duplicate = outcome.duplicate;
+                ret->refused = !outcome.duplicate;
+                if (ret->refused) {
+                        (void) snprintf(ret->code, sizeof ret->code, "%s", outcome.decision->refusal_code);
+                        (void) snprintf(ret->text, sizeof ret->text, "%s", outcome.decision->refusal_text);
+                        judge_add_refusal(judge, &outcome, record->type);
+                        judge_tell(judge);
+                }
+                return 0;
+        }
+        if (r == 0) {
+                ret->event = outcome.event;
+                judge_add_take(judge, &outcome, actor);
+                judge_add_watch_item(judge, record, &outcome, now_us);
+                r = store_commit(judge->store);
+        } else
+                (void) store_rollback(judge->store);
+        if (r != 0) {
+                judge_forget(judge);
+                return r == STORE_E_FULL ? -ENOSPC : judge_give_up(judge, r, "a take");
+        }
+        judge_note_room(judge);
+        judge_tell(judge);
+        r = judge_deliver(judge);
+        return r < 0 ? r : 0;
+}
+
 int judge_on_status(void *userdata, json_t *into) {
         Judge *judge = userdata;
         Leadd *leadd = judge->leadd;

@@ -58,6 +58,20 @@ void judge_names_done(Names *names) {
 void judge_add_freed(Judge *judge, const char *team) { add_name(judge, &judge->freed, team); }
 void judge_add_absent(Judge *judge, const char *member) { add_name(judge, &judge->absent, member); }
 
+void judge_add_take(Judge *judge, const GateOutcome *outcome, const char *actor) {
+        const TakenPart *taken = &outcome->decision->taken;
+        Arena *arena = judge->lines_arena;
+        Line line = { .level = LOG_LEVEL_NOTICE, .message_id = MESSAGE_TAKEN, .n_fields = 3 };
+
+        line.fields[0] = (LogField){ "LEAD_CAMPAIGN", arena_strdup(arena, taken->campaign) };
+        line.fields[1] = (LogField){ "LEAD_ACTOR", arena_strdup(arena, actor) };
+        line.fields[2] = (LogField){ "LEAD_RULESET", arena_strdup(arena, judge->leadd->rules->hash_text) };
+        line.text = arena_printf(arena, "take %" PRIu64 " of %s by %s: %zu leads, %zu out by then%s", taken->take, taken->campaign, actor,
+                taken->n_leads, taken->n_dropped, taken->is_last ? "" : "; more to come");
+        judge_add_suspended(judge, outcome->suspended, outcome->n_suspended);
+        add_line(judge, line);
+}
+
 void judge_add_decision(Judge *judge, const GateOutcome *outcome, bool bulk) {
         const Decision *decision = outcome->decision;
         LogLevel level = bulk ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;

@@ -299,7 +299,7 @@
 ---@class leadd.Campaign
 ---@field doc? string what it is about
 ---@field owner string who plans it
----@field priority? integer default 0; whom two campaigns mean is in the one with the larger, of equals in the one declared first
+---@field priority? integer default 0; whom two campaigns mean that run is in the one with the larger; equal ones do not hold anybody from each other
 ---@field from? string (day, "2026-03-01") its first day, in the site's zone; without it, it runs already
 ---@field to? string (day) its last; without it, it has no end
 ---@field channel? string how what is sent goes; not the journal

@@ -220,6 +220,11 @@ static int explain_look(const ControlDesk *desk, uint64_t lead, int64_t at_us, j
         put(reply, "next_change", json_time(explanation.subject.next_change_us), failed);
         put(reply, "rules", json_text(desk->rules->hash_text), failed);
         put(reply, "route", json_text(explanation.route ? explanation.route->rule.name : NULL), failed);
+        json_t *excluded;
+        r = execute_excluded(desk->store, lead, at_us, &excluded, NULL);
+        if (r < 0)
+                return r;
+        put(reply, "excluded", excluded, failed);
         put(reply, "candidates", candidacies_json(explanation.candidates, explanation.n_candidates), failed);
         for (size_t i = 0; i < explanation.receipts.n_items; i++)
                 if (json_array_append_new(receipts, receipt_json(&explanation.receipts.items[i])) < 0)

@@ -7,6 +7,7 @@
 #include "internal.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- list ---- */
 
@@ -224,6 +225,47 @@ static json_t *json_opportunities(const LeadState *state, bool *failed) {
         return list;
 }
 
+#define SHOWN_WRITTEN_MAX 10 /* the newest of what a lead was sent */
+
+static int compare_written(const void *a, const void *b) {
+        const Written *x = a, *y = b;
+        return x->at_us < y->at_us ? 1 : x->at_us > y->at_us ? -1 : x->event < y->event ? 1 : x->event > y->event ? -1 : 0;
+}
+
+int execute_excluded(Store *store, uint64_t lead, int64_t now_us, json_t **ret_excluded, json_t **ret_written) {
+        _cleanup_(arena_freep) Arena *arena = arena_new(CONTROL_LOOK_MEMORY_MAX);
+        _cleanup_(json_decrefp) json_t *kept_out = json_array();
+        _cleanup_(json_decrefp) json_t *sent = json_array();
+        Written *written;
+        Exclusion *exclusions;
+        size_t n_written, n_exclusions;
+        bool failed = !kept_out || !sent || !arena;
+        int r = failed ? -ENOMEM : store_sent_to(store, lead, arena, &written, &n_written, &exclusions, &n_exclusions);
+        if (r != 0)
+                return r < 0 ? r : -EBADMSG;
+        for (size_t i = 0; i < n_exclusions; i++) {
+                const Exclusion *exclusion = &exclusions[i];
+                if (exclusion->until_us <= now_us)
+                        continue;
+                const char *campaign = exclusion->campaign ? exclusion->campaign : DECIDE_ALL_CAMPAIGNS;
+                failed |= json_array_append_new(
+                                  kept_out, json_pack("{s:s, s:o, s:o, s:o}", "campaign", campaign, "until", json_time(exclusion->until_us),
+                                                    "by", json_text(exclusion->by), "reason", json_text(exclusion->reason))) < 0;
+        }
+        if (n_written > 0)
+                qsort(written, n_written, sizeof *written, compare_written);
+        for (size_t i = 0; i < n_written && i < SHOWN_WRITTEN_MAX; i++)
+                failed |= json_array_append_new(
+                                  sent, json_pack("{s:s, s:s, s:o}", "kind", written[i].kind == EFFECT_SENT ? "track" : "campaign", "name",
+                                                written[i].by, "time", json_time(written[i].at_us))) < 0;
+        if (failed)
+                return -ENOMEM;
+        *ret_excluded = TAKE(kept_out);
+        if (ret_written)
+                *ret_written = TAKE(sent);
+        return 0;
+}
+
 int execute_show(const ControlDesk *desk, ControlCall *call) {
         uint64_t lead;
         const Member *member;
@@ -274,6 +316,14 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
         put(item, "waiting_for", json_text(waits ? waiting.data : NULL), &failed);
         put(item, "track", json_track(desk->rules, &look.state.track, next), &failed);
         put(item, "no_track", json_text(no_track), &failed);
+        json_t *excluded, *written;
+        r = execute_excluded(desk->store, lead, now_us, &excluded, &written);
+        if (r < 0) {
+                json_decref(item);
+                return r;
+        }
+        put(item, "excluded", excluded, &failed);
+        put(item, "written", written, &failed);
         json_t *changed = json_null();
         if (member && !failed) {
                 r = execute_changes(desk, member, lead, look.state.grade, now_us, &changed);

@@ -94,10 +94,11 @@ int execute_make_record(const ControlDesk *desk, ControlCall *call, RecordFamily
         _cleanup_(record_freep) Record *record = record_new();
         if (!record)
                 return -ENOMEM;
-        const char *prefix = family == FAMILY_ACTIVITY ? "activity"
-                             : family == FAMILY_LEAD   ? "lead"
-                             : family == FAMILY_OWNER  ? "owner"
-                                                       : "outcome",
+        const char *prefix = family == FAMILY_ACTIVITY   ? "activity"
+                             : family == FAMILY_LEAD     ? "lead"
+                             : family == FAMILY_OWNER    ? "owner"
+                             : family == FAMILY_CAMPAIGN ? "campaign"
+                                                         : "outcome",
                    *request_id = call_text(call, "request_id");
         record->source = SOURCE;
         record->family = family;
@@ -175,6 +176,8 @@ static int act(const ControlDesk *desk, ControlCall *call, RecordFamily family, 
                 r = set_fact(record, FIELD_OUTCOME_OWNER, owner);
         if (r >= 0)
                 r = set_fact(record, FIELD_OUTCOME_NOT_BEFORE, until);
+        if (r >= 0)
+                r = set_fact(record, FIELD_OUTCOME_CAMPAIGN, family == FAMILY_OUTCOME ? call_text(call, "campaign") : NULL);
         if (r < 0)
                 return r;
         return judge(desk, call, TAKE(record), lead, &actor);
@@ -215,6 +218,10 @@ int execute_assign(const ControlDesk *desk, ControlCall *call) {
 
 int execute_snooze(const ControlDesk *desk, ControlCall *call) {
         return act(desk, call, FAMILY_OUTCOME, "snooze", true, NULL, call_text(call, "reason"), NULL, call_text(call, "until"));
+}
+
+int execute_exclude(const ControlDesk *desk, ControlCall *call) {
+        return act(desk, call, FAMILY_OUTCOME, "exclude", true, NULL, call_text(call, "reason"), NULL, call_text(call, "until"));
 }
 
 /* ---- leads that are one, and leads that are gone ---- */

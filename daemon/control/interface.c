@@ -299,7 +299,8 @@ static const Method methods_leads[] = {
                           "?float,\n"
                           "  engagement: ?float, grade: ?string, segments: []string, held: ?Held, next_change: ?string, receipts: "
                           "[]Receipt,\n"
-                          "  moves: []MoveMade, assignments: []Assignment, route: ?string, candidates: ?[]Candidate)",
+                          "  moves: []MoveMade, assignments: []Assignment, route: ?string, candidates: ?[]Candidate,\n"
+                          "  excluded: ?[]Excluded)",
                 .where = CONTROL_ON_GATE,
                 .role = ROLE_GROUP,
                 .execute = execute_explain },
@@ -367,6 +368,17 @@ static const Method methods_leads[] = {
                 .role = ROLE_GROUP,
                 .changes = true,
                 .execute = execute_snooze },
+        { .name = "Exclude",
+                .doc = "Keeps the lead out of a campaign, or (all) of every one, until an instant (RFC 3339, a date or a duration), and\n"
+                       "says why: marketing reads it. By the owner or the head; of a lead that nobody owns by any member. until now takes\n"
+                       "it back, and then needs no reason.",
+                .inputs = { LEAD, NAMED_REQUIRED("campaign"), NAMED_REQUIRED("until"),
+                        { .name = "reason", .type = INPUT_TEXT, .size_max = CONTROL_TEXT_MAX }, AS, REQUEST_ID },
+                .output = "(lead: string, event: int, duplicate: bool, summary: string)",
+                .where = CONTROL_ON_GATE,
+                .role = ROLE_GROUP,
+                .changes = true,
+                .execute = execute_exclude },
         { .name = "Away",
                 .doc = "Records when a member (default: the caller) is away, or with back that somebody is there again. when: a day, two "
                        "days\n"
@@ -475,6 +487,13 @@ const Interface interface_leads = {
                  "left.\n"
                  "type Track (track: string, since: string, taken: int, steps: int, next: ?string, next_at: ?string)\n"
                  "\n"
+                 "# Somebody keeps the lead out of a campaign, or of all.\n"
+                 "type Excluded (campaign: string, until: string, by: ?string, reason: ?string)\n"
+                 "\n"
+                 "# What the lead was sent: taken for a campaign, or a mail of a track; kind is campaign or track.\n"
+                 "type Written (kind: string, name: string, time: string)\n"
+                 "\n"
+                 "# excluded: what is in force; written: the newest first, at most 10.\n"
                  "# track: null in none, and then no_track says why, where the rules have any.\n"
                  "# since: entry into the status; due: the end of the SLA; version: the number of its events. List leaves out everything "
                  "from person on.\n"
@@ -484,7 +503,8 @@ const Interface interface_leads = {
                  "  response: ?Response, company: ?object, consent: ?object, waiting_for: ?string, attribution: ?object, interest: "
                  "?object, answers: ?object,\n"
                  "  opportunity: ?object, opportunities: ?[]Opportunity, changed: ?Changed, name: ?string, track: ?Track, no_track: "
-                 "?string)\n"
+                 "?string,\n"
+                 "  excluded: ?[]Excluded, written: ?[]Written)\n"
                  "\n"
                  "# A deal. number: which of the lead's; id: the CRM's; state: open, stalled, won, lost; staged: since when it is in its "
                  "stage;\n"

@@ -219,6 +219,13 @@ int execute_assign(const ControlDesk *desk, ControlCall *call);
 int execute_snooze(const ControlDesk *desk, ControlCall *call);
 int execute_report_make(const ControlDesk *desk, ControlCall *call);
 int execute_report_list(const ControlDesk *desk, ControlCall *call);
+/* What the lead is kept out of at that instant, and (NULL = not wanted) what it was sent last. */
+int execute_excluded(Store *store, uint64_t lead, int64_t now_us, json_t **ret_excluded, json_t **ret_written);
+int execute_exclude(const ControlDesk *desk, ControlCall *call);
+int execute_audience(const ControlDesk *desk, ControlCall *call);
+int execute_takes(const ControlDesk *desk, ControlCall *call);
+int execute_taken(const ControlDesk *desk, ControlCall *call);
+int execute_take(const ControlDesk *desk, ControlCall *call);
 int execute_away(const ControlDesk *desk, ControlCall *call);
 int execute_absences(const ControlDesk *desk, ControlCall *call);
 int execute_merge(const ControlDesk *desk, ControlCall *call);

@@ -57,6 +57,24 @@ static void find_segments(Lookout *lookout, const AudienceRow *row, uint64_t bit
         memcpy(bits, known->bits, sizeof known->bits);
 }
 
+/* A deal that sales works on. One that stalled is marketing's again. */
+static int find_opportunity(Lookout *lookout, AudiencePerson *person) {
+        const Opportunity *items;
+        size_t n;
+        char number[32];
+        int r = store_opportunities(lookout->store, lookout->lead, lookout->arena, &items, &n);
+
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                if (items[i].state != OPPORTUNITY_OPEN)
+                        continue;
+                (void) snprintf(number, sizeof number, "%" PRIu32, items[i].n);
+                person->opportunity = items[i].id ? items[i].id : arena_strdup(lookout->arena, number);
+                person->opportunity_owner = person->subject.owner;
+                return person->opportunity ? 0 : -ENOMEM;
+        }
+        return r > 0 ? -EBADMSG : r;
+}
+
 /* The row alone. Points are not among it: they fall with time. */
 static int make_person(Lookout *lookout, const AudienceRow *row) {
         AudiencePerson *person = &lookout->person;
@@ -88,7 +106,9 @@ static int make_person(Lookout *lookout, const AudienceRow *row) {
         };
         (void) snprintf(person->subject.grade, sizeof person->subject.grade, "%s", row->grade);
         find_segments(lookout, row, person->subject.segments);
-        return slash && !person->subject.source ? -ENOMEM : 0;
+        if (slash && !person->subject.source)
+                return -ENOMEM;
+        return row->has_opportunities ? find_opportunity(lookout, person) : 0;
 }
 
 /* The whole lead, judged as of now. */

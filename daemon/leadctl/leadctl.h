@@ -89,10 +89,11 @@ extern const Verb verb_test; /* verbs_test.c */
 extern const Verb verb_inbox, verb_next, verb_digest; /* verbs_desk.c */
 extern const Verb verb_report;                        /* verbs_report.c */
 extern const Verb verb_metrics, verb_health;          /* verbs_watch.c */
+extern const Verb verb_audience;                      /* verbs_audience.c */
 
 extern const Verb verb_status, verb_ping, verb_list, verb_show, verb_log, verb_explain, verb_whynot, verb_need, verb_watch, verb_move,
-        verb_did, verb_note, verb_assign, verb_away, verb_snooze, verb_submit, verb_spool, verb_rules, verb_glossary, verb_check,
-        verb_rehearse, verb_reload, verb_calendar, verb_clock, verb_outbox, verb_feedback, verb_merge, verb_unmerge, verb_erase,
+        verb_did, verb_note, verb_assign, verb_away, verb_snooze, verb_exclude, verb_submit, verb_spool, verb_rules, verb_glossary,
+        verb_check, verb_rehearse, verb_reload, verb_calendar, verb_clock, verb_outbox, verb_feedback, verb_merge, verb_unmerge, verb_erase,
         verb_duplicates, verb_version, verb_help;
 
 /* ---- client ---- */

@@ -321,6 +321,35 @@ static void add_opportunities(Text *out, const Output *output, const json_t *lis
         table_format(&table, output, out);
 }
 
+/* What marketing sent it last, and what it may not send it. */
+static void add_marketing(Text *out, const Output *output, const json_t *item) {
+        size_t i;
+        json_t *part;
+        Text text = { 0 };
+        json_array_foreach(json_object_get(item, "excluded"), i, part) {
+                const char *by = text_at(part, "by"), *colon = by ? strchr(by, ':') : NULL;
+                text_clear(&text);
+                text_append_safe(&text, text_at(part, "campaign") ? text_at(part, "campaign") : "-");
+                text_append(&text, " until ");
+                text_append_time(&text, text_at(part, "until"));
+                text_append(&text, " by ");
+                text_append_safe(&text, colon ? colon + 1 : by ? by : "-");
+                if (text_at(part, "reason")) {
+                        text_append(&text, ": ");
+                        text_append_safe(&text, text_at(part, "reason"));
+                }
+                add_line(out, output, i == 0 ? "excluded" : "", STYLE_WARN, text.data);
+        }
+        json_array_foreach(json_object_get(item, "written"), i, part) {
+                text_clear(&text);
+                text_append_time(&text, text_at(part, "time"));
+                text_printf(&text, " %s ", text_at(part, "kind") ? text_at(part, "kind") : "");
+                text_append_safe(&text, text_at(part, "name") ? text_at(part, "name") : "-");
+                add_line(out, output, i == 0 ? "written" : "", STYLE_PLAIN, text.data);
+        }
+        text_free(&text);
+}
+
 static void format_show(Text *out, const Output *output, const json_t *reply) {
         const json_t *item = json_object_get(reply, "item");
         Text text = { 0 };
@@ -344,6 +373,7 @@ static void format_show(Text *out, const Output *output, const json_t *reply) {
                 add_time_line(out, output, "snoozed", json_object_get(json_object_get(item, "snoozed"), "until"));
                 add_line(out, output, "because", STYLE_PLAIN, text_at(json_object_get(item, "snoozed"), "reason"));
         }
+        add_marketing(out, output, item);
         const json_t *response = json_object_get(item, "response");
         if (json_is_object(response)) {
                 json_int_t n_in_time = json_integer_value(json_object_get(response, "in_time"));

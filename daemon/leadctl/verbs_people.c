@@ -140,3 +140,38 @@ const Verb verb_snooze = {
         .acts = true,
         .run = run_snooze,
 };
+
+static int run_exclude(const Arguments *arguments) {
+        const char *until = arguments_value(arguments, "until"), *reason = arguments_value(arguments, "reason");
+        bool is_lifted = arguments_value(arguments, "lift") != NULL;
+        if (!arguments_value(arguments, "campaign")) {
+                say_error("out of which campaign? --campaign C, or --campaign all");
+                return EXIT_USAGE;
+        }
+        if (is_lifted ? until != NULL : !until || !reason) {
+                say_error("%s", is_lifted ? "--lift takes it back: it has no --until"
+                                : until   ? "marketing has to know why: --reason R"
+                                          : "until when? --until D: 2026-06-01, or 90d");
+                return EXIT_USAGE;
+        }
+        return act(arguments, "org.leadd.Leads.Exclude",
+                PARAMETERS({ "lead", arguments->positional[0] }, { "campaign", arguments_value(arguments, "campaign") },
+                        { "until", is_lifted ? "now" : until }, { "reason", reason }, { "as", arguments->as }));
+}
+
+const Verb verb_exclude = {
+        .name = "exclude",
+        .section = "people",
+        .usage = "LEAD --campaign C (--until D --reason R | --lift) [--as PERSON]",
+        .summary = "keeps the lead out of a campaign, or of all, until then; marketing reads why",
+        .details =
+                "D is a date (2026-06-01), a time (2026-06-01T09:00:00+02:00) or a duration (90d), at most 400 days away; it ends by\n"
+                "itself. Its owner or the head of the team may; of a lead that nobody owns every member, and the team whose queue it is\n"
+                "in. `leadctl audience C --explain` shows it, `leadctl report campaigns` lists what is in force.",
+        .flags = { { "campaign", "C", "a campaign of the rules; all is every one" }, { "until", "D", "how long" },
+                { "reason", "R", "why, for marketing" }, { "lift", NULL, "takes it back" } },
+        .n_min = 1,
+        .n_max = 1,
+        .acts = true,
+        .run = run_exclude,
+};

@@ -180,6 +180,17 @@ static void format_explanation(Text *out, const Output *output, const json_t *re
                 text_printf(&text, "held by %s: %s", text_at(held, "by"), text_at(held, "text") ? text_at(held, "text") : "");
                 sentence(out, 0, &text);
         }
+        size_t i;
+        json_t *kept;
+        json_array_foreach(json_object_get(reply, "excluded"), i, kept) {
+                const char *by = text_at(kept, "by"), *colon = by ? strchr(by, ':') : NULL;
+                text_printf(&text, "kept out of %s until %s by %s",
+                        base_streq(text_at(kept, "campaign"), "all") ? "all campaigns" : text_at(kept, "campaign"), text_at(kept, "until"),
+                        colon ? colon + 1 : "somebody");
+                if (text_at(kept, "reason"))
+                        text_printf(&text, ": %s", text_at(kept, "reason"));
+                sentence(out, 0, &text);
+        }
         text_printf(&text, "rules %.12s", text_at(reply, "rules") ? text_at(reply, "rules") : "-");
         if (text_at(reply, "next_change"))
                 text_printf(&text, ", may change by itself at %s", text_at(reply, "next_change"));

@@ -315,6 +315,7 @@ static int read_lead(Going *going, AudienceRow *ret) {
                 .created_us = sqlite3_column_int64(row, AUDIENCE_CREATED),
                 .test = flags & LEAD_TEST,
                 .has_email = flags & LEAD_HAS_EMAIL,
+                .has_opportunities = flags & LEAD_HAS_OPPORTUNITY,
         };
         ret->entered_us = ret->created_us + sqlite3_column_int64(row, AUDIENCE_ENTERED);
         ret->status = name_text(going->store, ret->status_id);

@@ -7,6 +7,7 @@
  */
 #include "leadd/base.h"
 #include "leadd/decide.h"
+#include "leadd/gate.h"
 #include "leadd/metrics.h"
 #include "leadd/policy.h"
 #include "leadd/store.h"
@@ -106,6 +107,8 @@ typedef struct ControlDesk {
         /* Erases whom the record, made from a verb, or the lead says. Takes the record. 1: the call is taken, and answered when nothing is
          * left; 0: its reply is set. */
         int (*erase)(void *userdata, ControlCall *call, Record *record, uint64_t lead, const char *actor);
+        /* Takes a part of an audience. Takes the record, made of a request. */
+        int (*take)(void *userdata, Record *record, const char *actor, GateTake *take, ControlJudged *ret);
         /* spool retry NAME: judges the refused records of a file again. */
         int (*retry)(void *userdata, const char *name, struct json_t **ret);
         /* outbox retry|cancel ID: a row that waits or is dead. -ENOENT: there is none, or an attempt is under way. */

@@ -27,4 +27,5 @@
 #define MESSAGE_CHANNEL_BROKEN "5b0c2fa9a6c84d6e8f3bb51f3f0a6a21"  /* a channel fails again and again and is left alone for a while */
 #define MESSAGE_ANSWER_REFUSED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a30"  /* LEAD_ID LEAD_REASON: a mail's token is forged, used or expired */
 #define MESSAGE_LEAKS "5b0c2fa9a6c84d6e8f3bb51f3f0a6a50"           /* LEAD_LEAKS: once a day, how many leads leak */
+#define MESSAGE_TAKEN "5b0c2fa9a6c84d6e8f3bb51f3f0a6a41"           /* LEAD_CAMPAIGN, LEAD_ACTOR: an audience was taken, or a part of it */
 #define MESSAGE_ERASED "5b0c2fa9a6c84d6e8f3bb51f3f0a6a40"          /* the files of the spool were gone through for an erasure */

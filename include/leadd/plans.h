@@ -19,7 +19,7 @@
 struct Campaign {
         Rule rule;
         const Team *owner;
-        uint32_t priority;               /* the larger goes first, of equals the one declared first (policy_campaign_goes_first) */
+        uint32_t priority;               /* the larger goes first; of equals neither holds a person from the other */
         const char *from_text, *to_text; /* the days as written, both included; NULL = open */
         int64_t from_us, to_us;          /* half-open, in the site's zone; TIME_NONE = open */
         const Channel *channel;          /* NULL = it is only listed */
@@ -32,7 +32,7 @@ struct Campaign {
 };
 
 const Campaign *policy_campaign(const RuleSet *rules, const char *name);
-/* Does the first take a person that both mean? */
+/* Is the first listed before the other: the larger priority, of equals the one declared first? */
 bool policy_campaign_goes_first(const Campaign *a, const Campaign *b);
 /* Within its dates? */
 bool policy_campaign_runs(const Campaign *campaign, int64_t now_us);

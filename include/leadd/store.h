@@ -513,7 +513,7 @@ typedef struct AudienceRow {
         const char *segments;                         /* names, a character 0x1f between two; NULL = none */
         const char *consents;                         /* "contact+ marketing-" */
         int64_t created_us, entered_us;
-        bool test, has_email;
+        bool test, has_email, has_opportunities;
         const Written *written; /* with what was sent to leads that were merged into it */
         size_t n_written;
         const Exclusion *exclusions; /* likewise, those that are over as well */
