@@ -201,7 +201,7 @@ static int64_t amount_of(const Facts *facts) {
         if (value && value->type == VALUE_INTEGER && value->integer >= -AMOUNT_MAX / AMOUNT_UNIT &&
                 value->integer <= AMOUNT_MAX / AMOUNT_UNIT)
                 return value->integer * AMOUNT_UNIT;
-        if (value && value->type == VALUE_NUMBER && fabs(value->number) <= (double) (AMOUNT_MAX / AMOUNT_UNIT))
+        if (value && value->type == VALUE_NUMBER && fabs(value->number) * (double) AMOUNT_UNIT <= (double) AMOUNT_MAX)
                 return (int64_t) llround(value->number * (double) AMOUNT_UNIT);
         return AMOUNT_NONE;
 }

@@ -79,10 +79,19 @@ static void miss_segment(Missing *missing, const Condition *node, bool wanted, u
         text_append(&missing->text, ")");
 }
 
-static void miss_match(Missing *missing, const Condition *node, bool wanted, uint32_t either) {
-        Text path = { 0 }, want = { 0 }, got = { 0 };
+/* Files of texts (CSV, forms) give "5" where a rule asks for a number: equal to the eye, and never equal. */
+static void show_got(Missing *missing, const Ref *ref, bool wants_number, Text *out) {
         Value storage;
         uint32_t slot;
+        const Value *value = eval_read(&missing->eval, ref, &storage, &slot);
+
+        condition_show_got(out, ref, value);
+        if (wants_number && value && value->type == VALUE_TEXT)
+                text_append(out, " (a text, not a number)");
+}
+
+static void miss_match(Missing *missing, const Condition *node, bool wanted, uint32_t either) {
+        Text path = { 0 }, want = { 0 }, got = { 0 };
 
         if (node->ref.kind == REF_SEGMENT) {
                 miss_segment(missing, node, wanted, either);
@@ -91,7 +100,8 @@ static void miss_match(Missing *missing, const Condition *node, bool wanted, uin
         text_append(&path, node->ref.path);
         text_append(&want, wanted ? "" : "not ");
         condition_show_wanted(&want, missing->eval.rules, &node->ref, node->matcher);
-        condition_show_got(&got, &node->ref, eval_read(&missing->eval, &node->ref, &storage, &slot));
+        show_got(missing, &node->ref, node->matcher->op == MATCH_NUMBERS || (node->matcher->n_numbers > 0 && node->matcher->n_words == 0),
+                &got);
         add_miss(missing, &path, &want, &got, either);
 }
 
@@ -199,11 +209,9 @@ int policy_misses(RuleSet *rules, const Condition *condition, bool wanted, Subje
 
 static void miss_field(Missing *missing, const ScoreBody *score) {
         Text path = { 0 }, want = { 0 }, got = { 0 };
-        Value storage;
-        uint32_t slot;
 
         text_append(&path, score->field.path);
-        condition_show_got(&got, &score->field, eval_read(&missing->eval, &score->field, &storage, &slot));
+        show_got(missing, &score->field, score->kind == SCORE_BANDS, &got);
         if (score->kind == SCORE_BANDS && score->n_bands > 0)
                 text_printf(&want, "at least %.15g", score->bands[score->n_bands - 1].from);
         else {

@@ -439,6 +439,83 @@ static void trace__of_a_condition__says_which_field_had_which_value(void **state
         policy_free(rules);
 }
 
+/* Times since an instant of the deal: absent without one, and armed to the microsecond. */
+static void opportunity__times_of_a_deal__pass_by_themselves(void **state _unused_) {
+        static const struct {
+                const char *condition;
+                bool holds;
+                int64_t changes_us; /* from NOW_US; TIME_NONE = not by itself */
+        } deals[] = {
+                { "{ ['opportunity.idle'] = ge('14d') }", false, 4 * US_PER_DAY },
+                { "{ ['opportunity.idle'] = ge('10d') }", true, TIME_NONE },
+                { "{ ['opportunity.idle'] = lt('14d') }", true, 4 * US_PER_DAY },
+                { "{ ['opportunity.age'] = ge('30d') }", true, TIME_NONE },
+                { "{ ['opportunity.in_stage'] = ge('30d') }", false, 15 * US_PER_DAY },
+                { "{ ['opportunity.state'] = 'open' }", true, TIME_NONE },
+                { "{ ['opportunity.id'] = absent }", true, TIME_NONE },
+        };
+        Text text = { 0 };
+        text_append(&text, house);
+        for (size_t i = 0; i < ARRAY_SIZE(deals); i++)
+                text_printf(&text, "criterion 'c%zu' { when = %s }\n", i, deals[i].condition);
+        RuleSet *rules = rules_load(text.data);
+        for (size_t with = 0; with < 2; with++)
+                for (size_t i = 0; i < ARRAY_SIZE(deals); i++) {
+                        Lead lead;
+                        bool holds;
+                        lead_begin(&lead);
+                        if (with) {
+                                lead_text(&lead, "opportunity.state", "open");
+                                lead_set(&lead, "opportunity.opened", value_integer(NOW_US - 40 * US_PER_DAY));
+                                lead_set(&lead, "opportunity.changed", value_integer(NOW_US - 10 * US_PER_DAY));
+                                lead_set(&lead, "opportunity.staged", value_integer(NOW_US - 15 * US_PER_DAY));
+                        }
+                        Subject *subject = lead_judge(&lead, rules, NULL);
+                        subject->next_change_us = TIME_NONE;
+                        assert_int_equal(policy_holds(rules, rules->criteria[i].when, subject, lead.arena, &holds, NULL, NULL), 0);
+                        bool is_absence = i + 1 == ARRAY_SIZE(deals);
+                        int64_t at_us = subject->next_change_us;
+                        if (holds != (with ? deals[i].holds : is_absence))
+                                fail_msg("%s: holds %d with%s a deal", deals[i].condition, holds, with ? "" : "out");
+                        if (with && deals[i].changes_us != TIME_NONE)
+                                assert_in_range(at_us, NOW_US + deals[i].changes_us - 1, NOW_US + deals[i].changes_us + 1);
+                        else
+                                assert_true(at_us == TIME_NONE || at_us <= NOW_US);
+                        lead_end(&lead);
+                }
+        text_free(&text);
+        policy_free(rules);
+}
+
+/* From a CSV file everything is text: whoever asks why is told. */
+static void miss__of_a_text_where_a_number_is_asked__says_so(void **state _unused_) {
+        static const struct {
+                const char *condition, *text;
+        } misses[] = {
+                { "{ ['answers.visits'] = ge(3) }", "answers.visits is \"5\" (a text, not a number), wanted at least 3" },
+                { "{ ['answers.visits'] = 5 }", "answers.visits is \"5\" (a text, not a number), wanted 5" },
+                { "{ ['answers.visits'] = one_of{ 6, '7' } }", "answers.visits is \"5\", wanted one of \"7\", 6" },
+                { "{ ['answers.visits'] = '7' }", "answers.visits is \"5\", wanted \"7\"" },
+        };
+        Text text = { 0 };
+        Lead lead;
+        text_append(&text, house);
+        for (size_t i = 0; i < ARRAY_SIZE(misses); i++)
+                text_printf(&text, "criterion 'c%zu' { when = %s }\n", i, misses[i].condition);
+        RuleSet *rules = rules_load(text.data);
+        lead_begin(&lead);
+        lead_text(&lead, "answers.visits", "5");
+        Subject *subject = lead_judge(&lead, rules, NULL);
+        for (size_t i = 0; i < ARRAY_SIZE(misses); i++) {
+                Misses got = { 0 };
+                assert_int_equal(policy_misses(rules, rules->criteria[i].when, true, subject, lead.arena, &got), 0);
+                assert_string_equal(got.text, misses[i].text);
+        }
+        lead_end(&lead);
+        text_free(&text);
+        policy_free(rules);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(condition__each_matcher__holds_as_the_language_says),
@@ -448,6 +525,8 @@ int main(void) {
                 cmocka_unit_test(decision__fit_is_not_known__whatever_reads_grade_or_fit_fails),
                 cmocka_unit_test(decision__no_condition__holds),
                 cmocka_unit_test(trace__of_a_condition__says_which_field_had_which_value),
+                cmocka_unit_test(opportunity__times_of_a_deal__pass_by_themselves),
+                cmocka_unit_test(miss__of_a_text_where_a_number_is_asked__says_so),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
