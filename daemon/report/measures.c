@@ -62,7 +62,7 @@ static int on_offer(const Offer *offer, void *userdata) {
         uint32_t team;
         int r = 0;
 
-        if (is_kept || offer_is_broken(fate))
+        if (is_kept || offer_is_broken(offer, fate))
                 r = count_or_miss(&measuring->into->items[MEASURE_SLA_KEPT], is_kept, offer->sla);
         if (r != 0 || (!offer_is_accepted(fate) && !offer_is_rejected(fate)))
                 return r;

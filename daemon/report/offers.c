@@ -25,7 +25,10 @@ bool offer_is_kept(const Offer *offer, OfferFate fate) {
         return (fate == OFFER_ACCEPTED || fate == OFFER_REJECTED) && offer->response != RESPONSE_NONE;
 }
 
-bool offer_is_broken(OfferFate fate) {
+bool offer_is_broken(const Offer *offer, OfferFate fate) {
+        /* Those that expired are the only ones of which an older book says it. */
+        if (offer->is_old)
+                return false;
         return fate == OFFER_OVERDUE || fate == OFFER_ACCEPTED_LATE || fate == OFFER_REJECTED_LATE || fate == OFFER_EXPIRED ||
                fate == OFFER_LEFT_LATE;
 }

@@ -18,7 +18,7 @@ typedef struct Offer {
         const char *team, *owner, *sla, *reason;
         const char *const *scores; /* rules that gave it points when it ended */
         size_t n_scores;
-        bool is_old; /* from before promises and working times were recorded */
+        bool is_old; /* found in the log of an older book: how the promise was kept is not known */
 } Offer;
 
 typedef enum OfferFate {
@@ -39,7 +39,7 @@ static inline bool offer_is_accepted(OfferFate fate) { return fate == OFFER_ACCE
 static inline bool offer_is_rejected(OfferFate fate) { return fate == OFFER_REJECTED || fate == OFFER_REJECTED_LATE; }
 /* Was the promise kept or broken? Neither while there is time, where nothing was promised, and where it left before it was due. */
 bool offer_is_kept(const Offer *offer, OfferFate fate);
-bool offer_is_broken(OfferFate fate);
+bool offer_is_broken(const Offer *offer, OfferFate fate);
 
 /* The end of the report's period: what happened this very instant lies in one that goes on until now. */
 static inline int64_t offers_until(const ReportInput *input) {

@@ -15,7 +15,7 @@
 typedef struct Line {
         int64_t n[OFFER_FATES], n_kept, n_broken;
         int64_t n_accepted, n_rejected, n_lost; /* as they were answered; lost: deals */
-        int64_t n_known, n_worked, n_met, n_won, n_back;
+        int64_t n_worked, n_met, n_won, n_back;
         size_t n_times, first_time;
 } Line;
 
@@ -59,7 +59,7 @@ static int on_offer(const Offer *offer, void *userdata) {
         Line *line = tally_line(&counting->lines, number);
         line->n[fate]++;
         line->n_kept += offer_is_kept(offer, fate);
-        line->n_broken += offer_is_broken(fate);
+        line->n_broken += offer_is_broken(offer, fate);
         if (!offer_is_accepted(fate) && !offer_is_rejected(fate))
                 return 0;
         return course_add(&counting->course, offer, number);
@@ -75,7 +75,7 @@ static int count_reason(Counting *counting, const Answer *answer) {
         return r;
 }
 
-static int count_courses(Counting *counting, const Store *store) {
+static int count_courses(Counting *counting) {
         for (size_t i = 0; i < counting->course.n; i++) {
                 const Answer *answer = &counting->course.items[i];
                 Line *line = tally_line(&counting->lines, answer->tag);
@@ -93,10 +93,7 @@ static int count_courses(Counting *counting, const Store *store) {
                 if (answer->is_accepted) {
                         line->n_met += (answer->marks & COURSE_MEETING) != 0;
                         line->n_won += (answer->marks & COURSE_WON) != 0;
-                        if (!store_is_before_7(store, answer->event)) {
-                                line->n_known++;
-                                line->n_worked += (answer->marks & COURSE_WORKED) != 0;
-                        }
+                        line->n_worked += (answer->marks & COURSE_WORKED) != 0;
                 }
                 if (answer->reason && ((is_rejected && !is_lost) || answer->marks & COURSE_BACK)) {
                         int r = count_reason(counting, answer);
@@ -144,7 +141,7 @@ static void add_row(ReportTable *table, const TallyKey *key, const Line *line, i
         REPORT_ROW(table, cell_text(key->a), cell_text(key->b), cell_count(n_received),
                 share_or_none(n_accepted, n_answers + line->n[OFFER_EXPIRED]), cell_count(line->n_rejected), cell_count(line->n_lost),
                 cell_count(line->n[OFFER_EXPIRED]), cell_count(n_gone), share_or_none(line->n_kept, line->n_kept + line->n_broken),
-                cell_working(report_quantile(times, line->n_times, 0.5)), share_or_none(line->n_worked, line->n_known),
+                cell_working(report_quantile(times, line->n_times, 0.5)), share_or_none(line->n_worked, n_accepted),
                 share_or_none(line->n_met, n_accepted), share_or_none(line->n_won, n_accepted), cell_count(line->n_back),
                 cell_count(line->n[OFFER_OPEN]), cell_count(line->n[OFFER_OVERDUE]));
 }
@@ -189,7 +186,7 @@ static int write_report(const Counting *counting, Report *report) {
         _cleanup_(base_freep) int64_t *times = reallocarray(NULL, counting->n_times + 1, sizeof(int64_t));
         ReportTable *table =
                 report_table(report, "owners", "Owners", "Nothing was offered to anybody.", owner_columns, ARRAY_SIZE(owner_columns));
-        int64_t n_accepted = 0, n_known = 0, n_worked = 0;
+        int64_t n_accepted = 0, n_worked = 0;
         uint32_t *numbers;
         int r = times ? tally_sort(&counting->lines, report->arena, &numbers) : -ENOMEM;
 
@@ -199,13 +196,12 @@ static int write_report(const Counting *counting, Report *report) {
         for (uint32_t i = 0; i < counting->lines.n; i++) {
                 const Line *line = tally_line(&counting->lines, numbers[i]);
                 n_accepted += line->n_accepted;
-                n_known += line->n_known;
                 n_worked += line->n_worked;
                 add_row(table, &counting->lines.keys[numbers[i]], line, times + line->first_time);
         }
-        if (n_known > 0)
+        if (n_accepted > 0)
                 report_headline(
-                        report, "Of %lld leads that were accepted %lld were worked since.", (long long) n_known, (long long) n_worked);
+                        report, "Of %lld leads that were accepted %lld were worked since.", (long long) n_accepted, (long long) n_worked);
         report_note(report, "Leads offered to each person in the period, and what has become of them by now. Accepted: of those that were "
                             "answered or expired. In time: of the promises that were kept or broken. Worked, meeting and won: of those "
                             "accepted; worked is a move, a note or an activity of a person after the acceptance. Median: working time "
@@ -230,7 +226,7 @@ int report_owners(const ReportInput *input, Report *report) {
         if (r == 0)
                 r = course_follow(&counting.course, input->store, input->rules, input->from_us, TIME_NONE);
         if (r == 0)
-                r = count_courses(&counting, input->store);
+                r = count_courses(&counting);
         if (r == 0)
                 r = write_report(&counting, report);
         course_done(&counting.course);

@@ -55,7 +55,7 @@ static int note_from(Counting *counting, const char *name, uint32_t *ret) {
 static int on_lead(const ScanLead *lead, void *userdata) {
         Counting *counting = userdata;
 
-        uint32_t source, campaign;
+        uint32_t source = 0, campaign = 0;
         int r = note_from(counting, lead->came_from, &source);
 
         if (r == 0)
@@ -70,8 +70,7 @@ static int on_handoff(const Offer *offer, void *userdata) {
         OfferFate fate = offer_fate(offer, counting->now_us);
         size_t first = counting->n_matched;
 
-        /* Which rules matched was not recorded. */
-        if (offer->is_old || (!offer_is_accepted(fate) && !offer_is_rejected(fate)))
+        if (!offer_is_accepted(fate) && !offer_is_rejected(fate))
                 return 0;
         for (size_t i = 0; i < offer->n_scores; i++) {
                 if (counting->n_matched == counting->matched_capacity) {

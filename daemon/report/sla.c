@@ -37,7 +37,7 @@ typedef struct Counting {
 static void count(Line *line, const Offer *offer, OfferFate fate) {
         line->n[fate]++;
         line->n_kept += offer_is_kept(offer, fate);
-        line->n_broken += offer_is_broken(fate);
+        line->n_broken += offer_is_broken(offer, fate);
 }
 
 static int on_offer(const Offer *offer, void *userdata) {
