@@ -33,6 +33,21 @@ test "A lead waits, visibly, while nobody is there who speaks its language" {
   later = { { advance = "1h", given = { back{ owner = "ben" } }, expect = { owner = "ben", held = false } } },
 }
 
+test "A stalled deal that wakes goes back to whoever had it" {
+  at = "2026-03-02T10:00:00+01:00",
+  given = {
+    lead{ form = "Quote", person = { email = "m@keller.example" } },
+    outcome{ move = "accept", by = "anna" }, outcome{ move = "contacted", by = "anna" }, outcome{ move = "open_opportunity", by = "anna" },
+  },
+  expect = { status = "opportunity", owner = "dana", hits = { "DEALS" }, misses = { "SAME_OWNER" } },
+  later = {
+    { advance = "22d", expect = { status = "stalled", owner = false } },
+    { advance = "1d", given = { outcome{ move = "revive", by = "emil" } }, expect = { status = "opportunity", owner = "dana", hits = { "SAME_OWNER" } } },
+    { advance = "22d", given = { away{ owner = "dana", to = "2026-06-01T00:00:00+02:00" }, outcome{ move = "revive", by = "emil" } },
+      expect = { status = "opportunity", owner = "emil", hits = { "DEALS" }, misses = { "SAME_OWNER" } } },
+  },
+}
+
 test "A language that nobody speaks keeps no lead waiting" {
   at = "2026-03-02T10:00:00+01:00",
   given = { lead{ form = "demo", person = { email = "a@one.example", locale = "fr-CH" }, company = { country = "CH" } } },

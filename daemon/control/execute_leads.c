@@ -314,6 +314,7 @@ int execute_show(const ControlDesk *desk, ControlCall *call) {
         put(item, "snoozed", json_snoozed(&look.state.sla, now_us), &failed);
         put(item, "response", json_response(&look.state, now_us), &failed);
         put(item, "waiting_for", json_text(waits ? waiting.data : NULL), &failed);
+        put(item, "returned", json_returned(&look.state.returned), &failed);
         put(item, "track", json_track(desk->rules, &look.state.track, next), &failed);
         put(item, "no_track", json_text(no_track), &failed);
         json_t *excluded, *written;

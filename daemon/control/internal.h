@@ -145,6 +145,7 @@ json_t *json_lead(uint64_t lead);                                       /* "L-42
 json_t *json_place(const Rule *rule);                                   /* "scores.lua:12" */
 /* {until, reason} while the SLA is snoozed, else null. */
 json_t *json_snoozed(const SlaState *sla, int64_t now_us);
+json_t *json_returned(const ReturnState *state);                                        /* null: nobody had it */
 json_t *json_track(const RuleSet *rules, const TrackState *state, const Message *next); /* null: it is in none */
 json_t *json_response(const LeadState *state, int64_t now_us);                          /* null where no SLA ran in the status */
 /* The object that list, show and explain share. team NULL: unknown. */

@@ -103,6 +103,13 @@ json_t *json_response(const LeadState *state, int64_t now_us) {
                 (int) state->response.n_late);
 }
 
+json_t *json_returned(const ReturnState *state) {
+        if (!state->owner)
+                return json_null();
+        return json_pack("{s:s, s:o, s:s, s:o, s:o}", "owner", state->owner, "at", json_time(state->at_us), "move", state->move, "by",
+                json_text(state->by), "reason", json_text(state->reason));
+}
+
 json_t *json_track(const RuleSet *rules, const TrackState *state, const Message *next) {
         const Track *track = state->name && !state->ended ? policy_track(rules, state->name) : NULL;
         if (!track)

@@ -36,6 +36,7 @@ int erase_decide(Deciding *deciding) {
                 .erased = true,
         };
         deciding->out->profile_changed = deciding->out->uses_changed = deciding->out->expired_changed = true;
+        deciding->out->returned_changed = true;
         deciding->status = policy_status(deciding->rules, after->status);
         const Member *owner = before->owner ? policy_member(deciding->rules, before->owner) : NULL;
         if (before->owner)

@@ -294,9 +294,12 @@ static int explain_route(Explaining *explaining, const Route *route, Receipt *re
         r = look(explaining, route->when, receipt, trace);
         if (r < 0 || !receipt->matched)
                 return r < 0 ? r : note_misses(explaining, route->when, receipt);
-        if (route->account) {
-                r = route_explain_account(deciding, route, &receipt->matched, &receipt->note);
-                if (r == 0 && receipt->matched)
+        if (!route->team) {
+                const Member *member;
+                receipt->note = "";
+                r = route_find_person(deciding, route, &member, &receipt->note);
+                receipt->matched = r == 0 && member;
+                if (receipt->matched)
                         explaining->out->route = route;
                 return r;
         }
@@ -326,7 +329,7 @@ static int explain_routes(Explaining *explaining) {
         for (size_t i = 0; i < rules->n_routes && r == 0; i++) {
                 Receipt receipt = { .rule = &rules->routes[i].rule };
                 Text trace = { 0 };
-                if (!rules->routes[i].account && rules->routes[i].team != team)
+                if (!route_leads_to(&rules->routes[i], team))
                         continue;
                 r = explain_route(explaining, &rules->routes[i], &receipt, &trace);
                 if (r == 0)

@@ -3,6 +3,9 @@
  * handoff: when a lead was offered to somebody, and how that offer ended. An offer lasts from the event that gave the lead
  * to its owner until the owner answers, or no longer has it. What is worked out here is a fact of the event: the working
  * time in the owner's clock would be another one after the next change of a calendar.
+ *
+ * Who lost a lead to a team without members is remembered: a deal that stalled goes to its former owner when it wakes, be it
+ * that others speak to the person first, and who rejected somebody may sign what marketing then writes.
  */
 #include "internal.h"
 
@@ -70,6 +73,45 @@ static void note_offer(Deciding *deciding) {
         }
 }
 
+/* The move that took the lead out of the team that has members. */
+static const MoveMade *find_return(const Deciding *deciding) {
+        const Decision *out = deciding->out;
+
+        for (size_t i = 0; i < out->n_moves; i++) {
+                const Status *to = policy_status(deciding->rules, out->moves[i].to);
+                if (to && to->team->n_members == 0)
+                        return &out->moves[i];
+        }
+        return NULL;
+}
+
+static void note_return(Deciding *deciding) {
+        const LeadState *before = deciding->input->before;
+        LeadState *after = &deciding->out->after;
+        bool lost = before->owner && !after->owner && deciding->status->team->n_members == 0;
+        const MoveMade *move = lost ? find_return(deciding) : NULL;
+
+        if (move) {
+                after->returned = (ReturnState){ .owner = before->owner,
+                        .event = deciding->input->event_id,
+                        .at_us = deciding->input->now_us,
+                        .move = move->move,
+                        .reason = move->reason,
+                        .by = move->by };
+                deciding->out->returned_changed = true;
+                return;
+        }
+        const Member *former = after->returned.owner ? policy_member(deciding->rules, after->returned.owner) : NULL;
+        if (!after->returned.owner || !deciding->owner || (former && former->team != deciding->owner->team))
+                return;
+        after->returned = (ReturnState){ 0 };
+        deciding->out->returned_changed = true;
+}
+
+const char *decide_gave_back(const ReturnState *returned) {
+        return returned->owner && returned->by && strncmp(returned->by, "rep:", 4) == 0 ? returned->by + 4 : NULL;
+}
+
 /* How the offer that stood before this event ended; 0: it stands, or there was none. */
 static HandOffHow find_end(const Deciding *deciding, const Member *owner) {
         const LeadState *before = deciding->input->before, *after = &deciding->out->after;
@@ -93,6 +135,7 @@ int handoff_update(Deciding *deciding) {
         HandOffHow how = find_end(deciding, owner);
 
         note_offer(deciding);
+        note_return(deciding);
         if (how == 0)
                 return 0;
         end(deciding, owner, how);

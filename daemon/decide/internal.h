@@ -99,6 +99,8 @@ int fences_find_signal(Deciding *deciding, const Reason *reason, uint64_t event,
 /* route.c */
 /* Finds an owner in the team of the present status. again: an SLA takes it from the one who has it. */
 int route_lead(Deciding *deciding, bool again);
+/* Is it asked for leads of that team? */
+bool route_leads_to(const Route *route, const Team *team);
 /* Has anybody who takes turns in the team the skills the route asks for, be it that they cannot take the lead now? Without, it misses. */
 bool route_is_met(const Deciding *deciding, const Route *route);
 /* Whoever is away keeps what has been accepted; the rest goes to others as the team's on_absence says. */
@@ -248,8 +250,9 @@ int effects_held(Deciding *deciding);
 int deciding_look(Deciding *deciding, Receipts *receipts);
 
 /* route.c, for explanations */
-/* Would the account route take the lead? *ret_why says why not, or who has the account. */
-int route_explain_account(Deciding *deciding, const Route *route, bool *ret_takes, const char **ret_why);
+/* Who gets the lead by a route that names a person and no team (owner = "account", "previous"); NULL = it misses. *ret_why: why, where it
+ * is not NULL before. */
+int route_find_person(Deciding *deciding, const Route *route, const Member **ret, const char **ret_why);
 /* The members of the team as the route sees them. */
 int route_explain_team(Deciding *deciding, const Route *route, Candidacy **ret, size_t *ret_n);
 

@@ -76,6 +76,8 @@ static bool has_skills(const Deciding *deciding, const Route *route, const Membe
         return true;
 }
 
+bool route_leads_to(const Route *route, const Team *team) { return !route->team || route->team == team; }
+
 bool route_is_met(const Deciding *deciding, const Route *route) {
         const Team *team = deciding->status->team;
 
@@ -152,7 +154,7 @@ static void judge_candidate(const Deciding *deciding, const Route *route, Candid
         else if (let_expire(&deciding->out->after, member)) {
                 candidate->skipped = FAIR_SKIPPED_EXPIRED;
                 candidate->cause = "let it expire";
-        } else if (member->weight == 0) {
+        } else if (member->weight == 0 && route->team) {
                 candidate->skipped = FAIR_SKIPPED_WEIGHT;
                 candidate->cause = "gets leads only as head";
         } else if (!has_skills(deciding, route, member)) {
@@ -213,20 +215,93 @@ static int hold_for_nobody(Deciding *deciding, const Route *route, const Candida
         return deciding_summarise(deciding, "held: %s", kept);
 }
 
-static int route_to_account(Deciding *deciding, const Route *route, bool *ret_done) {
-        const char *name = deciding->input->desk->account_owner;
+/* ---- routes to one person ---- */
+
+static const char *say(Deciding *deciding, bool wanted, const char *format, const char *name, const char *rest) {
+        return wanted ? arena_printf(deciding->arena, format, name, rest) : "";
+}
+
+/* An account goes to whoever has it, whatever stands on the desk: two people of one customer must not hear from two of us. */
+static int find_account(Deciding *deciding, const Member **ret, const char **ret_why) {
+        const char *name = deciding->input->desk->account_owner, *team = deciding->status->team->rule.name;
         const Member *member = name ? policy_member(deciding->rules, name) : NULL;
         int64_t until_us;
 
-        deciding->out->account_asked = true;
-        deciding->out->account_owner = name;
-        *ret_done = false;
-        if (!member || member->left || member->team != deciding->status->team || route_is_away(deciding, member, &until_us))
+        *ret = NULL;
+        if (!name) {
+                *ret_why = "nobody owns another open lead of the same company";
                 return 0;
-        deciding_set_owner(deciding, member, route->rule.name, "owns the same company's other open leads");
-        *ret_done = true;
-        return fairness_add(deciding, member->team->rule.name, route->rule.name, name, FAIR_BY_ACCOUNT, 1);
+        }
+        if (!member || member->team != deciding->status->team)
+                *ret_why = say(deciding, *ret_why, "%s has the account and is not in %s", name, team);
+        else if (member->left)
+                *ret_why = say(deciding, *ret_why, "%s has the account and has left%s", name, "");
+        else if (route_is_away(deciding, member, &until_us))
+                *ret_why = say(deciding, *ret_why, "%s has the account and is away%s", name, "");
+        else {
+                *ret = member;
+                *ret_why = say(deciding, *ret_why, "%s owns the same company's other open leads%s", name, "");
+        }
+        return *ret_why ? 0 : -ENOMEM;
 }
+
+/* Whoever had the lead before it went back gets it again unless the desk is full; while away, the deputy does where the team has one act.
+ */
+static int find_previous(Deciding *deciding, const Route *route, const Member **ret, const char **ret_why) {
+        const char *name = deciding->out->after.returned.owner, *team = deciding->status->team->rule.name;
+        const Member *member = name ? policy_member(deciding->rules, name) : NULL, *deputy;
+        bool wants_why = *ret_why;
+        int64_t until_us;
+
+        *ret = NULL;
+        if (!name) {
+                *ret_why = "nobody had the lead before";
+                return 0;
+        }
+        if (!member || member->team != deciding->status->team) {
+                *ret_why = say(deciding, wants_why, "%s had it before and is not in %s", name, team);
+                return *ret_why ? 0 : -ENOMEM;
+        }
+        Candidate candidate = { .member = member, .seat = route_seat(deciding->input->desk, name) };
+        judge_candidate(deciding, route, &candidate);
+        deputy = candidate.skipped == FAIR_SKIPPED_AWAY && member->team->on_absence == ABSENCE_DEPUTY ? member->deputy : NULL;
+        if (deputy && !deputy->left && deputy->team == member->team && !route_is_away(deciding, deputy, &until_us)) {
+                *ret = deputy;
+                *ret_why = say(deciding, wants_why, "the deputy of %s, who had it before and %s", name, candidate.cause);
+        } else if (candidate.cause)
+                *ret_why = say(deciding, wants_why, "%s had it before and %s", name, candidate.cause);
+        else {
+                *ret = member;
+                *ret_why = say(deciding, wants_why, "%s had it before it went back%s", name, "");
+        }
+        return *ret_why ? 0 : -ENOMEM;
+}
+
+int route_find_person(Deciding *deciding, const Route *route, const Member **ret, const char **ret_why) {
+        return route->account ? find_account(deciding, ret, ret_why) : find_previous(deciding, route, ret, ret_why);
+}
+
+static int route_to_person(Deciding *deciding, const Route *route, bool *ret_done) {
+        const Member *member;
+        const char *why = route->previous ? "" : NULL; /* an account's is the same for everybody */
+        int r = route_find_person(deciding, route, &member, &why);
+
+        *ret_done = false;
+        if (route->account) {
+                deciding->out->account_asked = true;
+                deciding->out->account_owner = deciding->input->desk->account_owner;
+        }
+        if (r < 0 || !member)
+                return r;
+        FairKind kind = route->account                                                       ? FAIR_BY_ACCOUNT
+                        : base_streq(member->rule.name, deciding->out->after.returned.owner) ? FAIR_AS_BEFORE
+                                                                                             : FAIR_AS_DEPUTY;
+        deciding_set_owner(deciding, member, route->rule.name, route->account ? "owns the same company's other open leads" : why);
+        *ret_done = true;
+        return fairness_add(deciding, member->team->rule.name, route->rule.name, member->rule.name, kind, 1);
+}
+
+/* ---- routes to a team ---- */
 
 static const char *why_this_one(Deciding *deciding, const char *why, const char *name, const Candidate *candidates, size_t n) {
         Candidacy *others = ARENA_ARRAY(deciding->arena, Candidacy, n);
@@ -376,9 +451,7 @@ int route_lead(Deciding *deciding, bool again) {
                 const Route *route = &deciding->rules->routes[i];
                 const char *note = NULL;
                 bool holds = true, done;
-                if (!route->account && route->team != team)
-                        continue;
-                if (route->account && again)
+                if (!route_leads_to(route, team) || (route->team == NULL && again))
                         continue;
                 r = policy_holds(deciding->rules, route->when, &deciding->subject, deciding->arena, &holds, &note, NULL);
                 if (r < 0)
@@ -389,14 +462,14 @@ int route_lead(Deciding *deciding, bool again) {
                 }
                 if (!holds)
                         continue;
-                if (!route->account && !route_is_met(deciding, route))
+                if (route->team && !route_is_met(deciding, route))
                         continue;
-                r = route->account ? route_to_account(deciding, route, &done) : route_by_team(deciding, route, again, &done);
+                r = route->team ? route_by_team(deciding, route, again, &done) : route_to_person(deciding, route, &done);
                 if (r < 0)
                         return r;
                 if (!done) {
-                        if (route->account)
-                                continue; /* an account route misses when nobody has the account */
+                        if (!route->team)
+                                continue; /* it misses when there is no such person */
                         return 0;
                 }
                 if (!deciding->move_failed)
@@ -415,29 +488,6 @@ int route_lead(Deciding *deciding, bool again) {
 }
 
 /* ---- explanations ---- */
-
-int route_explain_account(Deciding *deciding, const Route *route _unused_, bool *ret_takes, const char **ret_why) {
-        const char *name = deciding->input->desk->account_owner;
-        const Member *member = name ? policy_member(deciding->rules, name) : NULL;
-        int64_t until_us;
-
-        *ret_takes = false;
-        if (!name) {
-                *ret_why = "nobody owns another open lead of the same company";
-                return 0;
-        }
-        if (!member || member->team != deciding->status->team)
-                *ret_why = arena_printf(deciding->arena, "%s has the account and is not in %s", name, deciding->status->team->rule.name);
-        else if (member->left)
-                *ret_why = arena_printf(deciding->arena, "%s has the account and has left", name);
-        else if (route_is_away(deciding, member, &until_us))
-                *ret_why = arena_printf(deciding->arena, "%s has the account and is away", name);
-        else {
-                *ret_takes = true;
-                *ret_why = arena_printf(deciding->arena, "%s owns the same company's other open leads", name);
-        }
-        return *ret_why ? 0 : -ENOMEM;
-}
 
 int route_explain_team(Deciding *deciding, const Route *route, Candidacy **ret, size_t *ret_n) {
         const Team *team = deciding->status->team;

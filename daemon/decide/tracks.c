@@ -191,6 +191,8 @@ static int send_step(Deciding *deciding, const Track *track, uint32_t number) {
         const Channel *channel = message->channel;
         const char *address = facts_text(&deciding->out->profile, FIELD_PERSON_EMAIL);
         bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
+        const char *rep = message->from_rep ? decide_gave_back(&deciding->out->after.returned) : NULL;
+        const Member *sender = rep ? policy_member(deciding->rules, rep) : NULL;
         int64_t not_before_us;
 
         if (is_mail && !address)
@@ -204,13 +206,14 @@ static int send_step(Deciding *deciding, const Track *track, uint32_t number) {
                 .channel = channel->rule.name,
                 .via = channel->via,
                 .address = address,
+                .sender = sender ? sender->rule.name : NULL,
                 .role = "lead",
                 .rule = track->rule.name,
                 .message = message->rule.name,
                 .step = number,
                 .not_before_us = not_before_us,
         };
-        r = effects_sent(deciding, message, NULL, effect);
+        r = effects_sent(deciding, message, sender, effect);
         return r < 0 ? r : deciding_summarise(deciding, "%s step %u: sent %s", track->rule.name, number + 1, message->rule.name);
 }
 

@@ -321,9 +321,10 @@ static int ask_routes(Asking *asking, const Member *member, bool *ret_chosen) {
         *ret_chosen = false;
         for (size_t i = 0; i < rules->n_routes; i++) {
                 const Route *route = &rules->routes[i];
-                const char *note = NULL, *why;
-                bool holds, takes;
-                if (!route->account && route->team != deciding->status->team)
+                const char *note = NULL, *why = "";
+                const Member *person;
+                bool holds;
+                if (!route_leads_to(route, deciding->status->team))
                         continue;
                 int r = policy_holds(deciding->rules, route->when, &deciding->subject, deciding->arena, &holds, &note, NULL);
                 if (r < 0)
@@ -333,16 +334,16 @@ static int ask_routes(Asking *asking, const Member *member, bool *ret_chosen) {
                                 note ? note : "it failed");
                 if (!holds)
                         continue;
-                if (!route->account && !route_is_met(deciding, route))
+                if (route->team && !route_is_met(deciding, route))
                         continue;
-                if (!route->account)
+                if (route->team)
                         return add_candidate(asking, route, member, ret_chosen);
-                r = route_explain_account(deciding, route, &takes, &why);
+                r = route_find_person(deciding, route, &person, &why);
                 if (r < 0)
                         return r;
-                if (!takes)
+                if (!person)
                         continue;
-                *ret_chosen = base_streq(deciding->input->desk->account_owner, member->rule.name);
+                *ret_chosen = person == member;
                 return *ret_chosen
                                ? 0
                                : HURDLE(asking, "route", &route->rule, TIME_NONE, "the route %s comes first: %s", route->rule.name, why);
@@ -485,42 +486,46 @@ static int ask_route(Asking *asking, const Route *route) {
         Deciding *deciding = &asking->deciding;
         const RuleSet *rules = deciding->rules;
         const Team *team = deciding->status->team;
-        const char *why = NULL;
+        const Member *person;
         int r;
 
         if (team->n_members == 0 || asking->decision.after.test || deciding->status->kind == STATUS_FINAL)
                 return HURDLE(
                         asking, "queue", &deciding->status->rule, TIME_NONE, "nobody is given a lead in %s", deciding->status->rule.name);
-        if (!route->account && route->team != team)
+        if (!route_leads_to(route, team))
                 return HURDLE(asking, "team", &route->rule, TIME_NONE, "it leads to %s, and %s belongs to %s", route->team->rule.name,
                         deciding->status->rule.name, team->rule.name);
         for (size_t i = 0; i < rules->n_routes && &rules->routes[i] != route; i++) {
                 const Route *above = &rules->routes[i];
+                const char *why = "";
                 bool holds;
-                if (!above->account && above->team != team)
+                if (!route_leads_to(above, team))
                         continue;
                 r = policy_holds(deciding->rules, above->when, &deciding->subject, deciding->arena, &holds, NULL, NULL);
-                if (r >= 0 && holds && above->account)
-                        r = route_explain_account(deciding, above, &holds, &why);
-                else if (r >= 0 && holds)
+                if (r >= 0 && holds && !above->team) {
+                        r = route_find_person(deciding, above, &person, &why);
+                        holds = person;
+                } else if (r >= 0 && holds)
                         holds = route_is_met(deciding, above);
                 if (r < 0)
                         return r;
                 if (holds)
                         return HURDLE(asking, "route", &above->rule, TIME_NONE, "%s stands above it and takes the lead%s%s",
-                                above->rule.name, why ? ": " : "", why ? why : "");
+                                above->rule.name, *why ? ": " : "", why);
         }
         r = ask_condition(asking, &route->rule, route->when);
         if (r < 0 || !asking->out->is_so)
                 return r;
-        if (!route->account) {
+        if (route->team) {
                 asking->out->is_so = route_is_met(deciding, route);
                 return asking->out->is_so ? 0
                                           : HURDLE(asking, "candidate", &route->rule, TIME_NONE, "nobody in %s has the skill it asks for",
                                                     team->rule.name);
         }
-        r = route_explain_account(deciding, route, &asking->out->is_so, &why);
-        return r < 0 || asking->out->is_so ? r : HURDLE(asking, "route", &route->rule, TIME_NONE, "%s", why);
+        const char *why = "";
+        r = route_find_person(deciding, route, &person, &why);
+        asking->out->is_so = r == 0 && person;
+        return r < 0 || person ? r : HURDLE(asking, "route", &route->rule, TIME_NONE, "%s", why);
 }
 
 static int ask_sla(Asking *asking, const Sla *sla) {

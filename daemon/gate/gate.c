@@ -223,6 +223,7 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
         if (decision->refused)
                 return replayed ? 0 : refused(gate, &loaded.before, decision, input->now_us);
         decision->expired_changed |= is_restored;
+        decision->returned_changed |= is_restored;
         const StoreEntry entry = {
                 .record = input->record,
                 .decision = decision,

@@ -315,6 +315,11 @@ int ghosts_write_state(Gate *gate, const LeadState *state, const char **ret) {
                 (void) json_object_set_new(json, "track",
                         json_pack("[s, I, I, I, I, b]", track->name, (json_int_t) track->event, (json_int_t) track->since_us,
                                 (json_int_t) track->next_step, (json_int_t) track->next_due_us, (int) track->ended));
+        const ReturnState *returned = &state->returned;
+        if (returned->owner && json)
+                (void) json_object_set_new(json, "returned",
+                        json_pack("[s, I, I, s, s?, s?]", returned->owner, (json_int_t) returned->event, (json_int_t) returned->at_us,
+                                returned->move, returned->reason, returned->by));
         char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
         json_decref(json);
@@ -398,12 +403,16 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
                 r = read_uses(gate, json_object_get(json, "uses"), into);
         const json_t *sla = json_object_get(json, "sla"), *held = json_object_get(json, "held");
         const json_t *response = json_object_get(json, "response"), *track = json_object_get(json, "track");
+        const json_t *returned = json_object_get(json, "returned");
         const char *sla_texts[] = { json_string_value(json_array_get(sla, 0)), json_string_value(json_array_get(sla, 8)),
                 json_string_value(json_array_get(held, 0)), json_string_value(json_array_get(held, 1)),
                 json_string_value(json_array_get(sla, 9)), json_string_value(json_array_get(response, 0)),
-                json_string_value(json_array_get(track, 0)) };
+                json_string_value(json_array_get(track, 0)), json_string_value(json_array_get(returned, 0)),
+                json_string_value(json_array_get(returned, 3)), json_string_value(json_array_get(returned, 4)),
+                json_string_value(json_array_get(returned, 5)) };
         const char **targets[] = { &into->sla.rule, &into->sla.snooze_reason, &into->held.by, &into->held.text, &into->sla.version,
-                &into->response.rule, &into->track.name };
+                &into->response.rule, &into->track.name, &into->returned.owner, &into->returned.move, &into->returned.reason,
+                &into->returned.by };
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(targets); i++) {
                 *targets[i] = sla_texts[i] ? arena_strdup(gate->arena, sla_texts[i]) : NULL;
                 r = sla_texts[i] && !*targets[i] ? -ENOMEM : 0;
@@ -420,6 +429,8 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
         const json_t *offered = json_object_get(json, "offered"); /* not of older ones */
         into->offered_us = offered ? json_integer_value(json_array_get(offered, 0)) : TIME_NONE;
         into->offered_event = (uint64_t) json_integer_value(json_array_get(offered, 1));
+        into->returned.event = (uint64_t) json_integer_value(json_array_get(returned, 1));
+        into->returned.at_us = json_integer_value(json_array_get(returned, 2));
         into->track.event = (uint64_t) json_integer_value(json_array_get(track, 1));
         into->track.since_us = json_integer_value(json_array_get(track, 2));
         into->track.next_step = (uint32_t) json_integer_value(json_array_get(track, 3));

@@ -249,6 +249,21 @@ static void add_changed(Text *out, const Output *output, const json_t *changed) 
         text_free(&text);
 }
 
+/* "dana until 4 d ago: stall by rules" */
+static void add_returned(Text *out, const Output *output, const json_t *item) {
+        const json_t *returned = json_object_get(item, "returned");
+        Text text = { 0 };
+        int64_t time_us;
+        if (!text_at(returned, "owner") || !time_from_json(json_object_get(returned, "at"), &time_us))
+                return;
+        text_printf(&text, "%s until ", text_at(returned, "owner"));
+        text_append_relative(&text, time_us - output->now_us);
+        text_printf(&text, ": %s by %s%s%s", text_at(returned, "move"), text_at(returned, "by") ? text_at(returned, "by") : "-",
+                text_at(returned, "reason") ? ", " : "", text_at(returned, "reason") ? text_at(returned, "reason") : "");
+        add_line(out, output, "had by", STYLE_PLAIN, text.data);
+        text_free(&text);
+}
+
 /* "re-nurture since 3 d ago, 1 of 3 steps taken; next welcome in 11 d", or "none: why". Nothing, where the rules have no tracks. */
 static void add_track(Text *out, const Output *output, const json_t *item) {
         const json_t *track = json_object_get(item, "track");
@@ -389,6 +404,7 @@ static void format_show(Text *out, const Output *output, const json_t *reply) {
         if (text_at(item, "waiting_for"))
                 text_append_sentence(&text, text_at(item, "waiting_for"));
         add_line(out, output, "waiting for", json_is_object(json_object_get(item, "held")) ? STYLE_WARN : STYLE_PLAIN, text.data);
+        add_returned(out, output, item);
         add_track(out, output, item);
         text_clear(&text);
         text_printf(&text, "%s  fit ", text_at(item, "grade") ? text_at(item, "grade") : "-");

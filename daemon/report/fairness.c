@@ -112,6 +112,7 @@ static void add_lines(Report *report, const Gathering *gathering) {
                 { .key = "received", .type = REPORT_COUNT },
                 { .key = "made_good", .type = REPORT_COUNT, .may_idle = true },
                 { .key = "by_account", .type = REPORT_COUNT, .may_idle = true },
+                { .key = "as_before", .type = REPORT_COUNT, .may_idle = true },
                 { .key = "as_deputy", .type = REPORT_COUNT, .may_idle = true },
                 { .key = "as_head", .type = REPORT_COUNT, .may_idle = true },
                 { .key = "by_hand", .type = REPORT_COUNT, .may_idle = true },
@@ -126,17 +127,17 @@ static void add_lines(Report *report, const Gathering *gathering) {
 
         for (size_t i = 0; i < gathering->n_lines; i++) {
                 const Line *line = &gathering->lines[i];
-                int64_t received = 0, skipped[ARRAY_SIZE(skip_kinds)];
+                int64_t received = line->n[FAIR_AS_BEFORE], skipped[ARRAY_SIZE(skip_kinds)];
                 for (int kind = FAIR_BY_TURN; kind <= FAIR_BY_HAND; kind++)
                         received += line->n[kind];
                 for (size_t k = 0; k < ARRAY_SIZE(skip_kinds); k++)
                         skipped[k] = line->n[skip_kinds[k]];
                 REPORT_ROW(table, cell_text(line->team), cell_text(line->route), cell_text(line->member),
                         cell_number(in_leads(line->n[FAIR_ENTITLED], FAIR_LEAD)), cell_count(line->n[FAIR_BY_TURN]), cell_count(received),
-                        cell_count(line->n[FAIR_MADE_GOOD]), cell_count(line->n[FAIR_BY_ACCOUNT]), cell_count(line->n[FAIR_AS_DEPUTY]),
-                        cell_count(line->n[FAIR_AS_HEAD]), cell_count(line->n[FAIR_BY_HAND]), cell_count(line->n[FAIR_ACCEPTED]),
-                        cell_count(line->n[FAIR_RETURNED]), cell_count(line->n[FAIR_EXPIRED]), cell_count(line->n[FAIR_LEFT]),
-                        cell_count(line->n[FAIR_GIVEN_BACK]), cell_parts(skipped));
+                        cell_count(line->n[FAIR_MADE_GOOD]), cell_count(line->n[FAIR_BY_ACCOUNT]), cell_count(line->n[FAIR_AS_BEFORE]),
+                        cell_count(line->n[FAIR_AS_DEPUTY]), cell_count(line->n[FAIR_AS_HEAD]), cell_count(line->n[FAIR_BY_HAND]),
+                        cell_count(line->n[FAIR_ACCEPTED]), cell_count(line->n[FAIR_RETURNED]), cell_count(line->n[FAIR_EXPIRED]),
+                        cell_count(line->n[FAIR_LEFT]), cell_count(line->n[FAIR_GIVEN_BACK]), cell_parts(skipped));
         }
         report_plot(report, table, REPORT_BARS, "Entitled, and got by turn", "team route", "owner", "entitled by_turn");
 }

@@ -305,6 +305,7 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                          (after->recycle_us != TIME_NONE || after->recycle_reason ? LEAD_HAS_RECYCLE : 0) |
                          (after->n_uses > 0 ? LEAD_HAS_USED : 0) | (after->n_expired > 0 ? LEAD_HAS_EXPIRED : 0) |
                          (after->by_turn ? LEAD_BY_TURN : 0) | (after->merged_into > 0 ? LEAD_MERGED : 0) |
+                         (after->returned.owner && !store_is_before_7(store, entry->event_id) ? LEAD_HAS_RETURNED : 0) |
                          (after->joined ? LEAD_JOINED : 0) | (after->n_opportunities > 0 ? LEAD_HAS_OPPORTUNITY : 0) |
                          (lacks_reason(store, entry, before) ? LEAD_NO_REASON : 0) |
                          (after->response.rule && entry->event_id >= store->uses_from ? LEAD_HAS_RESPONSE : 0) |
@@ -337,6 +338,9 @@ static int fold_lead(Store *store, const StoreEntry *entry, const LeadRow *befor
                 r = fold_expired(store, &row, after);
         if (r == 0 && decision->opportunities_changed)
                 r = opportunities_fold(store, row.id, after);
+        bool has_returned = (before->flags | row.flags) & LEAD_HAS_RETURNED;
+        if (r == 0 && has_returned && (decision->returned_changed || (before->flags ^ row.flags) & LEAD_HAS_RETURNED))
+                r = returned_fold(store, &row, &after->returned);
         if (r == 0)
                 r = fold_wake(store, before, &row);
         if (r == 0)

@@ -5,7 +5,7 @@
  * has it. Of hand-offs it finds those of version 6, which wrote down how each ended; when they were due and the working time are
  * facts that were not, and stay unknown.
  *
- * It goes through the log once, in its order, with 56 bytes for each lead in memory, in one transaction that also says that it ran. A
+ * It goes through the log once, in its order, with 64 bytes for each lead in memory, in one transaction that also says that it ran. A
  * replay of the book does the same at the same event (store_look_back): so both say the same, whatever is found.
  */
 #include "internal.h"
@@ -16,6 +16,7 @@ typedef struct Past {
         int64_t created_us, entered_us, offered_us;
         uint32_t owner, route, sla, offered_event; /* owner 0 = nobody */
         uint32_t first_event, touch_event;         /* its first, and that of its first touch; 0 = none yet */
+        uint32_t returned_team;                    /* of the row that stands in returned; 0 = none does */
         bool is_erased, is_test;                   /* as it stands now */
         bool unaccepted, is_known;                 /* is_known: whether it was accepted */
 } Past;
@@ -226,6 +227,38 @@ static int take_owner(Hindsight *hindsight, const Looked *event) {
         return 0;
 }
 
+/* Who lost it to a team without members, as long as nobody of that one's team has it. Which team has members is what the rules said last.
+ */
+static int take_return(Hindsight *hindsight, const Looked *event) {
+        Store *store = hindsight->store;
+        const StoredEvent *said = &event->said;
+        Past *past = event->past;
+        const Name *names = store->names.items;
+        if (!said->assignment.changed)
+                return 0;
+        for (size_t i = 0; !said->assignment.owner && past->owner > 0 && i < said->n_moves; i++) {
+                uint64_t was = name_find(store, said->moves[i].from), goes = name_find(store, said->moves[i].to), move, reason;
+                Ref by;
+                if (names[goes].status_kind == 0 || names[goes].is_staffed)
+                        continue;
+                int r = name_intern(store, said->moves[i].move, &move);
+                if (r == 0)
+                        r = name_intern(store, said->moves[i].reason, &reason);
+                if (r == 0)
+                        r = name_ref(store, said->moves[i].by, STORE_NAMES_MAX, &by);
+                past->returned_team = (uint32_t) store->names.items[was].team;
+                return r == 0 ? sql_run(store, SQL_RETURNED_SET, ARG(event->lead), ARG((uint64_t) past->owner), ARG(event->id),
+                                        ARG(event->now_us), ARG(move), ARG(reason), ARG(by))
+                              : r;
+        }
+        bool is_gone = base_streq(event->type, "lead.erased");
+        uint64_t team = name_find(store, said->assignment.team);
+        if (!is_gone && (!said->assignment.owner || past->returned_team != team))
+                return 0;
+        past->returned_team = 0;
+        return sql_run(store, SQL_RETURNED_DELETE, ARG(event->lead));
+}
+
 /* The promise that began with it, for the offer that ends later. */
 static int take_sla(Hindsight *hindsight, const Looked *event) {
         if (event->said.assignment.changed)
@@ -261,6 +294,8 @@ static int take_changes(Hindsight *hindsight, Looked *event, Blob body) {
                 r = keep_moves(hindsight, event);
         if (r == 0 && event->is_6)
                 r = keep_end(hindsight, event);
+        if (r == 0)
+                r = take_return(hindsight, event);
         return r == 0 ? take_sla(hindsight, event) : r;
 }
 
@@ -370,6 +405,8 @@ static int look_back(Hindsight *hindsight) {
         for (uint64_t lead = 1; r == 0 && lead < hindsight->n_leads; lead++)
                 if (!hindsight->leads[lead].is_erased)
                         r = write_lead(hindsight, lead);
+        if (r == 0)
+                r = sql_run_plain(hindsight->store, SQL_RETURNED_FLAGS);
         hindsight->store->hot = (LeadRow){ 0 };
         return r;
 }

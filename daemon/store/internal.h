@@ -171,6 +171,10 @@ typedef enum Sql {
         SQL_SCAN_OVERDUE,
         SQL_SCAN_WAITING,
         SQL_EVENT_LAST,
+        SQL_RETURNED_SET,
+        SQL_RETURNED_GET,
+        SQL_RETURNED_DELETE,
+        SQL_RETURNED_FLAGS,
         SQL_EVENT_PAST,
         SQL_EVENT_SOURCE,
         SQL_LEAD_FLAGS,
@@ -671,6 +675,7 @@ enum {
         LEAD_HAS_RESPONSE = 1 << 9,
         LEAD_HAS_TRACK = 1 << 10,       /* invariants.c writes it as a number */
         LEAD_NO_REASON = 1 << 11,       /* its last move was a person's, out of the hands of a team with members, and had no reason */
+        LEAD_HAS_RETURNED = 1 << 12,    /* likewise, and sql.c */
         LEAD_HAS_OPPORTUNITY = 1 << 14, /* likewise */
         LEAD_MERGED = 1 << 16,          /* another lead goes on for it: sql.c writes it as a number */
         LEAD_JOINED = 1 << 17,          /* was part of a merge */
@@ -695,6 +700,8 @@ enum {
         PASSAGE_RESPONSE = 3,     /* handoff: from this bit on, a ResponseStatus */
 };
 #define PASSAGES_PER_EVENT 16 /* rows of one event: more than it can have moves */
+int returned_fold(Store *store, const LeadRow *row, const ReturnState *returned);
+int returned_load(Store *store, uint64_t lead, Arena *arena, ReturnState *ret);
 int passage_fold(Store *store, const StoreEntry *entry, const LeadRow *before, const LeadRow *row);
 /* Did a person do something for the lead: a move, a note, an activity in their name, or one that only people do? */
 bool passage_is_work(const char *type, const char *actor);

@@ -57,6 +57,10 @@ static const SqlQuery projections[] = {
                 " name(sla) AS sla, due, working, name(reason) AS reason, names(scores) AS scores, flags FROM handoff ORDER BY id",
                 1 },
         { "work", "SELECT event, lead, at, name(owner) AS owner FROM work ORDER BY event", 1 },
+        { "returned",
+                "SELECT lead, name(owner) AS owner, event, at, name(move) AS move, name(reason) AS reason, name(by) AS by FROM returned"
+                " ORDER BY lead",
+                1 },
         { "digest", "SELECT name(rule) AS rule, due, sent FROM digest ORDER BY 1", 1 },
         { "wake", "SELECT due, lead FROM wake ORDER BY due, lead", 2 },
         /* a row of nothing but zeros says what no row says: a book before version 6 has them of who was only away */
@@ -181,6 +185,11 @@ static const SqlQuery invariants[] = {
                 "SELECT id, 'is of no event of its lead' FROM transition WHERE lead IS NOT (SELECT e.lead FROM event e WHERE e.id ="
                 " transition.id / 16)",
                 1 },
+        { "returned",
+                "SELECT l.id, 'flag and row differ' FROM lead l LEFT JOIN returned s ON s.lead = l.id WHERE (l.flags & 4096 != 0) !="
+                " (s.lead IS NOT NULL)",
+                1 },
+        { "returned", "SELECT lead, 'has no lead' FROM returned WHERE lead NOT IN (SELECT id FROM lead)", 1 },
         { "handoff",
                 "SELECT id, 'is of no event of its lead' FROM handoff WHERE lead IS NOT (SELECT e.lead FROM event e WHERE e.id ="
                 " handoff.id / 16)",

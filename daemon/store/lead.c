@@ -324,6 +324,8 @@ static int load_state(Store *store, uint64_t lead, Arena *arena, LeadState *ret,
                 r = load_expired(store, lead, arena, ret);
         if (r == 0 && ret_row->flags & LEAD_HAS_OPPORTUNITY)
                 r = opportunities_load(store, lead, arena, &ret->opportunities, &ret->n_opportunities);
+        if (r == 0 && ret_row->flags & LEAD_HAS_RETURNED)
+                r = returned_load(store, lead, arena, &ret->returned);
         if (r == 0 && ret_row->flags & LEAD_MERGED)
                 r = load_merged(store, lead, arena, ret);
         if (r == 0 && store->is_in_transaction)

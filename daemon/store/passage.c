@@ -127,3 +127,37 @@ int passage_fold(Store *store, const StoreEntry *entry, const LeadRow *before, c
                 r = fold_handoff(store, entry);
         return r == 0 ? fold_work(store, entry, before) : r;
 }
+
+/* ---- who lost it ---- */
+
+int returned_fold(Store *store, const LeadRow *row, const ReturnState *returned) {
+        uint64_t owner, move, reason;
+        Ref by;
+        if (!(row->flags & LEAD_HAS_RETURNED))
+                return sql_run(store, SQL_RETURNED_DELETE, ARG(row->id));
+        int r = name_intern(store, returned->owner, &owner);
+        if (r == 0)
+                r = name_intern(store, returned->move, &move);
+        if (r == 0)
+                r = name_intern(store, returned->reason, &reason);
+        if (r == 0)
+                r = name_ref(store, returned->by, STORE_NAMES_MAX, &by);
+        return r == 0 ? sql_run(store, SQL_RETURNED_SET, ARG(row->id), ARG(owner), ARG(returned->event), ARG(returned->at_us), ARG(move),
+                                ARG(reason), ARG(by))
+                      : r;
+}
+
+int returned_load(Store *store, uint64_t lead, Arena *arena, ReturnState *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_RETURNED_GET, &row, ARG(lead));
+        if (r != 0)
+                return r == STORE_E_NONE ? -EBADMSG : r;
+        ret->event = column_u64(row, 1);
+        ret->at_us = sqlite3_column_int64(row, 2);
+        r = name_copy(store, column_u64(row, 0), arena, &ret->owner);
+        if (r == 0)
+                r = name_copy(store, column_u64(row, 3), arena, &ret->move);
+        if (r == 0)
+                r = name_copy(store, column_u64(row, 4), arena, &ret->reason);
+        return r == 0 ? column_ref(store, row, 5, arena, &ret->by) : r;
+}

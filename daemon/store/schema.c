@@ -196,6 +196,9 @@ static const char schema_7[] =
         "CREATE TABLE leaked(day INTEGER NOT NULL, kind INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(day, kind)) STRICT, WITHOUT"
         " ROWID;"
         "ALTER TABLE feedback ADD COLUMN scores BLOB;"
+        /* who had a lead when it last went to a team without members, and by which move */
+        "CREATE TABLE returned(lead INTEGER PRIMARY KEY, owner INTEGER NOT NULL, event INTEGER NOT NULL, at INTEGER NOT NULL,"
+        " move INTEGER NOT NULL, reason INTEGER NOT NULL, by ANY) STRICT;"
         /* what people did for a lead that somebody had accepted, but for moves: those stand in transition */
         "CREATE TABLE work(event INTEGER PRIMARY KEY, lead INTEGER NOT NULL, at INTEGER NOT NULL, owner INTEGER NOT NULL) STRICT;"
         /* the track a lead is in, or (ended) was woken from; event, since: of that; step: so many were taken; due: of the next */

@@ -217,6 +217,12 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_SCAN_FEEDBACK] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores"
                               " FROM feedback WHERE (event, n) >= (?1, ?2) AND event < ?3 ORDER BY event, n",
         [SQL_EVENT_LAST] = "SELECT coalesce(max(id), 0) FROM event",
+        [SQL_RETURNED_SET] =
+                "INSERT INTO returned VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET owner = ?2, event = ?3, at ="
+                " ?4, move = ?5, reason = ?6, by = ?7",
+        [SQL_RETURNED_GET] = "SELECT owner, event, at, move, reason, by FROM returned WHERE lead = ?1",
+        [SQL_RETURNED_DELETE] = "DELETE FROM returned WHERE lead = ?1",
+        [SQL_RETURNED_FLAGS] = "UPDATE lead SET flags = flags | 4096 WHERE id IN (SELECT lead FROM returned)",
         [SQL_EVENT_PAST] = "SELECT id, lead, prev, type, source, actor, now, age, flags, body FROM event WHERE id < ?1 ORDER BY id",
         [SQL_EVENT_SOURCE] = "SELECT source FROM event WHERE id = ?1",
         [SQL_LEAD_FLAGS] = "SELECT id, flags FROM lead",

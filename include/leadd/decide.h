@@ -142,6 +142,16 @@ int opportunities_join(Opportunities *opportunities, Arena *arena, const Opportu
 /* "12,000 EUR", "1,234.50"; currency may be NULL. */
 void text_append_amount(Text *out, int64_t amount, const char *currency);
 
+/* Who had the lead when it last went from an owner to a team without members: given back, taken by an SLA's move or by a rule's. It stands
+ * until somebody of that one's team has the lead, or another owner loses it so. */
+typedef struct ReturnState {
+        const char *owner; /* NULL = nobody did, or an older leadd did not keep it */
+        uint64_t event;
+        int64_t at_us;
+        const char *move, *reason; /* reason NULL: none */
+        const char *by;            /* "rep:anna", "sla:ACCEPT", "rules" */
+} ReturnState;
+
 typedef struct LeadState {
         uint64_t id;      /* 0 = not known yet */
         uint64_t version; /* number of its events */
@@ -173,6 +183,7 @@ typedef struct LeadState {
         ResponseState response;
         HeldState held;
         TrackState track;
+        ReturnState returned;
         bool joined;              /* was part of a merge, be it undone */
         uint64_t merged_into;     /* another lead goes on for it, 0 = none does */
         const char *merged_owner; /* who owned it then, NULL = nobody */
@@ -313,6 +324,7 @@ typedef enum FairKind {
         FAIR_SKIPPED_WEIGHT,
         FAIR_SKIPPED_EXPIRED, /* let this very lead expire */
         FAIR_SKIPPED_BEHIND,  /* has more open leads, or a higher rank, where the strategy asks for that */
+        FAIR_AS_BEFORE,       /* received: had it before it went back */
         FAIR_KINDS,
 } FairKind;
 #define FAIR_LEAD INT64_C(1000000000)
@@ -391,7 +403,7 @@ typedef struct Decision {
         LeadState after;
         bool is_new;
         bool profile_changed;
-        bool uses_changed, expired_changed, opportunities_changed; /* those of `after` are others than before */
+        bool uses_changed, expired_changed, opportunities_changed, returned_changed; /* those of `after` are others than before */
         Facts profile;
         Receipts receipts;
         MoveMade *moves;
@@ -432,6 +444,8 @@ int decide_event(RuleSet *rules, const DecideInput *input, Arena *arena, Decisio
 
 /* What a record from outside says of where the lead came from (LeadState.came_from, campaign): in it, or in the arena. */
 int decide_first_touch(const Facts *facts, const char *source, Arena *arena, const char **ret_came_from, const char **ret_campaign);
+/* The member who gave the lead back by a move of their own, or as the head in the owner's place; NULL = nobody did. In the name's text. */
+const char *decide_gave_back(const ReturnState *returned);
 /* LeadState.consents. */
 int decide_consents(const Facts *profile, Arena *arena, const char **ret);
 

@@ -29,11 +29,11 @@ def nobody_touches_it_and_it_stalls_after_21_days():
         check(s.moves("maria")[-1], ("Thu 2026-03-26 10:00", "opportunity -> stalled (stall by rules)"))
         check(s.events("maria")[-1]["type"], "timer.look")
 
-        # Marketing helps to bring it back; nobody but sales says that it moves again, and then it is offered to one of them.
+        # Marketing helps to bring it back; nobody but sales says that it moves again, and then whoever had it gets it.
         check("sales" in s.answers("anna", "revive", "maria", refused=True), True)
         s.answers("emil", "revive", "maria")
-        check(s.show("L-1")["status"], "opportunity")
-        check(s.owner("maria") in ("dana", "emil"), True)
+        s.stands("maria", "opportunity", owner="dana")
+        check("offered to dana (SAME_OWNER)" in s.events("maria")[-1]["summary"], True, s.events("maria")[-1])
 
 
 def a_sign_of_life_puts_it_off_and_a_scanners_click_does_not():
@@ -57,7 +57,25 @@ def a_stalled_deal_that_asks_for_a_quote_is_a_hand_off_like_any_other():
         s.stands("maria", "stalled")
         s.submits("maria", "Quote")
         s.stands("maria", "mql", owner="anna", due="Mon 2026-03-30 12:00")
+        # Inside sales speaks to her first, and its owner is the one she knows.
+        for move in ("accept", "contacted", "open_opportunity"):
+            s.answers("anna", move, "maria")
+        s.stands("maria", "opportunity", owner="dana")
+
+
+def whoever_had_a_deal_and_cannot_take_it_is_said_with_the_cause():
+    with Story("Thu 2026-03-05 10:00") as s:
+        a_deal(s, "maria")
+        s.comes("Mon 2026-03-30 10:00")
+        s.ctl("away", "dana", "2026-03-30..2026-04-20")
+        returned = {"owner": "dana", "at": "2026-03-26T09:00:00Z", "move": "stall", "by": "rules", "reason": None}
+        check(s.show("L-1")["returned"], returned)
+        check("dana until 3 d ago: stall by rules" in s.ctl("show", "L-1").stdout, True, s.ctl("show", "L-1").stdout)
+        s.answers("emil", "revive", "maria")
+        s.stands("maria", "opportunity", owner="emil")
+        check("dana is away until" in s.ctl("explain", "L-1").stdout, True)
+        check(s.show("L-1")["returned"], None)
 
 
 main(nobody_touches_it_and_it_stalls_after_21_days, a_sign_of_life_puts_it_off_and_a_scanners_click_does_not,
-     a_stalled_deal_that_asks_for_a_quote_is_a_hand_off_like_any_other)
+     a_stalled_deal_that_asks_for_a_quote_is_a_hand_off_like_any_other, whoever_had_a_deal_and_cannot_take_it_is_said_with_the_cause)

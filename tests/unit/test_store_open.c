@@ -277,7 +277,7 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
         fixture_sql(f->store, "INSERT INTO pass VALUES(1, 1, 1, 1, 0, 0, 0, 0, 0, 0); INSERT INTO refusal VALUES(1, 1, 10, 1);"
                               "INSERT INTO refusal_ever VALUES(1, 10, 1, 1); INSERT INTO response VALUES(1, 1, 1, 1);"
                               "INSERT INTO track VALUES(1, 1, 1, 1, 1, NULL, 0); INSERT INTO written VALUES(1, 1, 1, 1, 1);"
-                              "UPDATE lead SET flags = flags | 1536 | 16384 WHERE id = 1;"
+                              "UPDATE lead SET flags = flags | 5632 | 16384 WHERE id = 1;"
                               "INSERT INTO opportunity VALUES(1, 1, 1, 'O-1', 1, 1, 1, 1, '2026-04-01', 1, 1, 1, 1, NULL);"
                               "INSERT INTO opportunity_stage VALUES(1, 1, 1, 1, 1, 1);");
         (void) commit_step(f, STEP(.said = { .email = "c@example.com" }));
@@ -285,7 +285,8 @@ static void damaged_file__is_refused_or_reported__never_a_crash(void **state) {
                 "UPDATE lead SET flags = flags | 65536 WHERE id = 3; DELETE FROM tally WHERE owner = 0;"
                 "INSERT INTO merged VALUES(3, 1, 1, 0, 0); INSERT INTO named VALUES(2, 3);"
                 "INSERT INTO duplicate VALUES(2, 1, 8, 1); INSERT INTO erasure VALUES(1, x'65');"
-                "INSERT INTO handoff VALUES(16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, NULL, 0); INSERT INTO work VALUES(1, 1, 1, 1);");
+                "INSERT INTO handoff VALUES(16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, NULL, 0); INSERT INTO work VALUES(1, 1, 1, 1);"
+                "INSERT INTO returned VALUES(1, 1, 1, 1, 1, 0, 1);");
         f->store = store_close(f->store);
         FILE *file = fopen(f->path, "rb");
         static char data[1 << 20];
