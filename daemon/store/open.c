@@ -229,6 +229,8 @@ int store_open_with_secret(const char *path, StoreMode mode, const uint8_t *secr
         return r;
 }
 
+void store_rest(Store *store) { (void) sqlite3_db_release_memory(store->db); }
+
 Store *store_close(Store *store) {
         if (!store)
                 return NULL;

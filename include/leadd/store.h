@@ -35,6 +35,9 @@ int store_open(const char *path, StoreMode mode, Store **ret);
 /* secret: the one to use for a new file (a replay), NULL = random. */
 int store_open_with_secret(const char *path, StoreMode mode, const uint8_t *secret, Store **ret);
 Store *store_close(Store *store);
+/* Gives back the pages it has in memory: for a connection that goes through the whole book now and then, and has no use for them between.
+ */
+void store_rest(Store *store);
 void store_closep(Store **store);
 const uint8_t *store_secret(const Store *store); /* DIGEST_SIZE bytes: keys of identity and idempotency */
 const char *store_sqlite_version(void);
