@@ -133,7 +133,7 @@ static int is_over(Store *store, const OutboxRow *row, bool *ret) {
         bool is_in = true;
         int r = row->kind == EFFECT_SENT ? store_is_in_track(store, row->lead, row->rule, row->event, &is_in) : 0;
 
-        *ret = !is_in && !LEADD_BROKEN("sent_after_all");
+        *ret = !is_in;
         return r;
 }
 

@@ -103,6 +103,47 @@ static void drop__symlink_in_place_of_a_channel__is_not_followed(void **state) {
         assert_true(store_outbox_next(post->f->store, OUTBOX_REMOTE) > post->now_us);
 }
 
+/* ---- what a track sends ---- */
+
+static Effect sent(const char *channel, Via via, const char *body) {
+        return (Effect){ .kind = EFFECT_SENT, .channel = channel, .via = via, .rule = "re-nurture", .role = "lead", .body = body };
+}
+
+/* A drop that the lead was sent, and another row beside it. */
+static void sent__to_a_lead_that_left_the_track__is_cancelled_and_the_rest_delivered(void **state) {
+        Post *post = *state;
+        static const struct {
+                const char *before, *after; /* of the track */
+                const char *want;
+        } cases[] = {
+                { "re-nurture", NULL, "sent other" },
+                { "re-nurture", "re-nurture", "sent other" },
+                { "re-nurture", "", "other" },
+                { "re-nurture", "!", "other" },
+                { "re-nurture", "another", "other" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char channel[16], path[64], names[256], email[32];
+                (void) snprintf(channel, sizeof channel, "crm%zu", i);
+                (void) snprintf(email, sizeof email, "p%zu@example.com", i);
+                Effect effects[] = { sent(channel, VIA_DROP, "sent"), drop(channel, "other") };
+                (void) commit_step(post->f, STEP(.said = { .email = email }, .status = "nurture", .track = cases[i].before));
+                (void) commit_step(post->f, STEP(.said = { .type = "activity.x", .email = email }, .effects = effects, .n_effects = 2));
+                (void) commit_step(post->f, STEP(.said = { .type = "activity.y", .email = email }, .track = cases[i].after));
+                same(deliver(post), 2);
+                (void) snprintf(path, sizeof path, "outgoing/%s/new", channel);
+                (void) names_in(post, path, names, sizeof names);
+                (void) snprintf(path, sizeof path, "outgoing/%s/new/%s", channel, names);
+                assert_content(post, path, base_streq(cases[i].want, "other") ? "other\n" : "sent\nother\n");
+                same(store_outbox_next(post->f->store, OUTBOX_REMOTE), TIME_NONE);
+        }
+        /* What was cancelled cannot be brought back. */
+        StoreCounts counts;
+        ok(store_counts(post->f->store, &counts));
+        same(counts.n_outbox, 0);
+        same(counts.n_outbox_dead, 0);
+}
+
 /* ---- through leadd-notify ---- */
 
 static Effect run_by(const char *channel, const char *body) {
@@ -282,6 +323,8 @@ int main(void) {
                         drop__outgoing_not_writable__waits_double_from_half_a_minute_and_then_delivers, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(drop__names_that_are_no_directory__are_refused_and_wait_visibly, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(drop__symlink_in_place_of_a_channel__is_not_followed, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(
+                        sent__to_a_lead_that_left_the_track__is_cancelled_and_the_rest_delivered, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(programs__good_and_bad__one_is_delivered_the_other_waits, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(notifier__not_there__rows_wait_and_go_when_it_comes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(killed__between_attempt_and_mark__told_again_with_the_same_id, set_up, tear_down),

@@ -61,6 +61,38 @@ static void lead__every_part_of_its_state__is_read_back_before_and_after_a_resta
         }
 }
 
+static void track__entered_walked_ended_and_left__comes_back_as_it_was(void **state) {
+        Fixture *f = *state;
+        static const struct {
+                const char *track;
+                int64_t wake_us;
+                bool is_in;
+        } steps[] = { { "re-nurture", NOON + US_PER_DAY, true }, { NULL, 0, true }, { "re-nurture", NOON + US_PER_DAY, true },
+                { "!", TIME_NONE, false }, { "", 0, false }, { "re-nurture", NOON, true }, { "other", NOON, false },
+                { "", TIME_NONE, false } };
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+                bool is_in;
+                ok(store_begin(f->store));
+                Done done = step(f, STEP(.said = { .type = "activity.x", .email = "a@example.com" }, .status = "nurture",
+                                            .track = steps[i].track, .wake_us = steps[i].wake_us));
+                LeadState got = load(f, 1);
+                same_state(&got, &done.after);
+                ok(store_commit(f->store));
+                fixture_reopen(f);
+                got = load(f, 1);
+                same_state(&got, &done.after);
+                same_and_sound(f->store);
+                ok(store_is_in_track(f->store, 1, "re-nurture", done.event, &is_in));
+                same(is_in, steps[i].is_in);
+                /* What an earlier stay in it has sent is over. */
+                ok(store_is_in_track(f->store, 1, "re-nurture", 1, &is_in));
+                same(is_in, steps[i].is_in && i < 3);
+        }
+        static bool is_in = true;
+        ok(store_is_in_track(f->store, 7, "re-nurture", 1, &is_in));
+        same(is_in, false);
+}
+
 /* Of what an older version wrote, a replay must make what that version made of it. */
 static void promises_of_an_older_book__are_not_invented(void **state) {
         Fixture *f = *state;
@@ -603,6 +635,7 @@ static void names__of_any_bytes_and_length__come_back(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         const struct CMUnitTest tests[] = {
+                TEST(track__entered_walked_ended_and_left__comes_back_as_it_was),
                 TEST(lead__every_part_of_its_state__is_read_back_before_and_after_a_restart),
                 TEST(promises_of_an_older_book__are_not_invented),
                 TEST(test_lead__stays_one__and_is_not_counted),

@@ -225,6 +225,7 @@ typedef struct Step {
         /* what the toy decides; NULL and 0 keep what was */
         const char *status, *owner, *grade, *sla, *held, *recycle;
         const char *used, *expired, *snooze; /* a reason just used; a member who let it expire; why the SLA is snoozed */
+        const char *track;                   /* entered, or another of its steps taken; "" left, "!" ended by a signal */
         bool disown, unaccepted, test, no_sla, no_held, no_recycle, moved;
         int64_t wake_us; /* 0 keeps, TIME_NONE disarms */
         const char *const *segments;
@@ -341,6 +342,19 @@ static inline Done step(Fixture *f, const Step *step) {
                 after.sla.snooze_reason = step->snooze;
                 after.response = (ResponseState){ .rule = after.sla.rule, .n_in_time = 2, .n_late = 1 };
         }
+        if (step->track && base_streq(step->track, ""))
+                after.track = TRACK_STATE_NONE;
+        else if (step->track && base_streq(step->track, "!")) {
+                after.track.ended = true;
+                after.track.next_due_us = TIME_NONE;
+        } else if (step->track) {
+                bool on = after.track.name && base_streq(after.track.name, step->track);
+                after.track = (TrackState){ .name = step->track,
+                        .event = on ? after.track.event : done.event,
+                        .since_us = on ? after.track.since_us : now_us,
+                        .next_step = on ? after.track.next_step + 1 : 0,
+                        .next_due_us = now_us + US_PER_DAY };
+        }
         const ReasonUse use = { .reason = step->used, .event = done.event, .at_us = now_us, .woken = after.n_uses > 0 };
         if (step->used) {
                 after.uses = &use;
@@ -446,6 +460,14 @@ static inline void same_state(const LeadState *got, const LeadState *want) {
                 same(got->sla.due_us, want->sla.due_us);
                 same(got->sla.next_step, want->sla.next_step);
                 same(got->sla.next_due_us, want->sla.next_due_us);
+        }
+        same_text(got->track.name, want->track.name);
+        if (want->track.name) {
+                same(got->track.event, want->track.event);
+                same(got->track.since_us, want->track.since_us);
+                same(got->track.next_step, want->track.next_step);
+                same(got->track.next_due_us, want->track.next_due_us);
+                same(got->track.ended, want->track.ended);
         }
         same_text(got->held.by, want->held.by);
         if (want->held.by) {
