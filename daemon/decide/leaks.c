@@ -96,16 +96,19 @@ typedef struct Look {
         const LeakLead *lead;
         int64_t now_us;
         const Rule *rule; /* of the kind that holds */
-        bool asks_work;
+        bool asks_work, owner_is_known, is_owned;
 } Look;
 
 static int64_t later(int64_t a_us, int64_t b_us) { return a_us == TIME_NONE || (b_us != TIME_NONE && b_us > a_us) ? b_us : a_us; }
 
 /* Somebody has it whom the rules know. */
-static bool is_owned(const Look *look) {
-        const Member *owner = look->lead->owner ? policy_member(look->rules->rules, look->lead->owner) : NULL;
-
-        return owner && !owner->left;
+static bool is_owned(Look *look) {
+        if (!look->owner_is_known) {
+                const Member *owner = look->lead->owner ? policy_member(look->rules->rules, look->lead->owner) : NULL;
+                look->is_owned = owner && !owner->left;
+                look->owner_is_known = true;
+        }
+        return look->is_owned;
 }
 
 static bool has_step(const LeakLead *lead) { return lead->sla && lead->next_step_us != TIME_NONE; }
