@@ -26,7 +26,11 @@ static int count_suspended(RuleKind kind _unused_, const char *rule _unused_, in
         return 0;
 }
 
-static json_t *json_seconds(int64_t us) { return json_real((double) (us / 1000) / 1000.0); }
+/* To a thousandth. */
+static json_t *json_seconds(int64_t us) {
+        int64_t thousandths = us / 1000;
+        return json_real((double) thousandths / 1000.0);
+}
 
 /* Of the disk with the least room in percent; null: not known. */
 static json_t *json_room(const DaemonFigures *daemon) {
