@@ -38,6 +38,8 @@ move "go_quiet" { from = "working", to = "nurture", by = "rules", when = { idle 
 -- Sales --------------------------------------------------------------------------------------------------------------------
 
 move "stall" { from = "opportunity", to = "stalled", by = "rules", when = { idle = ge("21d") } }
+-- Who answers our mail wakes the deal: it is back with sales at once.
+move "wake"  { from = "stalled", to = "opportunity", by = "rules", when = { did{ type = "email_replied", since = "move" } } }
 move "revive" { from = "stalled", to = "opportunity", by = "sales", doc = "the deal moves again" }
 move "win"   { from = "opportunity", to = "customer", by = "owner", alias = { "won" } }
 move "lose"  { from = "opportunity", by = "owner", alias = { "lost" }, reasons = { "no_budget", "not_now", "competitor" } }

@@ -167,6 +167,19 @@ test "A conversation that nobody has carried on for a month goes back to marketi
 
 -- Sales --------------------------------------------------------------------------------------------------------------------
 
+test "A stalled deal whose person answers our mail is back with sales" {
+  at = "2026-03-02T10:00:00+01:00",
+  given = { lead{ form = "Quote", person = { email = "m@keller.example" } } },
+  expect = { owner = "anna" },
+  later = {
+    { given = { outcome{ move = "accept", by = "anna" }, outcome{ move = "contacted", by = "anna" }, outcome{ move = "open_opportunity", by = "anna" } },
+      expect = { status = "opportunity", owner = "dana" } },
+    { advance = "22d", expect = { status = "stalled", owner = false } },
+    { advance = "1d", given = { activity{ type = "page_viewed", url = "/pricing" } }, expect = { status = "stalled" } },          -- a look is no word
+    { advance = "1d", given = { activity{ type = "email_replied" } }, expect = { status = "opportunity", team = "sales", moved = { "wake" } } },
+  },
+}
+
 test "A deal without movement comes back to marketing, and can be revived" {
   at = "2026-03-02T10:00:00+01:00",
   given = { lead{ form = "Quote", person = { email = "m@keller.example" } } },

@@ -24,8 +24,9 @@ track "re-nurture" {
   enter = { status = "nurture" }, wake_on = did{ type = one_of{ "form_submitted", "email_replied" } }, clock = "berlin",
   steps = { { wait = "10wd", at = "10:00", send = "how_is_it_going" }, { wait = "40wd", at = "10:00", send = "what_is_new" } },
 }
+-- An answer moves the deal (30-moves.lua), and with that it leaves the track.
 track "stalled-deal" {
-  enter = { status = "stalled" }, wake_on = did{ type = one_of{ "form_submitted", "email_replied" } }, clock = "berlin",
+  enter = { status = "stalled" }, wake_on = did{ type = "form_submitted" }, clock = "berlin",
   steps = { { wait = "5wd", at = "10:00", send = "how_is_it_going" } },
 }
 -- Customers are written to by segment: who grows into the other one changes tracks. A lead stays while `enter` holds, so each says whom it leaves out.

@@ -80,7 +80,8 @@ test "A stalled deal is asked after once" {
     { advance = "1d", given = { outcome{ move = "revive", by = "dana" } }, expect = { status = "opportunity", track = false } },
     { advance = "21d", expect = { status = "stalled", track = "stalled-deal" } },
     { advance = "1h", given = { activity{ type = "page_viewed", url = "/" } }, expect = { track = "stalled-deal" } },
-    { advance = "1d", given = { activity{ type = "email_replied" } }, expect = { status = "stalled", track = false, sent = {} } },
+    { advance = "1d", given = { lead{ form = "White paper", person = { email = "m@keller.example" } } },
+      expect = { status = "stalled", track = false, sent = {} } },
   },
 }
 
