@@ -190,7 +190,7 @@ DIGEST = """
 channel "out" { via = "drop" }
 digest "BACK" { team = "marketing", calendar = "berlin", at = "09:30", channel = "out", to = { "ops", "petra" } }
 digest "DESK" { team = "desk", at = "09:30", channel = "out", to = { "head" } }
-campaign "spring" { owner = "marketing", from = "2026-03-01", to = "2026-04-30", include = { status = one_of{ "inquiry", "nurture" } } }
+campaign "spring" { owner = "marketing", from = "2026-03-01", to = "2026-04-30", needs_consent = false, include = { status = one_of{ "inquiry", "nurture" } } }
 """
 
 
@@ -208,12 +208,14 @@ def marketing_reads_what_came_back_and_why():
                      "Kept out         0", "Audiences            none was taken", "Owned by none        nurture 2"):
             check(line in back, True, f"{line}\n" + "\n".join(back))
         check(len([x for x in back if "@" in x or "p1" in x]), 0, "nobody is named")
+        d.ctl("exclude", "L-2", "--campaign", "spring", "--until", "2026-04-01", "--reason", "calls back", "--as", "petra")
+        d.ctl("audience", "spring", "--take")
         d.ctl("again", "L-3", "--as", "ben")
         give(d, "new")
         text = d.ctl("digest", "marketing").stdout
         lines = text.splitlines()
         check(len(lines) <= 24 and max(map(len, lines)) <= 80, True, text)
-        for line in ("New              1   mql 1 (L-8)", "Handed over      2   desk 2 (L-8, L-3)", "  once more      1   nurture 1 (L-3)", "Owned by none        nurture 1"):
+        for line in ("New              1   mql 1 (L-8)", "Handed over      2   desk 2 (L-8, L-3)", "  once more      1   nurture 1 (L-3)", "Kept out         1   spring 1 (L-2)", "Audiences            spring 1", "Owned by none        nurture 1"):
             check(line in lines, True, f"{line}\n{text}")
 
 

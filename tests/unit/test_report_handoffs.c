@@ -4,7 +4,7 @@
  * events are read one by one from its log, and what became of each offer is worked out from these alone, however often a row is looked
  * at. Nothing of it reads the tables that the reports count from.
  */
-#include "leadd/report.h"
+#include "../../daemon/report/measures.h"
 #include "test_person_fixture.h"
 
 #include <jansson.h>
@@ -526,8 +526,53 @@ static void any_history__counted_slowly__comes_out_the_same(void **state) {
         assert_true(n_back > 15 && n_won > 10 && n_worked > 50 && n_deals > 10);
 }
 
+/* Somebody answered after 1, 1, 2, 4 and 9 hours. */
+static void target__says_how_many_leads_it_takes(void **state) {
+        static const struct {
+                TargetMeasure measure;
+                bool is_least;
+                int64_t bound_milli, n, of, missing;
+                bool may_be_chance;
+        } cases[] = {
+                { MEASURE_SLA_KEPT, true, 90000, 54, 60, 0, false }, /* to the lead */
+                { MEASURE_SLA_KEPT, true, 90000, 53, 60, 1, true },
+                { MEASURE_SLA_KEPT, true, 90000, 30, 60, 24, false },
+                { MEASURE_SLA_KEPT, true, 66667, 2, 3, 1, true }, /* two thirds are less */
+                { MEASURE_SLA_KEPT, true, 66666, 2, 3, 0, false },
+                { MEASURE_SLA_KEPT, true, 100000, 3, 3, 0, false },
+                { MEASURE_SLA_KEPT, true, 0, 0, 3, 0, false },
+                { MEASURE_BAD_DATA, false, 5000, 1, 20, 0, false },
+                { MEASURE_BAD_DATA, false, 5000, 1, 19, 1, true },
+                { MEASURE_BAD_DATA, false, 5000, 15, 20, 14, false },
+                { MEASURE_LEAKS, false, 0, 4, 0, 4, false },
+                { MEASURE_LEAKS, false, 4500, 5, 0, 1, false },
+                { MEASURE_LEAKS, false, 4500, 4, 0, 0, false },
+                { MEASURE_RESPONSE, false, 2000, 0, 5, 0, false }, /* the median is one of them */
+                { MEASURE_RESPONSE, false, 1999, 0, 5, 1, false },
+                { MEASURE_RESPONSE, false, 500, 0, 5, 3, false },
+        };
+        int64_t times_us[] = { US_PER_HOUR, US_PER_HOUR, 2 * US_PER_HOUR, 4 * US_PER_HOUR, 9 * US_PER_HOUR };
+        (void) state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Measures measures = { .times_us = times_us, .n_times = ARRAY_SIZE(times_us) };
+                const Target target = { .measure = cases[i].measure, .is_least = cases[i].is_least, .bound_milli = cases[i].bound_milli };
+                assert_int_equal(measure_missing(&measures, &target), 0); /* nothing was measured */
+                assert_false(measure_keeps(&measures, &target));
+                measures.items[cases[i].measure] =
+                        (Measured){ .is_known = true, .n = cases[i].n, .of = cases[i].of, .median_us = 2 * US_PER_HOUR };
+                if (measure_missing(&measures, &target) != cases[i].missing)
+                        fail_msg("case %zu: got %lld, want %lld", i, (long long) measure_missing(&measures, &target),
+                                (long long) cases[i].missing);
+                assert_int_equal(measure_keeps(&measures, &target), cases[i].missing == 0);
+                if (measure_may_be_chance(&measures, &target) != cases[i].may_be_chance)
+                        fail_msg("case %zu: chance", i);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(target__says_how_many_leads_it_takes),
                 cmocka_unit_test(any_history__counted_slowly__comes_out_the_same),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
