@@ -251,9 +251,7 @@ static int take_return(Hindsight *hindsight, const Looked *event) {
                                         ARG(event->now_us), ARG(move), ARG(reason), ARG(by))
                               : r;
         }
-        bool is_gone = base_streq(event->type, "lead.erased");
-        uint64_t team = name_find(store, said->assignment.team);
-        if (!is_gone && (!said->assignment.owner || past->returned_team != team))
+        if (!said->assignment.owner || past->returned_team != name_find(store, said->assignment.team))
                 return 0;
         past->returned_team = 0;
         return sql_run(store, SQL_RETURNED_DELETE, ARG(event->lead));
@@ -340,6 +338,8 @@ static int take_event(Hindsight *hindsight, sqlite3_stmt *row) {
                 r = body_decode_moves(store, body, hindsight->arena, &event.said);
         if (r == 0 && (event.said.n_moves > 0 || event.said.assignment.changed))
                 r = take_changes(hindsight, &event, body);
+        if (r == 0 && base_streq(type, "lead.erased"))
+                r = sql_run(store, SQL_RETURNED_DELETE, ARG(event.lead));
         if (r == 0)
                 r = keep_work(hindsight, &event, actor);
         return r == 0 ? take_owner(hindsight, &event) : r;

@@ -258,7 +258,8 @@ static void scans__of_a_reader__say_the_same_name_by_the_same_pointer_and_stop_w
 
 /* What the program of version 6 wrote: of four leads the first was accepted and called, the second given back, the third handed to somebody
  * else, the fourth nobody answered. L-5 was offered and merged into L-6. L-7 was erased while it was offered. L-8 was heard of again, of
- * the time before. L-9 was merged into L-10 and is by itself again, accepted and closed. L-11 is a test, L-12 waits for its owner. */
+ * the time before. L-9 was merged into L-10 and is by itself again, accepted and closed. L-11 is a test, L-12 waits for its owner, L-13 was
+ * given back and then erased. */
 static void start_older(Fixture *f) {
         static char text[65536];
         char *error = NULL;
@@ -302,7 +303,9 @@ static void older_book__that_is_brought_up_to_date__says_what_its_log_says(_unus
                              "26 L-9 262 accept: offered > working by rep:b, of b, after 4\n"
                              "27 L-9 263 close: working > closed by rep:a, of b, after 1\n"
                              "28 L-11 264 qualify: inquiry > offered by rules, of -, after 0, test\n"
-                             "29 L-12 265 qualify: inquiry > offered by rules, of -, after 0\n");
+                             "29 L-12 265 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "30 L-13 266 qualify: inquiry > offered by rules, of -, after 0\n"
+                             "31 L-13 267 reject: offered > nurture by rep:a, of a, after 1\n");
         same_handoffs(&f,
                 "6 L-1 accepted: a of desk by ALL, 1 to 5, ANSWER due -1 no promise, worked -1, -, from event 2: SENIOR old\n"
                 "7 L-2 returned: b of desk by ALL, 2 to 6, ANSWER due -1 no promise, worked -1, no_budget, from event 3: SENIOR old\n"
@@ -311,7 +314,8 @@ static void older_book__that_is_brought_up_to_date__says_what_its_log_says(_unus
                 "14 L-5 left: a of desk by ALL, 251 to 253, ANSWER due -1 no promise, worked -1, -, from event 12: old\n"
                 "17 L-7 left: a of desk by ALL, 254 to 255, ANSWER due -1 no promise, worked -1, -, from event 16: old\n"
                 "22 L-9 left: b of desk by ALL, 258 to 260, ANSWER due -1 no promise, worked -1, -, from event 20: old\n"
-                "26 L-9 accepted: b of desk by unmerge, 261 to 262, ANSWER due -1 no promise, worked -1, -, from event 24: old\n");
+                "26 L-9 accepted: b of desk by unmerge, 261 to 262, ANSWER due -1 no promise, worked -1, -, from event 24: old\n"
+                "31 L-13 returned: a of desk by ALL, 266 to 267, ANSWER due -1 no promise, worked -1, no_budget, from event 30: old\n");
         same_leads(&f, "L-1 working of a since 1 from google in spring, mail+, - due -1\n"
                        "L-2 nurture of - since -1 from web in -, -, - due -1, rests for no_budget\n"
                        "L-3 offered of b since 7 from web in -, -, ANSWER due 247\n"
@@ -323,10 +327,19 @@ static void older_book__that_is_brought_up_to_date__says_what_its_log_says(_unus
                        "L-9 closed of - since -1 from web in -, -, - due -1\n"
                        "L-10 offered of a since 260 unaccepted from own in -, -, ANSWER due 500\n"
                        "L-11 offered of - since -1 from web in -, -, - due -1, test\n"
-                       "L-12 offered of b since 265 unaccepted from web in -, -, ANSWER due 505\n");
+                       "L-12 offered of b since 265 unaccepted from web in -, -, ANSWER due 505\n"
+                       "L-13 nurture of - since -1 from - in -, -, - due -1, erased\n");
+        /* Who had them last is the former owner; nobody is where somebody has it now, it was merged away, or erased. */
+        static const char *const former[] = { NULL, NULL, "b", NULL, "b", NULL, NULL, NULL, NULL, "b", NULL, NULL, NULL, NULL };
+        for (uint64_t lead = 1; lead < ARRAY_SIZE(former); lead++) {
+                const char *owner = look(&f, lead).state.returned.owner;
+                if (strcmp(owner ? owner : "-", former[lead] ? former[lead] : "-") != 0)
+                        fail_msg("L-%d was last of %s", (int) lead, owner ? owner : "-");
+        }
         same_lines(store_scan_feedback(f.book.store, TIME_NONE, TIME_NONE, on_feedback, &text), &text,
                 "7 L-2 reject for no_budget by rep:b, of b: SENIOR\n"
-                "10 L-4 reject for late by sla:ANSWER, of b:\n");
+                "10 L-4 reject for late by sla:ANSWER, of b:\n"
+                "31 L-13 reject for no_budget by rep:a, of a:\n");
         end(&f);
 }
 
@@ -348,7 +361,8 @@ static void older_book__that_goes_on__ends_its_open_offers_like_any_other(_unuse
                 "17 L-7 left: a of desk by ALL, 254 to 255, ANSWER due -1 no promise, worked -1, -, from event 16: old\n"
                 "22 L-9 left: b of desk by ALL, 258 to 260, ANSWER due -1 no promise, worked -1, -, from event 20: old\n"
                 "26 L-9 accepted: b of desk by unmerge, 261 to 262, ANSWER due -1 no promise, worked -1, -, from event 24: old\n"
-                "31 L-12 accepted: b of desk by ALL, 265 to 1441, ANSWER due 505 broken, worked 1176, -, from event 29:\n");
+                "31 L-13 returned: a of desk by ALL, 266 to 267, ANSWER due -1 no promise, worked -1, no_budget, from event 30: old\n"
+                "34 L-12 accepted: b of desk by ALL, 265 to 1441, ANSWER due 505 broken, worked 1176, -, from event 29:\n");
         same_leads(&f, "L-1 nurture of - since -1 from google in spring, mail+, - due -1\n"
                        "L-2 nurture of - since -1 from web in -, -, - due -1, rests for no_budget\n"
                        "L-3 offered of b since 7 from web in -, -, ANSWER due 247\n"
@@ -360,7 +374,8 @@ static void older_book__that_goes_on__ends_its_open_offers_like_any_other(_unuse
                        "L-9 closed of - since -1 from web in -, -, - due -1\n"
                        "L-10 offered of a since 260 unaccepted from own in -, -, ANSWER due 500\n"
                        "L-11 offered of - since -1 from web in -, -, - due -1, test\n"
-                       "L-12 working of - since -1 from - in -, -, - due -1, erased\n");
+                       "L-12 working of - since -1 from - in -, -, - due -1, erased\n"
+                       "L-13 nurture of - since -1 from - in -, -, - due -1, erased\n");
         end(&f);
 }
 
