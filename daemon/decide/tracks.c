@@ -186,13 +186,20 @@ static int send_from(Deciding *deciding, const Track *track, const Channel *chan
         return 0;
 }
 
+/* The rep who gave the lead back, while still one of us; NULL: the channel's own sender. */
+static const Member *find_sender(const Deciding *deciding, const Message *message) {
+        const char *name = message->from_rep ? decide_gave_back(&deciding->out->after.returned) : NULL;
+        const Member *member = name ? policy_member(deciding->rules, name) : NULL;
+
+        return member && !member->left && member->email ? member : NULL;
+}
+
 static int send_step(Deciding *deciding, const Track *track, uint32_t number) {
         const Message *message = track->steps[number].send;
         const Channel *channel = message->channel;
         const char *address = facts_text(&deciding->out->profile, FIELD_PERSON_EMAIL);
         bool is_mail = channel->via == VIA_SENDMAIL || channel->via == VIA_SMTP;
-        const char *rep = message->from_rep ? decide_gave_back(&deciding->out->after.returned) : NULL;
-        const Member *sender = rep ? policy_member(deciding->rules, rep) : NULL;
+        const Member *sender = find_sender(deciding, message);
         int64_t not_before_us;
 
         if (is_mail && !address)
@@ -214,7 +221,9 @@ static int send_step(Deciding *deciding, const Track *track, uint32_t number) {
                 .not_before_us = not_before_us,
         };
         r = effects_sent(deciding, message, sender, effect);
-        return r < 0 ? r : deciding_summarise(deciding, "%s step %u: sent %s", track->rule.name, number + 1, message->rule.name);
+        return r < 0 ? r
+                     : deciding_summarise(deciding, "%s step %u: sent %s%s%s", track->rule.name, number + 1, message->rule.name,
+                               sender ? " from " : "", sender ? sender->rule.name : "");
 }
 
 static int take_step(Deciding *deciding, const Track *track) {

@@ -462,6 +462,49 @@ static void address__is_that_of_the_moment__and_names_cannot_end_a_line(void **s
         done(book);
 }
 
+static void rep_who_gave_it_back__is_the_sender__while_still_one_of_us(void **state) {
+        (void) state;
+        static const struct {
+                const char *how, *members, *from;
+        } cases[] = { { "give_back", "a = { email = \"a@desk.invalid\" }", "a" }, { "give_back", "a = { }", "" },
+                { "give_back", "a = { email = \"a@desk.invalid\", left = true }, b = { }", "" },
+                { "quiet", "a = { email = \"a@desk.invalid\" }", "" } };
+        static const char more[] = "message \"rep\" { channel = \"mail\", to = \"lead\", from = \"rep\", subject = \"R\", body = \"r\" }\n"
+                                   "move \"quiet\" { from = \"mql\", to = \"nurture\", by = \"rules\", when = { idle = ge(\"1d\") } }\n"
+                                   "track \"t\" { enter = { status = \"nurture\" }, steps = { { wait = \"5d\", send = \"rep\" } } }\n";
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char after[256];
+                Book *book = open_with(more), *later = malloc(sizeof *later);
+                uint64_t lead = new_lead(book, "p@firm.invalid");
+                assert_non_null(later);
+                Record *record = make_record(book, "lead.submitted", FAMILY_LEAD);
+                set(book, record, FIELD_ATTRIBUTION_FORM_NAME, "demo");
+                (void) judge(book, lead, record, "integration:web");
+                if (base_streq(cases[i].how, "give_back"))
+                        person(book, lead, "outcome.give_back", "rep:a", NULL, NULL);
+                else
+                        pass(book, lead, book->now_us + US_PER_DAY);
+                is_in(book, lead, "t");
+                /* The rules by which it is sent may know the rep no more. */
+                (void) snprintf(after, sizeof after, "team \"desk\" { calendar = \"berlin\", members = { %s } }\n", cases[i].members);
+                open_rules(later, base, after, more);
+                keep_texts(book);
+                RuleSet *rules = book->rules;
+                book->rules = later->rules;
+                later->rules = rules;
+                pass(book, lead, book->now_us + 5 * US_PER_DAY);
+                assert_string_equal(sent(book), "rep");
+                const char *sender = book->decision.effects[0].sender;
+                assert_string_equal(sender ? sender : "", cases[i].from);
+                says(book, sender ? "t step 1: sent rep from a" : "t step 1: sent rep; t has no step left");
+                rules = book->rules;
+                book->rules = later->rules;
+                later->rules = rules;
+                done(later);
+                done(book);
+        }
+}
+
 static void condition__that_breaks__keeps_who_is_in_and_sends_nothing(void **state) {
         (void) state;
         Book *book =
@@ -720,6 +763,7 @@ int main(void) {
                 cmocka_unit_test(steps__missed_while_nobody_ran__are_late_once),
                 cmocka_unit_test(lead__without_an_address__passes_the_step_over_visibly),
                 cmocka_unit_test(address__is_that_of_the_moment__and_names_cannot_end_a_line),
+                cmocka_unit_test(rep_who_gave_it_back__is_the_sender__while_still_one_of_us),
                 cmocka_unit_test(condition__that_breaks__keeps_who_is_in_and_sends_nothing),
                 cmocka_unit_test(histories__at_random__take_each_step_once_and_write_to_nobody_else),
         };
