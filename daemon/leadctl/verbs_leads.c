@@ -453,7 +453,9 @@ const Verb verb_show = {
         .usage = "LEAD [--as PERSON]",
         .summary = "one lead as the rules see it now, and what changed since you last looked",
         .details =
-                "LEAD is 42, L-42, an e-mail address or SYSTEM:ID. What changed is said to members of the rules, from the second look on.",
+                "LEAD is 42, L-42, an e-mail address or SYSTEM:ID. What changed is said to members of the rules, from the second look on.\n"
+                "Its opportunities stand last: how long each has been known, has been in its stage and has not changed; one that ended, "
+                "until it did.",
         .n_min = 1,
         .n_max = 1,
         .acts = true,

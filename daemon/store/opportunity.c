@@ -272,10 +272,8 @@ static int fold_old(Old *old, const StoredEvent *event) {
                 if (r == 0)
                         r = opportunities_take(&old->opportunities, old->arena, &facts, event->time_us, &named);
         }
-        for (size_t i = 0; i < event->n_moves && r == 0; i++) {
-                /* the names of a move live as long as the event is looked at, and are not kept */
+        for (size_t i = 0; i < event->n_moves && r == 0; i++)
                 r = fold_move(old, event, &event->moves[i], named);
-        }
         return r > 0 ? -EBADMSG : r;
 }
 
@@ -311,9 +309,10 @@ static int find_old(Store *store, uint64_t *lead) {
                 Facts facts;
                 arena_reset(arena);
                 r = facts_load(column_blob(row, 1), arena, &facts);
-                if (r != 0)
+                if (r != 0 && r != -EBADMSG)
                         return r;
-                if (!speaks_of_one(&facts))
+                /* One damaged profile is no reason not to open the book. */
+                if (r == -EBADMSG || !speaks_of_one(&facts))
                         continue;
                 *lead = column_u64(row, 0);
                 return 0;
