@@ -25,7 +25,6 @@ static DiskFigures disk_figures(const char *what, const char *directory) {
 void leadd_figures(const void *daemon, DaemonFigures *ret) {
         const Leadd *leadd = daemon;
         struct timespec now;
-        int64_t real_us;
 
         *ret = (DaemonFigures){
                 .started_us = leadd->started_us,
@@ -49,7 +48,7 @@ void leadd_figures(const void *daemon, DaemonFigures *ret) {
         /* Files carry the time of the machine, whatever the daemon's clock says. */
         if (spool_waiting(leadd->options.spool, &ret->spool) == 0 && ret->spool.oldest_us != TIME_NONE &&
                 clock_gettime(CLOCK_REALTIME, &now) == 0) {
-                real_us = now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
+                int64_t real_us = now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
                 ret->spool_age_us = real_us > ret->spool.oldest_us ? real_us - ret->spool.oldest_us : 0;
         }
 }

@@ -327,10 +327,10 @@ int metrics_format(Store *store, const DaemonFigures *daemon, int64_t now_us, Te
         if (r != 0)
                 return r;
         r = store_counts_kept(store, &counts);
-        if (r == 0)
+        if (r == 0) {
                 add_daemon(daemon, &counts, out);
-        if (r == 0)
                 r = add_leads(store, &counts, &daemon->leaks, out);
+        }
         if (r == 0)
                 r = add_sums(store, SUM_RECORDS, "records_total", "Records from the spool by drop directory and what became of them.", out);
         if (r == 0)

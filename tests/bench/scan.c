@@ -5,7 +5,10 @@
  *
  *     scan FILE
  */
+#include "leadd/metrics.h"
+#include "leadd/policy.h"
 #include "leadd/store.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -66,6 +69,44 @@ static int one(Store *store, int what, Seen *seen) {
         }
 }
 
+static int64_t wall_us(void) {
+        struct timespec now;
+        (void) clock_gettime(CLOCK_REALTIME, &now);
+        return (int64_t) now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
+}
+
+/* The look for leaks at all leads, the next one when nothing was written, and what is made for a scrape. */
+static int look(Store *store) {
+        _cleanup_(policy_freep) RuleSet *rules = NULL;
+        PolicyReport report = { 0 };
+        LeakBook *book = leak_book_new();
+        const void *archive;
+        size_t size;
+        int64_t now_us = wall_us();
+        int r = book ? store_rules_last(store, &archive, &size) : -ENOMEM;
+        if (r == 0)
+                r = policy_load_archive(archive, size, &rules, &report);
+        policy_report_done(&report);
+        for (int round = 0; r == 0 && round < 3; round++) {
+                LeakLook done;
+                int64_t start_us = spent_us();
+                r = leak_book_look(book, store, rules, now_us, round < 2, &done);
+                printf("%-36s %10" PRIu64 " rows in %7.1f ms\n",
+                        done.is_whole ? "a look at all leads for leaks" : "a look when nothing happened", done.n_leads,
+                        (double) (spent_us() - start_us) / 1000);
+        }
+        for (int round = 0; r == 0 && round < 2; round++) {
+                Text text = { 0 };
+                const DaemonFigures daemon = { .leaks = leak_book_counts(book, now_us) };
+                int64_t start_us = spent_us();
+                r = metrics_format(store, &daemon, now_us, &text);
+                printf("%-36s %10zu bytes in %6.1f ms\n", "metrics", text.size, (double) (spent_us() - start_us) / 1000);
+                text_free(&text);
+        }
+        leak_book_free(book);
+        return r;
+}
+
 int main(int argc, char **argv) {
         static const char *const names[] = { "leads", "leads with timers, holds and rests", "leads, few columns", "transitions",
                 "hand-offs", "feedback" };
@@ -85,6 +126,8 @@ int main(int argc, char **argv) {
                         printf("%-36s %10" PRIu64 " rows in %7.1f ms: %5.2f M rows/s\n", names[what], seen.n, (double) took_us / 1000,
                                 took_us > 0 ? (double) seen.n / (double) took_us : 0);
                 }
+        if (r == 0)
+                r = look(store);
         if (r != 0)
                 fprintf(stderr, "scan: %d\n", r);
         return r != 0;
