@@ -15,6 +15,7 @@ int report_owners(const ReportInput *input, Report *report);
 int report_reasons(const ReportInput *input, Report *report);
 int report_leaks(const ReportInput *input, Report *report);
 int report_alignment(const ReportInput *input, Report *report);
+int report_campaigns(const ReportInput *input, Report *report);
 
 /* ---- pages ---- */
 

@@ -74,6 +74,14 @@ const ReportKind report_kinds[] = {
                        "that\n"
                        "of the days before.",
                 .make = report_leaks },
+        { .name = "campaigns",
+                .title = "Campaigns",
+                .doc = "The calendar of campaigns with their priorities, how many people were taken for each in the period, and what "
+                       "became\n"
+                       "of them afterwards: handed to sales, accepted, won. Which run at the same time and which goes first; whom "
+                       "somebody\n"
+                       "keeps out of which, until when and why.",
+                .make = report_campaigns },
         { NULL },
 };
 

@@ -485,6 +485,43 @@ int store_exclusions(
         return r == STORE_E_NONE ? 0 : r;
 }
 
+#define WRITTEN_ROWS 500000 /* read in one snapshot: a fraction of a second */
+
+/* From a lead on; *ret_next: where to go on, 0 = it was the end. */
+static int scan_written(Store *store, uint64_t from, uint64_t *ret_next, int (*on_row)(uint64_t, const Written *, void *), void *userdata) {
+        *ret_next = 0;
+        int r = snapshot_enter(store);
+        if (r != 0)
+                return r;
+        _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        size_t n = 0;
+        r = store_is_writer(store) ? 0 : names_load(store);
+        if (r == 0)
+                r = sql_row(store, SQL_WRITTEN_FROM, &row, ARG(from), ARG((uint64_t) INT64_MAX));
+        for (; r == 0; r = sql_next(store, row)) {
+                uint64_t lead = column_u64(row, 0);
+                const Written written = read_written(store, row);
+                if (n++ >= WRITTEN_ROWS && lead != from) {
+                        *ret_next = lead;
+                        return 0;
+                }
+                from = lead;
+                r = on_row(lead, &written, userdata);
+                if (r != 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+int store_scan_written(Store *store, int (*on_row)(uint64_t lead, const Written *written, void *userdata), void *userdata) {
+        uint64_t from = 1;
+        int r = 0;
+        while (r == 0 && from > 0)
+                r = scan_written(store, from, &from, on_row, userdata);
+        return r;
+}
+
 /* ---- takes ---- */
 
 /* Columns of SQL_TAKE_ALL and SQL_TAKE_GET. */

@@ -546,6 +546,8 @@ int store_takes(
 int store_take_get(Store *store, uint64_t take, Arena *arena, StoredTake *ret); /* STORE_E_NONE */
 /* Whom it took, as far as they were not erased since: ascending numbers from `from` on. A merged lead is named by its own number. */
 int store_take_leads(Store *store, uint64_t take, uint64_t from, int (*on_lead)(uint64_t lead, void *userdata), void *userdata);
+/* All that was written, by lead; in snapshots of so many rows that none lasts two seconds. */
+int store_scan_written(Store *store, int (*on_row)(uint64_t lead, const Written *written, void *userdata), void *userdata);
 /* Exclusions of all leads that are not over at that instant, by lead. */
 int store_exclusions(
         Store *store, int64_t now_us, int (*on_one)(uint64_t lead, const Exclusion *exclusion, void *userdata), void *userdata);

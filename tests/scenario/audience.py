@@ -140,6 +140,21 @@ def what_is_taken_counts_and_is_told():
         text = d.ctl("audience", "webinar", "--diff").stdout
         check("1 came in since, 1 went out" in text and "said no" in text, True, text)
         check([row["lead"] for row in rows(d, "webinar", "--new")], ["L-9"])
+        # L-7 wants something, is accepted and won: after it was taken.
+        d.drop("web", "d.json", json.dumps(person(7, interest={"product": "x"}) | {"id": "again"}))
+        d.settle()
+        d.drop("crm", "w.json", json.dumps({"specversion": "1.0", "id": "w", "source": "crm", "type": "outcome.win", "subject": "lead:L-7", "data": {
+            "outcome": {"actor": "rep:anna", "opportunity": {"id": "D-1", "stage": "closed won", "amount": 1000, "currency": "EUR"}}}}))
+        d.settle()
+        d.ctl("exclude", "L-9", "--campaign", "all", "--until", "10d", "--reason", "=soon", "--as", "petra")
+        report = d.json("report", "campaigns")
+        [line] = [row for row in report["campaigns"] if row["campaign"] == "webinar"]
+        check((line["priority"], line["from"], line["runs"], line["takes"], line["reached"], line["excluded"]), (10, "2026-03-01", True, 1, 2, 1))
+        check([(line[key]["n"], line[key]["of"]) for key in ("accepted", "won")], [(1, 2), (1, 2)], line)
+        check([(row["campaign"], row["deals"], row["value"]) for row in report["values"]], [("webinar", 1, {"amount": 1000.0, "currency": "EUR"})])
+        check([(row["campaign"], row["other"], row["first"]) for row in report["overlaps"]], [("webinar", "letter", "webinar")], report["overlaps"])
+        check([(row["lead"], row["campaign"], row["reason"]) for row in report["excluded"]], [("L-9", "all", "=soon")])
+        check("'=soon" in d.ctl("report", "campaigns", "--table", "excluded", "--csv").stdout, True)
         d.replay()
 
 
