@@ -441,13 +441,13 @@ static int write_desk(DigestBoard *board) {
 
 /* ---- what both teams are told ---- */
 
-/* A share of few is no percentage. */
+/* A share of few is no percentage. Short enough for the line to fit on the screen with all of them. */
 static void add_share(DigestBoard *board, const char *label, const Measured *measured) {
         if (!measured->is_known)
                 return;
         text_printf(&board->line, "%s ", label);
         if (measured->of < REPORT_FEW)
-                text_printf(&board->line, "%" PRId64 " of %" PRId64 ", ", measured->n, measured->of);
+                text_printf(&board->line, "%" PRId64 "/%" PRId64 ", ", measured->n, measured->of);
         else
                 text_printf(&board->line, "%.0f %%, ", 100 * (double) measured->n / (double) measured->of);
 }
@@ -473,6 +473,7 @@ static int write_alignment(DigestBoard *board) {
         const Zone *zone = board->rules->settings->zone;
         int64_t until_us = report_day_start(zone, report_day(zone, board->now_us)), from_us;
         Measures measures;
+        char label[32];
         unsigned days;
         int r = find_period(board, until_us, &from_us, &days);
 
@@ -480,15 +481,17 @@ static int write_alignment(DigestBoard *board) {
                 r = measures_take(board->store, board->rules, from_us, until_us, false, &measures);
         if (r != 0)
                 return r;
-        text_printf(&board->line, "%-*s        ", DIGEST_LABEL_COLUMNS, "Both teams");
+        (void) snprintf(label, sizeof(label), "Both, %u day%s", days, days == 1 ? "" : "s");
+        text_printf(&board->line, "%-*s        ", DIGEST_LABEL_COLUMNS, label);
         if (!measures.items[MEASURE_ACCEPTANCE_RATE].is_known && !measures.items[MEASURE_SLA_KEPT].is_known)
                 text_append(&board->line, "nothing was answered, ");
         add_share(board, "accepted", &measures.items[MEASURE_ACCEPTANCE_RATE]);
         add_share(board, "in time", &measures.items[MEASURE_SLA_KEPT]);
         add_share(board, "reasons", &measures.items[MEASURE_REASONS_GIVEN]);
-        text_printf(&board->line, "%u day%s", days, days == 1 ? "" : "s");
         if (board->n_leaks >= 0)
-                text_printf(&board->line, "; leaks %" PRId64, board->n_leaks);
+                text_printf(&board->line, "leaks %" PRId64, board->n_leaks);
+        else
+                text_append(&board->line, "leaks not known");
         measures_done(&measures);
         digest_end_line(board);
         return 0;

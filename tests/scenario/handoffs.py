@@ -200,7 +200,7 @@ def marketing_reads_what_came_back_and_why():
         sent = {e["data"]["digest"]: e["data"]["text"].splitlines() for e in d.outgoing("out") if e["type"] == "org.leadd.digest" and "03-06" in e["data"]["subject"]}
         back, desk = sent["BACK"], sent["DESK"]
         # Of the last 30 whole days, which end with Thursday: the same for both.
-        both = "Both teams           accepted 3 of 5, in time 3 of 6, reasons 3 of 3, 30 days"
+        both = "Both, 30 days        accepted 3/5, in time 3/6, reasons 3/3, leaks "
         check((back[2][:len(both)], desk[2]), (both, back[2]))
         check(back[0], "marketing, 2026-03-06 09:30 (new since 2026-03-05 09:30)")
         # L-1 to L-6 came before 09:30; by 17:00 three were accepted and three came back, L-3 after L-5.
