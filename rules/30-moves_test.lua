@@ -176,7 +176,7 @@ test "A stalled deal whose person answers our mail is back with sales" {
       expect = { status = "opportunity", owner = "dana" } },
     { advance = "22d", expect = { status = "stalled", owner = false } },
     { advance = "1d", given = { activity{ type = "page_viewed", url = "/pricing" } }, expect = { status = "stalled" } },          -- a look is no word
-    { advance = "1d", given = { activity{ type = "email_replied" } }, expect = { status = "opportunity", team = "sales", moved = { "wake" } } },
+    { advance = "1d", given = { activity{ type = "email_replied" } }, expect = { status = "opportunity", owner = "dana", moved = { "wake" }, hits = { "SAME_OWNER" } } },
   },
 }
 

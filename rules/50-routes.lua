@@ -5,6 +5,6 @@
 route "SAME_ACCOUNT" { owner = "account" }
 route "DACH"  { when = { country = one_of{ "DE", "AT", "CH" } }, team = "inside_sales", match = { languages = "person.locale" } }   -- "de-DE" matches "de"
 route "REST"  { team = "inside_sales" }      -- the last route of a team takes everybody: no lead falls through
--- A deal that stalled and wakes goes on with whoever had it, be it that inside sales spoke to the person first.
-route "SAME_OWNER" { owner = "previous", when = { status = "opportunity" } }
+-- A deal that stalled and wakes goes on with whoever had it, be it that inside sales spoke to the person first. (Leads for inside sales never come this far.)
+route "SAME_OWNER" { owner = "previous" }
 route "DEALS" { team = "sales" }
