@@ -145,7 +145,7 @@ int deals_settle(Deciding *deciding) {
 
         if (deciding->input->before_7)
                 return 0;
-        for (size_t i = 0; i < out->n_moves && r == 0; i++)
+        for (size_t i = 0; i < out->n_moves && deciding->opportunities.n_items > 0 && r == 0; i++)
                 r = take_move(deciding, &out->moves[i]);
         if (r < 0 || opportunities_equal(before->opportunities, before->n_opportunities, deciding->opportunities.items,
                              deciding->opportunities.n_items))
