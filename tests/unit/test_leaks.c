@@ -562,12 +562,113 @@ static void lines__name_lead_age_value_and_rule__the_oldest_first(void **state _
         policy_free(rules);
 }
 
+static int on_kept(const LeakLead *lead, void *userdata) {
+        *(LeakLead *) userdata = *lead;
+        return 0;
+}
+
+static LeakLead as_kept(GateBook *book, uint64_t lead) {
+        LeakLead kept;
+
+        assert_int_equal(store_leak_lead(book->store, lead, on_kept, &kept), 0);
+        assert_int_equal(kept.lead, lead);
+        return kept;
+}
+
+static void send_outcome(GateBook *book, const char *move, const char *actor, const char *path, Value value, int64_t now_us) {
+        Record *record = record_of(book, 1, move, now_us);
+        GateOutcome outcome = { 0 };
+
+        if (path)
+                gate_field(record, path, value);
+        const GateInput input = { .record = record, .lead = 1, .actor = actor, .actor_is_operator = true, .now_us = now_us };
+        assert_int_equal(store_begin(book->store), 0);
+        assert_int_equal(gate_judge(book->gate, &input, &outcome), 0);
+        if (outcome.decision->refused)
+                fail_msg("%s: %s", move, outcome.decision->refusal_text);
+        assert_int_equal(store_commit(book->store), 0);
+        record_free(record);
+}
+
+static void book__of_a_lead__says_what_decides(void **state _unused_) {
+        RuleSet *rules = load("channel \"mail\" { via = \"sendmail\", from = \"a@example.com\" }\n"
+                              "message \"hello\" { channel = \"mail\", to = \"lead\", subject = \"Hello\", body = [[Hello.]] }\n"
+                              "track \"warm\" { enter = { status = \"nurture\" }, wake_on = did{ type = \"page_viewed\" },\n"
+                              "  steps = { { wait = \"1d\", send = \"hello\" } } }\n");
+        LeakBook *kept = leak_book_new();
+        GateBook book;
+        LeakLook look;
+        char owner[32];
+
+        gate_open_book(&book, NULL, rules, NOW_US);
+        happen(&book, 1, "lead.submitted", "integration:web", "attribution.form_name", "demo", NOW_US);
+        LeakLead lead = as_kept(&book, 1);
+        assert_string_equal(lead.status, "mql");
+        assert_true(lead.unaccepted);
+        assert_string_equal(lead.sla, "ANSWER");
+        assert_int_equal(lead.due_us, NOW_US + 8 * HOUR);
+        assert_int_equal(lead.next_step_us, NOW_US + 4 * HOUR);
+        assert_int_equal(lead.offered_us, NOW_US);
+        snprintf(owner, sizeof(owner), "rep:%s", lead.owner);
+
+        send_outcome(&book, "outcome.accept", owner, NULL, value_text(""), NOW_US + HOUR);
+        lead = as_kept(&book, 1);
+        assert_false(lead.unaccepted);
+        assert_null(lead.sla);
+        assert_int_equal(lead.opportunity_us, TIME_NONE);
+
+        /* An opportunity that is open, and when it moved last. */
+        Record *record = record_of(&book, 1, "lead.updated", NOW_US + 2 * HOUR);
+        gate_field(record, "opportunity.id", value_text("7"));
+        gate_field(record, "opportunity.stage", value_text("offer"));
+        (void) gate_take(&book, record, 1, NOW_US + 2 * HOUR);
+        record_free(record);
+        assert_int_equal(as_kept(&book, 1).opportunity_us, NOW_US + 2 * HOUR);
+
+        /* Sent back without a reason: it is one as long as it stays. */
+        send_outcome(&book, "outcome.drop", owner, NULL, value_text(""), NOW_US + 3 * HOUR);
+        lead = as_kept(&book, 1);
+        assert_int_equal(lead.returned_us, NOW_US + 3 * HOUR);
+        assert_string_equal(lead.returned_by, "drop");
+        assert_int_equal(lead.opportunity_us, TIME_NONE); /* it stalled with that */
+        assert_int_equal(leak_book_look(kept, book.store, rules, NOW_US + 3 * HOUR, false, &look), 0);
+        assert_int_equal(leak_book_kind(kept, 1), LEAK_NO_REASON);
+        happen(&book, 1, "lead.submitted", "integration:web", "attribution.form_name", "demo", NOW_US + 4 * HOUR);
+        assert_string_equal(as_kept(&book, 1).status, "mql");
+        assert_int_equal(as_kept(&book, 1).returned_us, TIME_NONE);
+
+        /* With a reason it is none, without consent in no track and yet no leak; with it in one, until a signal wakes it. */
+        snprintf(owner, sizeof(owner), "rep:%s", as_kept(&book, 1).owner);
+        send_outcome(&book, "outcome.reject", owner, "outcome.reason", value_text("no_answer"), NOW_US + 5 * HOUR);
+        lead = as_kept(&book, 1);
+        assert_int_equal(lead.returned_us, TIME_NONE);
+        assert_false(lead.in_track);
+        assert_int_equal(leak_book_look(kept, book.store, rules, NOW_US + 5 * HOUR, false, &look), 0);
+        assert_int_equal(leak_book_kind(kept, 1), LEAK_NONE);
+        record = record_of(&book, 1, "consent.granted", NOW_US + 6 * HOUR);
+        gate_field(record, "consent.marketing", value_bool(true));
+        (void) gate_take(&book, record, 1, NOW_US + 6 * HOUR);
+        record_free(record);
+        assert_true(as_kept(&book, 1).in_track);
+        assert_int_equal(leak_book_look(kept, book.store, rules, NOW_US + 6 * HOUR, false, &look), 0);
+        assert_int_equal(leak_book_kind(kept, 1), LEAK_NONE);
+        happen(&book, 1, "activity.page_viewed", "integration:web", NULL, NULL, NOW_US + 7 * HOUR);
+        assert_false(as_kept(&book, 1).in_track);
+        assert_int_equal(as_kept(&book, 1).track_ended_us, NOW_US + 7 * HOUR);
+        assert_int_equal(leak_book_look(kept, book.store, rules, NOW_US + 7 * HOUR, false, &look), 0);
+        assert_int_equal(leak_book_kind(kept, 1), LEAK_NO_TRACK);
+        leak_book_free(kept);
+        gate_close_book(&book);
+        policy_free(rules);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(leads__in_each_state__leak_or_do_not),
                 cmocka_unit_test(work__that_is_not_known__is_asked_for_only_when_it_matters),
                 cmocka_unit_test(looks__at_what_changed__come_to_the_same_as_at_all),
                 cmocka_unit_test(looks__before_the_clock_was_set_back__are_begun_anew),
+                cmocka_unit_test(book__of_a_lead__says_what_decides),
                 cmocka_unit_test(lines__name_lead_age_value_and_rule__the_oldest_first),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
