@@ -99,7 +99,7 @@ static bool is_tag(const char *text) {
 static bool is_uri(const char *text) {
         size_t size = strlen(text);
 
-        if (size > NOTIFIER_SUBJECT_MAX || (strncmp(text, "mailto:", 7) != 0 && strncmp(text, "https://", 8) != 0))
+        if (size > NOTIFIER_SUBJECT_MAX || strstr(text, "=?") || (strncmp(text, "mailto:", 7) != 0 && strncmp(text, "https://", 8) != 0))
                 return false;
         for (size_t i = 0; i < size; i++)
                 if (text[i] <= 0x20 || text[i] >= 0x7f || strchr("<>,\"", text[i]))

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 
-#define UNSUBSCRIBE_SIZE_MAX 500
+#define UNSUBSCRIBE_SIZE_MAX 400
 
 int kind_compile_principle(Load *load, int index, void *head) {
         Principle *principle = head;
@@ -79,7 +79,7 @@ static bool is_unsubscribe(const char *text) {
         static const char number[] = "${lead.id}";
         bool is_mail = strncmp(text, "mailto:", 7) == 0;
 
-        if (strlen(text) > UNSUBSCRIBE_SIZE_MAX || (!is_mail && strncmp(text, "https://", 8) != 0))
+        if (strlen(text) > UNSUBSCRIBE_SIZE_MAX || strstr(text, "=?") || (!is_mail && strncmp(text, "https://", 8) != 0))
                 return false;
         for (const char *c = text; *c; c++) {
                 if (strncmp(c, number, sizeof(number) - 1) == 0)

@@ -310,14 +310,18 @@ def nothing_a_lead_says_becomes_a_header_or_an_argument():
     for address in bad_addresses:
         jobs.append({"id": "9", "via": "sendmail", "from": "leads@firm.de", "to": address, "subject": "s", "body": "b"})
         jobs.append({"id": "9", "via": "smtp", "target": "127.0.0.1:1", "from": "leads@firm.de", "to": address, "subject": "s", "body": "b"})
+    # Where a lead says no is one address, or there is no mail.
+    bad_places = [f"https://x.de/{v}" for v in HOSTILE if "\0" not in v and v not in ("'; rm -rf /", "\\", "undisclosed:;", "-oQ/tmp -be")] + ["https://x.de/a b", "javascript:alert(1)", "http://x.de/", "https://x.de/>, <mailto:e@x.de"]
+    for place in bad_places:
+        jobs.append({"id": "9", "via": "sendmail", "from": "leads@firm.de", "to": "anna@firm.de", "subject": "s", "body": "b", "unsubscribe": place})
     data = b"".join(json.dumps({"method": "org.leadd.Notify.Deliver", "parameters": j}).encode() + b"\0" for j in jobs)
     done = subprocess.run([str(BUILD / "leadd-notify"), f"--sendmail={sendmail}"], input=data, capture_output=True, timeout=300)
     check(done.returncode, 0, done.stderr.decode())
     answers = [json.loads(a)["parameters"]["outcome"] for a in done.stdout.split(b"\0") if a]
-    n = len(jobs) - 2 * len(bad_addresses)
+    n = len(jobs) - 2 * len(bad_addresses) - len(bad_places)
     check(answers[:n], ["delivered"] * n)
     for job, answer in zip(jobs[n:], answers[n:]):
-        check(answer == "failed", True, f"{job['to']!r} by {job['via']}: {answer}")
+        check(answer == "failed", True, f"{job['to']!r} by {job['via']}, {job.get('unsubscribe')!r}: {answer}")
     args = [a.split(b"\0")[:-1] for a in (d.directory / "args").read_bytes().split(b"\1")[:-1]]
     check(args, [[b"-i", b"-f", b"leads@firm.de", b"--", b"anna@firm.de"]] * n)
     mails = (d.directory / "mails").read_bytes().split(b"\1")[:-1]
