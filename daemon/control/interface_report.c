@@ -35,15 +35,16 @@ static const Method methods_report[] = {
                         { .name = "explain", .type = INPUT_BOOL }, { .name = "diff", .type = INPUT_BOOL },
                         { .name = "only_new", .type = INPUT_BOOL }, { .name = "from", .type = INPUT_INTEGER },
                         { .name = "limit", .type = INPUT_INTEGER } },
-                .output = "(campaign: CampaignDates, items: []Person, counts: [string]int, came: int, went: int, next: ?int, last: ?Take,\n"
-                          "  open: ?Take, now: string)",
+                .output = "(campaign: CampaignDates, items: []Person, counts: [string]int, came: int, went: int, next: ?int, last: "
+                          "?TakeMade,\n"
+                          "  open: ?TakeMade, now: string)",
                 .where = CONTROL_ON_REPORTER,
                 .role = ROLE_GROUP,
                 .execute = execute_audience },
         { .name = "Takes",
                 .doc = "Who took which audience when, the newest first. next is what to give as before for the next page.",
                 .inputs = { NAMED("campaign"), { .name = "before", .type = INPUT_INTEGER }, { .name = "limit", .type = INPUT_INTEGER } },
-                .output = "(items: []Take, next: ?int)",
+                .output = "(items: []TakeMade, next: ?int)",
                 .where = CONTROL_ON_REPORTER,
                 .role = ROLE_GROUP,
                 .execute = execute_takes },
@@ -109,7 +110,8 @@ const Interface interface_report = {
                  "?string,\n"
                  "  in: ?bool, written: ?string, reasons: ?[]OutReason)\n"
                  "# leads: so many were taken, some of whom may have been erased since; done false: more is to come, or it was left.\n"
-                 "type Take (take: int, campaign: string, by: ?string, time: string, until: string, leads: int, dropped: int, done: bool)\n"
+                 "type TakeMade (take: int, campaign: string, by: ?string, time: string, until: string, leads: int, dropped: int, done: "
+                 "bool)\n"
                  "type Out (lead: string, code: string, text: string)\n",
         .methods = methods_report,
         .n_methods = ARRAY_SIZE(methods_report),
