@@ -104,7 +104,7 @@ static int make_person(Lookout *lookout, const AudienceRow *row) {
                 .exclusions = row->exclusions,
                 .n_exclusions = row->n_exclusions,
         };
-        (void) snprintf(person->subject.grade, sizeof person->subject.grade, "%s", row->grade);
+        memcpy(person->subject.grade, row->grade, strnlen(row->grade, sizeof person->subject.grade - 1)); /* the rest is 0 */
         find_segments(lookout, row, person->subject.segments);
         if (slash && !person->subject.source)
                 return -ENOMEM;
@@ -147,7 +147,7 @@ static int deepen(void *userdata, AudiencePerson *person, unsigned reads) {
         Facts *profile = ARENA_NEW(lookout->arena, Facts);
         if (!profile)
                 return -ENOMEM;
-        int r = store_load_lead(lookout->store, lookout->lead, lookout->arena, NULL, profile, NULL, NULL);
+        int r = store_load_profile(lookout->store, lookout->lead, lookout->arena, profile);
         if (r != 0)
                 return r < 0 ? r : -EBADMSG;
         person->subject.facts = profile;

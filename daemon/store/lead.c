@@ -499,6 +499,16 @@ int store_load_lead(Store *store, uint64_t lead, Arena *arena, LeadState *ret_st
         return r;
 }
 
+int store_load_profile(Store *store, uint64_t lead, Arena *arena, Facts *ret) {
+        LeadRow row;
+        int r = snapshot_enter(store);
+        if (r != 0)
+                return r;
+        _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
+        r = lead_row(store, lead, &row);
+        return r == 0 ? lead_profile(store, &row, arena, ret) : r;
+}
+
 int store_load_joined_history(Store *store, uint64_t lead, Arena *arena, Activity **ret_history, size_t *ret_n_history) {
         LeadRow row;
         int r = lead_row(store, lead, &row);

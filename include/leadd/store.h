@@ -111,6 +111,8 @@ int store_load_lead(
         Store *store, uint64_t lead, Arena *arena, LeadState *ret_state, Facts *ret_profile, Activity **ret_history, size_t *ret_n_history);
 /* Is the lead still in the track that the event sent it something from: the same one, not entered anew since, not ended? */
 int store_is_in_track(Store *store, uint64_t lead, const char *track, uint64_t event, bool *ret);
+/* The profile alone: a third of the work. STORE_E_NONE. */
+int store_load_profile(Store *store, uint64_t lead, Arena *arena, Facts *ret);
 /* The history alone, with that of all leads merged into it, be it that the lead's own row does not say so yet. */
 int store_load_joined_history(Store *store, uint64_t lead, Arena *arena, Activity **ret_history, size_t *ret_n_history);
 /* Seats of everybody, and the account owner for a company domain (NULL domain: none): the owner of its newest open owned lead but this
