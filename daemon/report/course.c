@@ -105,13 +105,19 @@ static int begin_until(Follower *follower, uint64_t event) {
         return r;
 }
 
-/* Where the lead stood when it was answered. */
-static void note_status(const Follower *follower, const ScanTransition *moved, unsigned was) {
+/* Where the lead stood when it was answered, and what the answer itself reached: who wins a deal needs no second move to have won it. */
+static void note_answer(const Follower *follower, const ScanTransition *moved, unsigned was, unsigned reached, bool by_person) {
         Course *course = follower->course;
 
-        for (size_t i = follower->next; i < course->n && course->items[i].event == moved->event; i++)
-                if (course->items[i].lead == moved->lead && !moved->follows && was & COURSE_OPPORTUNITY)
-                        course->items[i].marks |= COURSE_DEAL;
+        for (size_t i = follower->next; i < course->n && course->items[i].event == moved->event; i++) {
+                Answer *answer = &course->items[i];
+                if (answer->lead != moved->lead)
+                        continue;
+                if (!moved->follows && was & COURSE_OPPORTUNITY)
+                        answer->marks |= COURSE_DEAL;
+                if (answer->is_accepted && reached)
+                        answer->marks |= (uint16_t) (reached | (by_person ? COURSE_MOVED | COURSE_WORKED : 0));
+        }
 }
 
 static int add_return(Follower *follower, const ScanTransition *moved, bool by_person, bool is_final, uint32_t *ret) {
@@ -152,13 +158,12 @@ static int on_move(const ScanTransition *moved, void *userdata) {
         r = begin_until(follower, moved->event);
         if (r < 0)
                 return r;
-        note_status(follower, moved, was.as_status);
-        if (moved->test)
-                return 0;
-
         const unsigned stages = COURSE_MEETING | COURSE_OPPORTUNITY | COURSE_WON;
         unsigned reached = (goes.as_status | move.as_move) & stages;
         bool by_person = by.as_actor & NAME_PERSON;
+        note_answer(follower, moved, was.as_status, reached, by_person);
+        if (moved->test)
+                return 0;
         bool returns =
                 was.as_status & NAME_STAFFED && goes.as_status & NAME_KNOWN && !(goes.as_status & NAME_STAFFED) && !(reached & COURSE_WON);
         if (returns) {

@@ -14,7 +14,8 @@
 
 typedef struct Line {
         int64_t n[OFFER_FATES], n_kept, n_broken;
-        int64_t n_accepted, n_rejected, n_lost; /* as they were answered; lost: deals */
+        int64_t n_accepted, n_rejected; /* leads, as they were answered */
+        int64_t n_deals, n_lost;        /* that were answered, and of these lost */
         int64_t n_worked, n_met, n_won, n_back;
         size_t n_times, first_time;
 } Line;
@@ -79,23 +80,24 @@ static int count_courses(Counting *counting) {
         for (size_t i = 0; i < counting->course.n; i++) {
                 const Answer *answer = &counting->course.items[i];
                 Line *line = tally_line(&counting->lines, answer->tag);
-                bool is_rejected = !answer->is_accepted, is_lost = is_rejected && answer->marks & COURSE_DEAL;
-                if (!(answer->marks & COURSE_DEAL) && answer->working_us != TIME_NONE) {
+                bool is_deal = answer->marks & COURSE_DEAL, is_rejected = !answer->is_accepted && !is_deal;
+                if (!is_deal && answer->working_us != TIME_NONE) {
                         int r = add_time(counting, answer->tag, answer->working_us);
                         if (r < 0)
                                 return r;
                         line->n_times++;
                 }
-                line->n_accepted += answer->is_accepted;
-                line->n_lost += is_lost;
-                line->n_rejected += is_rejected && !is_lost;
+                line->n_deals += is_deal;
+                line->n_lost += is_deal && !answer->is_accepted;
+                line->n_rejected += is_rejected;
                 line->n_back += (answer->marks & COURSE_BACK) != 0;
-                if (answer->is_accepted) {
+                line->n_won += answer->is_accepted && answer->marks & COURSE_WON;
+                if (answer->is_accepted && !is_deal) {
+                        line->n_accepted++;
                         line->n_met += (answer->marks & COURSE_MEETING) != 0;
-                        line->n_won += (answer->marks & COURSE_WON) != 0;
                         line->n_worked += (answer->marks & COURSE_WORKED) != 0;
                 }
-                if (answer->reason && ((is_rejected && !is_lost) || answer->marks & COURSE_BACK)) {
+                if (answer->reason && (is_rejected || answer->marks & COURSE_BACK)) {
                         int r = count_reason(counting, answer);
                         if (r != 0)
                                 return r;
@@ -142,7 +144,7 @@ static void add_row(ReportTable *table, const TallyKey *key, const Line *line, i
                 share_or_none(n_accepted, n_answers + line->n[OFFER_EXPIRED]), cell_count(line->n_rejected), cell_count(line->n_lost),
                 cell_count(line->n[OFFER_EXPIRED]), cell_count(n_gone), share_or_none(line->n_kept, line->n_kept + line->n_broken),
                 cell_working(report_quantile(times, line->n_times, 0.5)), share_or_none(line->n_worked, n_accepted),
-                share_or_none(line->n_met, n_accepted), share_or_none(line->n_won, n_accepted), cell_count(line->n_back),
+                share_or_none(line->n_met, n_accepted), share_or_none(line->n_won, n_accepted + line->n_deals), cell_count(line->n_back),
                 cell_count(line->n[OFFER_OPEN]), cell_count(line->n[OFFER_OVERDUE]));
 }
 
@@ -203,9 +205,10 @@ static int write_report(const Counting *counting, Report *report) {
                 report_headline(
                         report, "Of %lld leads that were accepted %lld were worked since.", (long long) n_accepted, (long long) n_worked);
         report_note(report, "Leads offered to each person in the period, and what has become of them by now. Accepted: of those that were "
-                            "answered or expired. In time: of the promises that were kept or broken. Worked, meeting and won: of those "
-                            "accepted; worked is a move, a note or an activity of a person after the acceptance. Median: working time "
-                            "until the answer.");
+                            "answered or expired. In time: of the promises that were kept or broken. Worked and meeting: of those "
+                            "accepted; worked is a move, a note or an activity of a person after the acceptance. Won: of those "
+                            "accepted and of deals that were won or lost. Median: working time until the answer. A deal (a lead that "
+                            "was an opportunity when it was given to somebody) is won or lost, it is neither accepted nor rejected.");
         report_note(report, "The lines are in the order of names. Where an interval is wide the figure says little about the person.");
         if (counting->lines.n > 0) {
                 report_plot(report, table, REPORT_BARS, "Accepted, of what was answered or expired", "team", "owner", "accepted");

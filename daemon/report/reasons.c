@@ -3,7 +3,8 @@
  * report reasons: which scoring rules, and which sources, send people nobody wants. Of the leads that somebody answered for, those that
  * were refused at once or sent back later with a reason, by each rule that gave them points: against the average of all, with the interval
  * of that ratio. What is surely worse stands first: by the lower end of the interval, so that two refusals of two do not outrank thirty of
- * fifty. Deals that were lost are no leads that were refused.
+ * fifty. Deals that were won or lost were leads already: they are
+ * neither wanted nor refused once more.
  *
  * A million answers need 72 MB (course.h), 4 bytes for each rule of each, and 8 for each lead of the book.
  */
@@ -146,7 +147,7 @@ static int count_answer(Counting *counting, const Answer *answer, size_t end) {
         const char *source = name_of(counting, &counting->sources, answer->lead);
         Count count;
 
-        if (!answer->is_accepted && answer->marks & COURSE_DEAL)
+        if (answer->marks & COURSE_DEAL)
                 return 0;
         int r = read_answer(counting, answer, &count);
         add(&counting->all, &count);

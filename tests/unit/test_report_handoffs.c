@@ -120,8 +120,16 @@ static void credit(Life *life, const StoredEvent *event) {
         for (size_t i = life->first; i < n_given; i++) {
                 Given *one = &given[i];
                 char from[16];
-                if (one->ending != ACCEPTED || one->event >= event->id || one->over)
+                if (one->ending != ACCEPTED || one->event > event->id || one->over)
                         continue;
+                if (one->event == event->id) { /* the answer itself: accepting is no work, winning is */
+                        for (size_t k = 0; k < event->n_moves; k++) {
+                                bool won = base_streq(event->moves[k].to, "customer");
+                                one->won |= won;
+                                one->worked |= won;
+                        }
+                        continue;
+                }
                 bool own = base_streq(one->owner, life->owner);
                 if (own && !life->unaccepted && event->n_moves == 0 && (by_person(event) || base_streq(event->type, "activity.call_made")))
                         one->worked = true;
@@ -351,7 +359,7 @@ static void compare_owner(const json_t *sla, const json_t *owners, const char *o
                         continue;
                 if (!g->is_deal)
                         answered_us[n_answered++] = g->ended_us - g->at_us;
-                if (g->ending == ACCEPTED)
+                if (g->ending == ACCEPTED && !g->is_deal)
                         n_taken++;
                 if (g->ending == ACCEPTED && g->promised)
                         accepted_us[n_accepted++] = g->ended_us - g->at_us;
@@ -378,11 +386,12 @@ static void compare_owner(const json_t *sla, const json_t *owners, const char *o
         assert_int_equal(n_in(row, "rejected"), COUNT(g->ending == RETURNED && !g->is_deal));
         assert_int_equal(n_in(row, "lost_deals"), COUNT(g->ending == RETURNED && g->is_deal));
         assert_int_equal(
-                of_in(row, "accepted"), COUNT(g->ending == ACCEPTED || (g->ending == RETURNED && !g->is_deal) || g->ending == EXPIRED));
-        assert_int_equal(n_in(row, "worked"), COUNT(g->worked));
+                of_in(row, "accepted"), COUNT(((g->ending == ACCEPTED || g->ending == RETURNED) && !g->is_deal) || g->ending == EXPIRED));
+        assert_int_equal(n_in(row, "worked"), COUNT(g->worked && !g->is_deal));
         assert_int_equal(of_in(row, "worked"), n_taken);
-        assert_int_equal(n_in(row, "meetings"), COUNT(g->met));
+        assert_int_equal(n_in(row, "meetings"), COUNT(g->met && !g->is_deal));
         assert_int_equal(n_in(row, "won"), COUNT(g->won));
+        assert_int_equal(of_in(row, "won"), n_taken + COUNT((g->ending == ACCEPTED || g->ending == RETURNED) && g->is_deal));
         assert_int_equal(n_in(row, "sent_back"), COUNT(g->back));
         assert_int_equal(n_in(row, "median_seconds"), median(answered_us, n_answered));
         for (int i = 0; i < 2; i++) {
@@ -415,8 +424,7 @@ static void compare_reasons(Fixture *f, int64_t from_us, int64_t until_us, Arena
                         const Given *g = &given[k];
                         bool senior = leads_senior[g->lead], ebook = leads_ebook[g->lead];
                         const bool counts[] = { senior, ebook, !senior && !ebook, ebook, !ebook };
-                        if (!counts[i] || !is_in(g, from_us, until_us) ||
-                                !(g->ending == ACCEPTED || (g->ending == RETURNED && !g->is_deal)))
+                        if (!counts[i] || !is_in(g, from_us, until_us) || g->is_deal || !(g->ending == ACCEPTED || g->ending == RETURNED))
                                 continue;
                         bool refused = g->ending == RETURNED;
                         n++;
