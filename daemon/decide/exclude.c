@@ -81,6 +81,30 @@ bool decide_read_exclusion(const RuleSet *rules, const Record *record, int64_t n
         return parse_until(rules, until, now_us, &ret->until_us);
 }
 
+static bool has_controls(const char *text) {
+        for (; *text; text++)
+                if ((unsigned char) *text < ' ' || *text == '\x7f')
+                        return true;
+        return false;
+}
+
+/* Whoever takes back the word about one campaign is told that the lead stays out of it, because somebody keeps it out of all. */
+static int check_lift(Deciding *deciding, const char *campaign) {
+        const DecideInput *input = deciding->input;
+        char day[TIME_TEXT_SIZE];
+
+        for (size_t i = 0; campaign && i < input->n_exclusions; i++) {
+                const Exclusion *all = &input->exclusions[i];
+                const char *colon = all->by ? strchr(all->by, ':') : NULL;
+                if (all->campaign || all->until_us <= input->now_us)
+                        continue;
+                return deciding_refuse(deciding, "kept_out_of_all",
+                        "%s keeps the lead out of every campaign until %s, %s among them: take that back (all), or leave it",
+                        colon ? colon + 1 : "somebody", zone_format(deciding->rules->settings->zone, all->until_us, day), campaign);
+        }
+        return 0;
+}
+
 int moves_exclude(Deciding *deciding) {
         const Record *record = deciding->input->record;
         const char *campaign = facts_text(&record->facts, FIELD_OUTCOME_CAMPAIGN);
@@ -111,10 +135,16 @@ int moves_exclude(Deciding *deciding) {
         if (exclusion->until_us < now_us)
                 return deciding_refuse(
                         deciding, "bad_record", "%s is past", zone_format(deciding->rules->settings->zone, exclusion->until_us, buffer));
+        r = is_lifted ? check_lift(deciding, campaign) : 0;
+        if (r < 0 || deciding->out->refused)
+                return r;
         if (!is_lifted && (!reason || !*reason))
                 return deciding_refuse(deciding, "reason_required", "to keep a lead out of campaigns needs a reason: marketing reads it");
         if (reason && strlen(reason) > DECIDE_EXCLUDE_REASON_MAX)
                 return deciding_refuse(deciding, "bad_record", "the reason has more than %d characters", DECIDE_EXCLUDE_REASON_MAX);
+        if (reason && has_controls(reason))
+                return deciding_refuse(
+                        deciding, "bad_record", "the reason is one line of text: it has a line break or a control character");
         if (exclusion->until_us - now_us > DECIDE_EXCLUDE_DAYS_MAX * US_PER_DAY)
                 return deciding_refuse(deciding, "exclude_too_long",
                         "a lead is kept out of campaigns for at most %d days at once, until %s at the latest; who never wants mail "

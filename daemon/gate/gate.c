@@ -194,7 +194,9 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                         return r;
                 decide.digests = digests;
         }
-        r = gate_prepare_merge(gate, input->record, lead, &decide);
+        r = gate_find_exclusions(gate, lead, &decide);
+        if (r == 0)
+                r = gate_prepare_merge(gate, input->record, lead, &decide);
         if (r == STORE_E_NONE)
                 return refuse_unknown(gate, ret);
         if (r != 0)

@@ -105,6 +105,8 @@ int gate_keep_cuts(Gate *gate, Decision *decision);
 int gate_count_overruns(Gate *gate, int64_t now_us, const Rule **ret_suspended, size_t *ret_n);
 
 /* take.c */
+/* What keeps the lead out of campaigns; in the gate's arena. */
+int gate_find_exclusions(Gate *gate, uint64_t lead, DecideInput *input);
 bool gate_is_take(const Record *record);
 /* Takes as the log has it, after each lead was looked at again: *ret_differs tells of the first one that would not be taken, or not be
  * dropped, now. In the gate's arena; NULL = none. */

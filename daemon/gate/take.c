@@ -17,6 +17,19 @@
 
 bool gate_is_take(const Record *record) { return record->family == FAMILY_CAMPAIGN && base_streq(record->event, "taken"); }
 
+int gate_find_exclusions(Gate *gate, uint64_t lead, DecideInput *input) {
+        Written *written;
+        Exclusion *exclusions;
+        size_t n_written;
+
+        if (lead == 0 || input->record->family != FAMILY_OUTCOME || !base_streq(input->record->event, "exclude"))
+                return 0;
+        int r = store_sent_to(gate->store, lead, gate->arena, &written, &n_written, &exclusions, &input->n_exclusions);
+        if (r == 0)
+                input->exclusions = exclusions;
+        return r;
+}
+
 static int refuse(Gate *gate, GateOutcome *ret, const char *code, const char *format, ...) _printf_(4, 5);
 static int refuse(Gate *gate, GateOutcome *ret, const char *code, const char *format, ...) {
         Text text = { 0 };
@@ -49,9 +62,13 @@ typedef struct Taking {
         uint64_t n_again;
 } Taking;
 
+static int tell_dropped(Taking *taking, uint64_t lead, const AudienceVerdict *verdict) {
+        return taking->take && taking->take->on_dropped ? taking->take->on_dropped(lead, verdict, taking->take->userdata) : 0;
+}
+
 static int drop(Taking *taking, uint64_t lead, const AudienceVerdict *verdict) {
         taking->dropped[taking->n_dropped++] = lead;
-        return taking->take && taking->take->on_dropped ? taking->take->on_dropped(lead, verdict, taking->take->userdata) : 0;
+        return tell_dropped(taking, lead, verdict);
 }
 
 /* Those before the lead have no row: another one goes on for them, they were erased, or never were. */
@@ -71,14 +88,16 @@ static int on_row(const AudienceRow *row, void *userdata) {
         if (r != 0)
                 return r;
         taking->at++;
-        for (size_t i = 0; taking->take && taking->id > 0 && i < row->n_written; i++)
-                if (row->written[i].event == taking->id) {
-                        taking->n_again++;
-                        return 0;
-                }
+        bool is_again = false;
+        for (size_t i = 0; taking->take && taking->id > 0 && i < row->n_written && !is_again; i++)
+                is_again = row->written[i].event == taking->id;
+        taking->n_again += is_again;
         r = lookout_ask(&taking->lookout, row, taking->take != NULL, &verdict);
         if (r < 0)
                 return r;
+        /* Taken by an earlier part, it stays so; but who is out since is told, and not given out once more. */
+        if (is_again)
+                return verdict.code != AUDIENCE_IN ? tell_dropped(taking, row->lead, &verdict) : 0;
         if (verdict.code != AUDIENCE_IN)
                 return drop(taking, row->lead, &verdict);
         taking->in[taking->n_in++] = row->lead;

@@ -18,17 +18,26 @@ static int add_written(Store *store, uint64_t lead, const char *by, EffectKind k
         return r == 0 ? sql_run(store, SQL_WRITTEN_ADD, ARG(lead), ARG(event), ARG(name), ARG((int) kind), ARG(at_us)) : r;
 }
 
+/* Whoever takes back all of it takes back what was said of single campaigns, too; of a lead also what was said of those merged into it. */
+static int take_back(Store *store, uint64_t lead, uint64_t campaign) {
+        uint64_t family[STORE_FAMILY_MAX];
+        size_t n;
+
+        int r = store_family(store, lead, family, &n);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = campaign == 0 ? sql_run(store, SQL_EXCLUSION_FORGET, ARG(family[i]))
+                                  : sql_run(store, SQL_EXCLUSION_DELETE, ARG(family[i]), ARG(campaign));
+        return r;
+}
+
 static int fold_exclusion(Store *store, const StoreEntry *entry) {
         const Exclusion *exclusion = entry->decision->exclusion;
-        bool is_over = exclusion->until_us <= entry->now_us;
         uint64_t campaign;
         Ref by;
 
         int r = name_intern(store, exclusion->campaign, &campaign);
-        /* Whoever takes back all of it takes back what was said of single campaigns, too. */
-        if (r == 0 && is_over)
-                return campaign == 0 ? sql_run(store, SQL_EXCLUSION_FORGET, ARG(entry->lead_id))
-                                     : sql_run(store, SQL_EXCLUSION_DELETE, ARG(entry->lead_id), ARG(campaign));
+        if (r == 0 && exclusion->until_us <= entry->now_us)
+                return take_back(store, entry->lead_id, campaign);
         if (r == 0)
                 r = name_ref(store, exclusion->by, STORE_NAMES_MAX, &by);
         if (r == 0)
@@ -122,7 +131,18 @@ static int add_to_written(Lists *lists, const Written *written) {
         return 0;
 }
 
+static bool is_same(const char *a, const char *b) { return a && b ? base_streq(a, b) : a == b; }
+
+/* Of the word about a lead and that about one merged into it, the newer is the one about both. */
 static int add_to_exclusions(Lists *lists, const Exclusion *exclusion) {
+        for (size_t i = 0; i < lists->n_exclusions; i++) {
+                Exclusion *known = &lists->exclusions[i];
+                if (!is_same(known->campaign, exclusion->campaign))
+                        continue;
+                if (known->event < exclusion->event)
+                        *known = *exclusion;
+                return 0;
+        }
         if (lists->n_exclusions == lists->exclusions_capacity) {
                 int r = grow((void **) &lists->exclusions, &lists->exclusions_capacity, sizeof *lists->exclusions);
                 if (r < 0)
@@ -140,13 +160,14 @@ static Written read_written(Store *store, sqlite3_stmt *row) {
                 .at_us = sqlite3_column_int64(row, 4) };
 }
 
-/* Columns of SQL_EXCLUSION_FROM and its like: lead, campaign, until, at, by, reason. Texts in the arena, or of the dictionary. */
+/* Columns of SQL_EXCLUSION_FROM and its like: lead, campaign, until, at, by, reason, event. Texts in the arena, or of the dictionary. */
 static int read_exclusion(Store *store, sqlite3_stmt *row, Arena *arena, Exclusion *ret) {
         const char *reason = column_text(row, 5);
 
         *ret = (Exclusion){ .campaign = name_text(store, column_u64(row, 1)),
                 .until_us = sqlite3_column_int64(row, 2),
                 .at_us = sqlite3_column_int64(row, 3),
+                .event = column_u64(row, 6),
                 .reason = reason ? arena_strdup(arena, reason) : NULL };
         if (reason && !ret->reason)
                 return -ENOMEM;
@@ -460,6 +481,24 @@ int store_sent_to(Store *store, uint64_t lead, Arena *arena, Written **ret_writt
         return r;
 }
 
+/* Is there a newer word about the same campaign, of a lead that is the same person by now? */
+static int is_outdated(Store *store, uint64_t lead, uint64_t campaign, uint64_t event, bool *ret) {
+        uint64_t family[STORE_FAMILY_MAX], survivor;
+        size_t n;
+
+        *ret = false;
+        int r = survivor_of(store, lead, &survivor);
+        if (r == 0)
+                r = store_family(store, survivor, family, &n);
+        for (size_t i = 0; r == 0 && n > 1 && i < n && !*ret; i++) {
+                _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+                r = sql_row(store, SQL_EXCLUSION_GET, &row, ARG(family[i]), ARG(campaign));
+                *ret = r == 0 && column_u64(row, 0) > event;
+                r = r == STORE_E_NONE ? 0 : r;
+        }
+        return r;
+}
+
 int store_exclusions(
         Store *store, int64_t now_us, int (*on_one)(uint64_t lead, const Exclusion *exclusion, void *userdata), void *userdata) {
         _cleanup_(arena_freep) Arena *arena = arena_new(0);
@@ -475,9 +514,12 @@ int store_exclusions(
                 r = sql_row(store, SQL_EXCLUSION_FROM, &row, ARG((uint64_t) 1), ARG((uint64_t) INT64_MAX));
         for (; r == 0; r = sql_next(store, row)) {
                 Exclusion exclusion;
+                bool is_old = false;
                 arena_reset(arena);
                 r = read_exclusion(store, row, arena, &exclusion);
                 if (r == 0 && exclusion.until_us > now_us)
+                        r = is_outdated(store, column_u64(row, 0), column_u64(row, 1), exclusion.event, &is_old);
+                if (r == 0 && exclusion.until_us > now_us && !is_old)
                         r = on_one(column_u64(row, 0), &exclusion, userdata);
                 if (r != 0)
                         return r;

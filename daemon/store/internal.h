@@ -287,6 +287,7 @@ typedef enum Sql {
         SQL_EXCLUSION_DELETE,
         SQL_EXCLUSION_FORGET,
         SQL_EXCLUSION_FROM,
+        SQL_EXCLUSION_GET,
         SQL_EXCLUSION_MERGED,
         SQL_TAKE_ADD,
         SQL_TAKE_STEP,

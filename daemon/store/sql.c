@@ -366,9 +366,10 @@ static const char *const statement_texts[SQL_N] = {
                               " by = ?5, reason = ?6, event = ?7",
         [SQL_EXCLUSION_DELETE] = "DELETE FROM exclusion WHERE lead = ?1 AND campaign = ?2",
         [SQL_EXCLUSION_FORGET] = "DELETE FROM exclusion WHERE lead = ?1",
-        [SQL_EXCLUSION_FROM] = "SELECT lead, campaign, until, at, by, reason FROM exclusion WHERE lead >= ?1 AND lead <= ?2"
+        [SQL_EXCLUSION_FROM] = "SELECT lead, campaign, until, at, by, reason, event FROM exclusion WHERE lead >= ?1 AND lead <= ?2"
                                " ORDER BY lead, campaign",
-        [SQL_EXCLUSION_MERGED] = "SELECT x.lead, x.campaign, x.until, x.at, x.by, x.reason FROM merged m CROSS JOIN exclusion x ON"
+        [SQL_EXCLUSION_GET] = "SELECT event FROM exclusion WHERE lead = ?1 AND campaign = ?2",
+        [SQL_EXCLUSION_MERGED] = "SELECT x.lead, x.campaign, x.until, x.at, x.by, x.reason, x.event FROM merged m CROSS JOIN exclusion x ON"
                                  " x.lead = m.lead",
         [SQL_TAKE_ADD] = "INSERT INTO take VALUES(?1, ?2, ?3, ?4, ?1, ?4, 0, 0, 0, 0)",
         [SQL_TAKE_STEP] = "UPDATE take SET last_event = ?2, last_at = ?3, leads = leads + ?4, dropped = dropped + ?5, parts = parts + 1,"

@@ -231,6 +231,16 @@ typedef struct DigestMoment {
         int64_t sent_us; /* the moment of the one sent last; TIME_NONE = none was */
 } DigestMoment;
 
+/* Somebody keeps a lead out of a campaign until an instant. */
+typedef struct Exclusion {
+        const char *campaign; /* NULL = all of them */
+        int64_t until_us;     /* from then on it is over; at or before the event's now: it is taken back */
+        int64_t at_us;        /* since when */
+        const char *by;       /* "rep:anna" */
+        const char *reason;   /* free text; NULL where it was erased */
+        uint64_t event;       /* that says it: of two about one campaign the newer counts */
+} Exclusion;
+
 typedef struct DecideInput {
         uint64_t event_id;       /* the id the event will get */
         uint64_t lead_id;        /* the id the lead has or will get */
@@ -251,6 +261,8 @@ typedef struct DecideInput {
         bool before_7;               /* likewise of version 7 */
         const DigestMoment *digests; /* of an event without a lead: as the book has them */
         size_t n_digests;
+        const Exclusion *exclusions; /* of outcome.exclude: what keeps the lead out before, also what is over */
+        size_t n_exclusions;
 } DecideInput;
 
 typedef struct MoveMade {
@@ -361,15 +373,6 @@ typedef struct Effect {
         const char
                 *body; /* what is delivered: for drop a CloudEvents JSON object (one line), for mail subject LF LF body; NULL for journal */
 } Effect;
-
-/* Somebody keeps a lead out of a campaign until an instant. */
-typedef struct Exclusion {
-        const char *campaign; /* NULL = all of them */
-        int64_t until_us;     /* from then on it is over; at or before the event's now: it is taken back */
-        int64_t at_us;        /* since when */
-        const char *by;       /* "rep:anna" */
-        const char *reason;   /* free text; NULL where it was erased */
-} Exclusion;
 
 /* A part of a take: whose names marketing was given, to write to them for a campaign. */
 typedef struct TakenPart {

@@ -57,7 +57,9 @@ typedef struct World {
         int64_t now_us;
         uint64_t n_leads, into[LEADS_MAX + 1]; /* 0 = a lead of its own */
         bool erased[LEADS_MAX + 1];
-        int64_t veto_us[LEADS_MAX + 1][CAMPAIGNS + 1]; /* the last: all campaigns */
+        int64_t veto_us[LEADS_MAX + 1][CAMPAIGNS + 1];  /* the last: all campaigns */
+        uint64_t veto_at[LEADS_MAX + 1][CAMPAIGNS + 1]; /* which word of all it was, 0 = none */
+        uint64_t n_vetoes;
         Sent sent[SENT_MAX];
         size_t n_sent;
         uint64_t n_hits; /* of campaigns: leads that were taken */
@@ -163,11 +165,17 @@ static bool asks_hold(const GateLook *look, Asks asks) {
         }
 }
 
-static bool is_vetoed(const World *w, uint64_t lead, unsigned campaign) {
+/* Of all that is one person by now the newest word about the campaign, or about all. */
+static bool is_kept_out(const World *w, uint64_t lead, unsigned of) {
+        uint64_t newest = 0;
         for (uint64_t other = 1; other <= w->n_leads; other++)
-                if (survivor(w, other) == lead && (w->veto_us[other][campaign] > w->now_us || w->veto_us[other][CAMPAIGNS] > w->now_us))
-                        return true;
-        return false;
+                if (survivor(w, other) == lead && w->veto_at[other][of] > w->veto_at[newest][of])
+                        newest = other;
+        return w->veto_us[newest][of] > w->now_us;
+}
+
+static bool is_vetoed(const World *w, uint64_t lead, unsigned campaign) {
+        return is_kept_out(w, lead, campaign) || is_kept_out(w, lead, CAMPAIGNS);
 }
 
 static bool agrees(const GateLook *look, const Ruled *ruled) {
@@ -293,11 +301,23 @@ static void step_exclude(World *w) {
         gate_field(record, "outcome.reason", value_text("talks"));
         GateLook look;
         gate_look(&w->book, lead, w->now_us, &look);
+        bool is_of_all = !days && campaign < CAMPAIGNS && is_kept_out(w, lead, CAMPAIGNS);
         const char *refused = judge(w, record, lead, "rep:b");
-        assert_null(refused);
-        w->veto_us[lead][campaign] = days ? w->now_us + days * US_PER_DAY : 0;
-        for (unsigned i = 0; i < CAMPAIGNS && !days && campaign == CAMPAIGNS; i++)
-                w->veto_us[lead][i] = 0;
+        if (is_of_all)
+                assert_memory_equal(refused, "kept_out_of_all", strlen("kept_out_of_all"));
+        else
+                assert_null(refused);
+        if (is_of_all)
+                return;
+        w->n_vetoes++;
+        if (days) {
+                w->veto_us[lead][campaign] = w->now_us + days * US_PER_DAY;
+                w->veto_at[lead][campaign] = w->n_vetoes;
+        }
+        for (uint64_t other = 1; other <= w->n_leads && !days; other++)
+                for (unsigned i = 0; i <= CAMPAIGNS && survivor(w, other) == lead; i++)
+                        if (i == campaign || campaign == CAMPAIGNS)
+                                w->veto_us[other][i] = w->veto_at[other][i] = 0;
 }
 
 static void step_merge(World *w) {
