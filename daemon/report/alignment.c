@@ -56,14 +56,27 @@ static double value_of(const Measures *measures, TargetMeasure measure) {
         }
 }
 
+/* Could both come of the same share? Nobody is told to be worse than by one lead that went well. */
+static bool is_chance(const Measured *now, const Measured *before) {
+        double low, high, low_before, high_before;
+
+        return report_wilson(now->n, now->of, &low, &high) && report_wilson(before->n, before->of, &low_before, &high_before) &&
+               low <= high_before && low_before <= high;
+}
+
 /* "better", "worse", "as before"; NULL: one of them is not known. */
 static const char *compare(const Measures *now, const Measures *before, TargetMeasure measure) {
+        const MeasureInfo *info = policy_measure(measure);
+
         if (!now->items[measure].is_known || !before->items[measure].is_known)
                 return NULL;
         double change = value_of(now, measure) - value_of(before, measure);
         if (change == 0)
                 return "as before";
-        return (change > 0) == policy_measure(measure)->more_is_better ? "better" : "worse";
+        bool is_better = (change > 0) == info->more_is_better;
+        if (info->unit == UNIT_PERCENT && is_chance(&now->items[measure], &before->items[measure]))
+                return is_better ? "better, may be chance" : "worse, may be chance";
+        return is_better ? "better" : "worse";
 }
 
 /* ---- what would help ---- */
@@ -282,7 +295,8 @@ static int write_report(const ReportInput *input, const Measures *now, const Mea
                                                                     : "No target is declared: the measures stand without a judgement.");
         report_note(report,
                 "Facts of the period as it stood at its end, beside those of a period as long before it, as it stood at its own. "
-                "The targets are rules that both teams agreed on (kind target).");
+                "The targets are rules that both teams agreed on (kind target). May be chance: with so few leads the same share could have "
+                "come out as either.");
         report_note(report,
                 "What would help most is what takes the most leads to be otherwise: the distance to the target times the leads it "
                 "is measured by.");
@@ -317,12 +331,12 @@ static int find_leaks(const ReportInput *input, Measures *into) {
 int report_alignment(const ReportInput *input, Report *report) {
         int64_t until_us = offers_until(input);
         Measures now = { 0 }, before = { 0 };
-        int r = measures_take(input->store, input->rules, input->from_us, until_us, until_us > input->now_us, &now);
+        int r = measures_take(input->store, input->rules, input->from_us, until_us, until_us > input->now_us ? MEASURES_NOW : 0, &now);
 
         if (r == 0 && until_us > input->now_us)
                 r = find_leaks(input, &now);
         if (r == 0)
-                r = measures_take(input->store, input->rules, 2 * input->from_us - until_us, input->from_us, false, &before);
+                r = measures_take(input->store, input->rules, 2 * input->from_us - until_us, input->from_us, 0, &before);
         if (r == 0)
                 r = write_report(input, &now, &before, report);
         measures_done(&now);

@@ -475,15 +475,21 @@ static int write_alignment(DigestBoard *board) {
         Measures measures;
         char label[32];
         unsigned days;
+        uint64_t n_running;
         int r = find_period(board, until_us, &from_us, &days);
 
         if (r == 0)
-                r = measures_take(board->store, board->rules, from_us, until_us, false, &measures);
+                r = store_count_running(board->store, REPORT_DIGEST_MEASURED_MAX + 1, &n_running);
+        if (r == 0)
+                r = measures_take(board->store, board->rules, from_us, until_us,
+                        n_running > REPORT_DIGEST_MEASURED_MAX ? MEASURES_ANSWERED : 0, &measures);
         if (r != 0)
                 return r;
         (void) snprintf(label, sizeof(label), "Both, %u day%s", days, days == 1 ? "" : "s");
         text_printf(&board->line, "%-*s        ", DIGEST_LABEL_COLUMNS, label);
-        if (!measures.items[MEASURE_ACCEPTANCE_RATE].is_known && !measures.items[MEASURE_SLA_KEPT].is_known)
+        if (n_running > REPORT_DIGEST_MEASURED_MAX)
+                text_append(&board->line, "in time not counted, ");
+        else if (!measures.items[MEASURE_ACCEPTANCE_RATE].is_known && !measures.items[MEASURE_SLA_KEPT].is_known)
                 text_append(&board->line, "nothing was answered, ");
         add_share(board, "accepted", &measures.items[MEASURE_ACCEPTANCE_RATE]);
         add_share(board, "in time", &measures.items[MEASURE_SLA_KEPT]);

@@ -28,8 +28,8 @@ typedef struct Kinds {
 typedef struct Queue {
         DigestBoard *board;
         Kinds new_leads, handed, again, accepted, back, kept_out;
-        bool is_cut;
-        size_t n_takes;
+        bool is_cut, exclusions_cut;
+        size_t n_takes, n_handoffs, n_exclusions;
 } Queue;
 
 /* name: lives during the callback only. */
@@ -96,7 +96,7 @@ static int on_event(const StoredEvent *event, void *userdata) {
 static int on_handoff(const ScanHandoff *row, void *userdata) {
         Queue *queue = userdata;
 
-        if (queue->accepted.n >= REPORT_DIGEST_EVENTS_MAX) {
+        if (queue->n_handoffs++ == REPORT_DIGEST_EVENTS_MAX) {
                 queue->is_cut = true;
                 return 1;
         }
@@ -107,6 +107,10 @@ static int on_exclusion(uint64_t lead, const Exclusion *exclusion, void *userdat
         Queue *queue = userdata;
         const char *campaign = exclusion->campaign ? exclusion->campaign : "all campaigns";
 
+        if (queue->n_exclusions++ == REPORT_DIGEST_EVENTS_MAX) {
+                queue->exclusions_cut = true;
+                return 1;
+        }
         return exclusion->at_us >= queue->board->since_us ? put(queue, &queue->kept_out, campaign, lead) : 0;
 }
 
@@ -189,6 +193,7 @@ int digest_write_returns(DigestBoard *board) {
         }
         if (r == 0)
                 r = store_exclusions(board->store, board->now_us, on_exclusion, &queue);
+        r = r == 1 && queue.exclusions_cut ? 0 : r;
         if (r != 0)
                 return r;
         queue.is_cut |= events_cut;
@@ -197,7 +202,7 @@ int digest_write_returns(DigestBoard *board) {
         write_groups(&queue, "  once more", &queue.again, queue.is_cut);
         write_groups(&queue, "Accepted", &queue.accepted, queue.is_cut);
         write_reasons(&queue);
-        write_groups(&queue, "Kept out", &queue.kept_out, false);
+        write_groups(&queue, "Kept out", &queue.kept_out, queue.exclusions_cut);
         r = write_takes(&queue);
         if (r == 0)
                 r = digest_write_held(board);

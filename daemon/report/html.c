@@ -8,6 +8,16 @@
 #define LONG_CELL 32 /* bytes */
 #define LONG_TITLE 14
 
+/* Characters that turn the direction of what stands behind them: U+061C, U+200E, U+200F, U+202A to 202E, U+2066 to 2069. In bytes. */
+static size_t turns_direction(const unsigned char *c) {
+        if (c[0] == 0xd8 && c[1] == 0x9c)
+                return 2;
+        if (c[0] != 0xe2 || (c[1] != 0x80 && c[1] != 0x81))
+                return 0;
+        bool turns = c[1] == 0x80 ? c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xaa && c[2] <= 0xae) : c[2] >= 0xa6 && c[2] <= 0xa9;
+        return turns ? 3 : 0;
+}
+
 void html_text(Text *out, const char *text) {
         for (const unsigned char *c = (const unsigned char *) text; *c; c++)
                 switch (*c) {
@@ -26,8 +36,15 @@ void html_text(Text *out, const char *text) {
                 case '\'':
                         text_append(out, "&#39;");
                         break;
-                default:
+                default: {
+                        size_t size = turns_direction(c);
+                        if (size > 0) {
+                                text_append_char(out, '?');
+                                c += size - 1;
+                                break;
+                        }
                         text_append_char(out, *c < 0x20 && *c != '\n' && *c != '\t' ? '?' : (char) *c);
+                }
                 }
 }
 

@@ -183,15 +183,18 @@ static int compare_ids(const void *a, const void *b) {
         return *x < *y ? -1 : *x > *y;
 }
 
-/* Leads of which something was written since. */
+/* Leads of which something was written since. What comes while it looks is for the next look: under a load that never ends this one does.
+ */
 static int look_at_touched(Looking *looking) {
         LeakBook *book = looking->book;
         _cleanup_(base_freep) uint64_t *leads = reallocarray(NULL, ROUND_EVENTS, sizeof *leads);
-        uint64_t before;
-        int r;
+        uint64_t before, end;
 
         if (!leads)
                 return -ENOMEM;
+        int r = store_log_end(looking->store, &end);
+        if (r != 0)
+                return r;
         do {
                 size_t n = 0;
                 before = book->next_event;
@@ -205,7 +208,7 @@ static int look_at_touched(Looking *looking) {
                         if (i == 0 || leads[i] != leads[i - 1])
                                 r = look_again(looking, leads[i]);
                 (void) store_rollback(looking->store);
-        } while (r == 0 && book->next_event != before);
+        } while (r == 0 && book->next_event != before && book->next_event < end);
         if (r != 0)
                 book->next_event = before;
         return r;

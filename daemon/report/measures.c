@@ -157,7 +157,7 @@ static int count_courses(Measuring *measuring, Store *store) {
         return r;
 }
 
-int measures_take(Store *store, const RuleSet *rules, int64_t from_us, int64_t until_us, bool is_now, Measures *ret) {
+int measures_take(Store *store, const RuleSet *rules, int64_t from_us, int64_t until_us, unsigned flags, Measures *ret) {
         Measuring measuring = {
                 .into = ret,
                 .rules = rules,
@@ -170,12 +170,14 @@ int measures_take(Store *store, const RuleSet *rules, int64_t from_us, int64_t u
         *ret = (Measures){ 0 };
         for (size_t i = 0; i < ARRAY_SIZE(ret->items); i++)
                 ret->items[i].misses.line_size = sizeof(int64_t);
-        ret->items[MEASURE_OVERDUE].is_known = is_now;
+        ret->items[MEASURE_OVERDUE].is_known = flags & MEASURES_NOW;
         int r = offers_scan_ended(store, from_us, until_us, on_offer, &measuring);
-        if (r == 0)
+        if (r == 0 && !(flags & MEASURES_ANSWERED))
                 r = store_scan_overdue(store, until_us - 1, on_overdue, &measuring);
         if (r == 0)
                 r = count_courses(&measuring, store);
+        if (flags & MEASURES_ANSWERED) /* those that nobody answered are missing */
+                ret->items[MEASURE_SLA_KEPT].is_known = false;
         Measured *response = &ret->items[MEASURE_RESPONSE];
         response->of = (int64_t) ret->n_times;
         response->is_known = ret->n_times > 0;

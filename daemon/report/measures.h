@@ -23,7 +23,12 @@ typedef struct Measures {
         int64_t *times_us; /* of MEASURE_RESPONSE */
         size_t n_times, times_capacity;
 } Measures;
-int measures_take(Store *store, const RuleSet *rules, int64_t from_us, int64_t until_us, bool is_now, Measures *ret);
+enum {
+        MEASURES_NOW = 1 << 0, /* the period ends now */
+        MEASURES_ANSWERED =
+                1 << 1, /* only what happened: does not go through what waits, so that it is not known whether promises are kept */
+};
+int measures_take(Store *store, const RuleSet *rules, int64_t from_us, int64_t until_us, unsigned flags, Measures *ret);
 /* The leaks of now, of a book that was brought up to date. -ENOMEM. */
 int measures_take_leaks(Measures *measures, const LeakCounts *counts);
 void measures_done(Measures *measures);

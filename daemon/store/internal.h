@@ -169,6 +169,7 @@ typedef enum Sql {
         SQL_SCAN_FEEDBACK,
         SQL_SCAN_WORK,
         SQL_SCAN_OVERDUE,
+        SQL_COUNT_RUNNING,
         SQL_SCAN_WAITING,
         SQL_EVENT_LAST,
         SQL_RETURNED_SET,

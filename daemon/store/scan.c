@@ -627,6 +627,14 @@ int store_scan_overdue(Store *store, int64_t now_us, int (*on_row)(const ScanOve
         return run(&scan, scan_overdue);
 }
 
+int store_count_running(Store *store, uint64_t n_max, uint64_t *ret) {
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r = sql_row(store, SQL_COUNT_RUNNING, &row, ARG(n_max));
+        if (r == 0)
+                *ret = column_u64(row, 0);
+        return r;
+}
+
 /* ---- offers that wait ---- */
 
 typedef struct WaitingScan {

@@ -213,6 +213,7 @@ static const char *const statement_texts[SQL_N] = {
                 " AND l.flags & 327683 = 1 AND l.owner > 0 AND l.offered IS NOT NULL ORDER BY l.id",
         [SQL_SCAN_OVERDUE] = "SELECT s.lead, s.rule, s.due, l.owner, l.flags, l.created + l.offered FROM sla s CROSS JOIN lead l ON l.id ="
                              " s.lead WHERE s.lead >= ?1 AND s.due <= ?2 AND l.flags & " LEAD_IS_GONE " = 0 ORDER BY s.lead",
+        [SQL_COUNT_RUNNING] = "SELECT count(*) FROM (SELECT 1 FROM sla LIMIT ?1)",
         [SQL_SCAN_WORK] = "SELECT event, lead, at, owner FROM work WHERE event >= ?1 AND event < ?2 ORDER BY event",
         [SQL_SCAN_FEEDBACK] = "SELECT event, n, lead, at, move, reason, was, goes, owner, accepted, by, source, campaign, scores"
                               " FROM feedback WHERE (event, n) >= (?1, ?2) AND event < ?3 ORDER BY event, n",

@@ -204,7 +204,7 @@ const char *report_type_name(ReportType type);
 #define REPORT_DIGEST_LEADS_MAX 10000             /* open leads of a team that are looked at: each member's newest, in equal shares */
 #define REPORT_DIGEST_STALLED_US (7 * US_PER_DAY) /* a lead that waits for nobody and for so long had no activity is stalled */
 #define REPORT_DIGEST_STALLED_LOOKS_MAX 500       /* leads that are judged for it: those longest in their status */
-#define REPORT_DIGEST_MEASURED_MAX 100000         /* events of the period of which both teams are told */
+#define REPORT_DIGEST_MEASURED_MAX 100000         /* events of the period of which both teams are told, and agreements that run */
 typedef struct DigestInput {
         Store *store; /* in a writing mode */
         RuleSet *rules;

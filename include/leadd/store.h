@@ -664,6 +664,8 @@ typedef struct ScanOverdue {
 } ScanOverdue;
 /* Those due by then, in the order of leads: reads what runs, not the book. */
 int store_scan_overdue(Store *store, int64_t now_us, int (*on_row)(const ScanOverdue *row, void *userdata), void *userdata);
+/* How many agreements run; counts no further than n_max. */
+int store_count_running(Store *store, uint64_t n_max, uint64_t *ret);
 
 /* ---- opportunities ---- */
 

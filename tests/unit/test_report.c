@@ -203,7 +203,7 @@ static void report__as_json__has_rows_by_key_and_a_layout_that_fits(void **state
 /* ---- the page ---- */
 
 static void page__of_hostile_names__has_no_mark_of_theirs(void **state _unused_) {
-        static const char hostile[] = "</td><script>alert('1')</script><img src=\"http://x/\" onload='y'>&\x01";
+        static const char hostile[] = "</td><script>alert('1')</script><img src=\"http://x/\" onload='y'>&\x01 \xe2\x80\xaegnirps";
         Report report = open_report();
         _cleanup_(text_free) Text html = { 0 };
         ReportTable *table = table_of(&report, hostile);
@@ -219,6 +219,7 @@ static void page__of_hostile_names__has_no_mark_of_theirs(void **state _unused_)
         assert_null(strstr(html.data, "<img"));
         assert_null(strstr(html.data, "src=\""));
         assert_null(strstr(html.data, "\x01"));
+        assert_null(strstr(html.data, "\xe2\x80\xae"));
         assert_null(strstr(html.data, "nan"));
         assert_non_null(strstr(html.data, "&lt;/td&gt;&lt;script&gt;alert(&#39;1&#39;)"));
         assert_non_null(strstr(html.data, "A &lt;test&gt;"));

@@ -485,6 +485,19 @@ static void compare_measures(Fixture *f, int64_t from_us, Arena *arena) {
                 assert_int_equal(of_in(row, "share"), of[k]);
         }
         json_decref(report);
+
+        /* What the judging thread counts when too much waits to be gone through between two decisions. */
+        Measures answered;
+        uint64_t n_running;
+        assert_int_equal(measures_take(f->book.store, f->rules, from_us, f->now_us, MEASURES_ANSWERED, &answered), 0);
+        assert_false(answered.items[MEASURE_SLA_KEPT].is_known);
+        assert_int_equal(answered.items[MEASURE_ACCEPTANCE_RATE].n, n[0]);
+        assert_int_equal(answered.items[MEASURE_ACCEPTANCE_RATE].of, of[0]);
+        measures_done(&answered);
+        assert_int_equal(store_count_running(f->book.store, 3, &n_running), 0);
+        assert_int_equal(n_running, 3);
+        assert_int_equal(store_count_running(f->book.store, 1000000, &n_running), 0);
+        assert_in_range(n_running, 4, n_given);
 }
 
 static void any_history__counted_slowly__comes_out_the_same(void **state) {
