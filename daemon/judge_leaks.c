@@ -29,12 +29,12 @@ static void tell(const uint64_t n[static LEAK_KINDS]) {
 }
 
 void judge_on_leaks(Judge *judge, const Work *work) {
-        int64_t told_day;
-        int r = store_leak_day(judge->store, &told_day);
+        bool is_told;
+        int r = store_leaks_told(judge->store, work->day, &is_told);
 
-        if (r == 0 && told_day >= work->day)
+        if (r == 0 && is_told)
                 return;
-        if (r == 0 || r == STORE_E_NONE) {
+        if (r == 0) {
                 r = store_begin(judge->store);
                 if (r == 0)
                         r = store_note_leaks(judge->store, work->day, work->leaks);

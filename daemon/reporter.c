@@ -77,15 +77,6 @@ static int64_t day_begins_us(const RuleSet *rules, int64_t day) {
         return zone ? zone_local_to_utc(zone, day * US_PER_DAY) : day * US_PER_DAY;
 }
 
-/* *ret: the day has had no line yet. Also while the clock shows a day before the last one that had: it was set back. */
-static int day_is_untold(Reporter *reporter, int64_t day, bool *ret) {
-        int64_t told_day;
-        int r = store_leak_day(reporter->store, &told_day);
-
-        *ret = r == STORE_E_NONE || (r == 0 && day > told_day);
-        return r == STORE_E_NONE ? 0 : r;
-}
-
 static void tell_day(Reporter *reporter, int64_t day, const LeakCounts *counts) {
         Work *work = work_new(WORK_LEAKS);
 
@@ -100,23 +91,23 @@ static void tell_day(Reporter *reporter, int64_t day, const LeakCounts *counts) 
 static int look(Reporter *reporter) {
         Leadd *leadd = reporter->start->leadd;
         int64_t now_us = clock_now_us(leadd->clock);
-        bool is_untold = false;
+        bool is_told = false;
         LeakLook done;
 
         int r = get_ready(reporter);
         if (r < 0)
                 return r;
         int64_t day = local_day(reporter->rules, now_us);
-        r = day_is_untold(reporter, day, &is_untold);
+        r = store_leaks_told(reporter->store, day, &is_told);
         /* From here on the judge says again when it has written. */
         atomic_store(&leadd->reporter_knows, false);
         if (r == 0)
-                r = leak_book_look(reporter->leaks, reporter->store, reporter->rules, now_us, is_untold, &done);
+                r = leak_book_look(reporter->leaks, reporter->store, reporter->rules, now_us, !is_told, &done);
         if (r != 0)
                 return r < 0 ? r : -EIO;
         const LeakCounts counts = leak_book_counts(reporter->leaks, now_us);
         leadd_show_leaks(leadd, &counts);
-        if (is_untold)
+        if (!is_told)
                 tell_day(reporter, day, &counts);
         return 0;
 }

@@ -209,7 +209,7 @@ typedef enum Sql {
         SQL_LEAK_EVENT,
         SQL_LEAK_EVENTS,
         SQL_LEAK_TOUCHED,
-        SQL_LEAK_NEWEST,
+        SQL_LEAK_TOLD,
         SQL_LEAK_ADD,
         SQL_LEAK_PRUNE,
         SQL_LEAK_DAYS,

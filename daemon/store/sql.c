@@ -259,7 +259,7 @@ static const char *const statement_texts[SQL_N] = {
         [SQL_LEAK_EVENT] = "SELECT prev, type, actor, now FROM event WHERE id = ?1",
         [SQL_LEAK_EVENTS] = "SELECT coalesce(max(id), 0) FROM event",
         [SQL_LEAK_TOUCHED] = "SELECT id, lead FROM event WHERE id >= ?1 ORDER BY id LIMIT ?2",
-        [SQL_LEAK_NEWEST] = "SELECT day FROM leaked ORDER BY day DESC LIMIT 1",
+        [SQL_LEAK_TOLD] = "SELECT 1 FROM leaked WHERE day BETWEEN ?1 AND ?1 + 1 LIMIT 1",
         [SQL_LEAK_ADD] = "INSERT INTO leaked VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = ?3",
         [SQL_LEAK_PRUNE] = "DELETE FROM leaked WHERE day <= ?1",
         [SQL_LEAK_DAYS] = "SELECT day, kind, n FROM leaked WHERE day >= ?1 ORDER BY day, kind",

@@ -157,12 +157,11 @@ int store_sums(Store *store, int (*on_sum)(const StoredSum *sum, void *userdata)
 
 /* ---- what leaked, by the day ---- */
 
-int store_leak_day(Store *store, int64_t *ret_day) {
+int store_leaks_told(Store *store, int64_t day, bool *ret) {
         _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
-        int r = sql_row_plain(store, SQL_LEAK_NEWEST, &row);
-        if (r == 0)
-                *ret_day = sqlite3_column_int64(row, 0);
-        return r;
+        int r = sql_row(store, SQL_LEAK_TOLD, &row, ARG(day));
+        *ret = r == 0;
+        return r == STORE_E_NONE ? 0 : r;
 }
 
 int store_note_leaks(Store *store, int64_t day, const uint64_t n[static LEAK_KINDS]) {

@@ -391,7 +391,9 @@ int store_leads_touched(Store *store, uint64_t *event, size_t n_max, uint64_t *r
 int store_log_end(Store *store, uint64_t *ret); /* the next event's id, as the file says */
 /* What was told of a day (since 1970, in the site's zone). n: by kind. */
 int store_note_leaks(Store *store, int64_t day, const uint64_t n[static LEAK_KINDS]);
-int store_leak_day(Store *store, int64_t *ret_day); /* the newest; STORE_E_NONE */
+/* Was it told of that day, or of the one after it: the clock was set back over midnight. A day far ahead that a clock once showed by
+ * mistake silences nothing. */
+int store_leaks_told(Store *store, int64_t day, bool *ret);
 /* By day; kind LEAK_NONE: all of them together, which every day has. */
 int store_leak_days(Store *store, int64_t from_day, int (*on_day)(int64_t day, LeakKind kind, uint64_t n, void *userdata), void *userdata);
 /* How often a rule was hit, folded from what events say they did: in the last day and week (by the hour), and the last time ever. */

@@ -71,6 +71,13 @@ def leaks_are_told_once_a_day_and_named():
         path.write_text(path.read_text().replace('keep_done = "7d",', 'keep_done = "7d", leaks = { stale = "5d" },'))
         d.ctl("reload")
         wait_for(lambda: d.json("status")["leaks"] == 1, "the new limit to hold")
+        # A clock that is wrong by a year for a while does not silence the year.
+        before = len(lines(d))
+        for n, clock in ((1, "2027-03-05T12:00:00+01:00"), (2, "2026-04-10T10:00:00+01:00")):
+            check(d.stop(), 0)
+            d.clock = clock
+            d.start()
+            wait_for_lines(d, before + n)
 
 
 def text_of(d):
