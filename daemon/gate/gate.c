@@ -573,8 +573,10 @@ static int rederive(Gate *gate, int64_t now_us, const Record *recorded, const St
         slice->looks = gate->looks;
         slice->n_looks = gate->n_looks;
         slice->event = store_next_event(gate->store);
-        if (replayed && slice->n_ghosts > 0)
+        if (replayed && slice->n_ghosts > 0) {
                 ghosts_found(replayed, &slice->found);
+                slice->found.n_leads += slice->n_ghosts;
+        }
         decision.rederivation = slice->found;
         decision.summary = arena_printf(gate->arena,
                 "re-derived L-%" PRIu64 " to L-%" PRIu64 ": %" PRIu64 " changed, %" PRIu64 " of them in grade; %" PRIu64 " would move",

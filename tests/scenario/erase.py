@@ -152,6 +152,16 @@ def two_leads_of_one_person_go_together():
             check("was erased" in d.ctl("show", lead_number, check_code=3).stderr, True)
 
 
+def who_was_there_at_a_reload_is_counted_in_a_replay():
+    with daemon() as d:
+        plant(d, aside=False)
+        (d.rules / "zz.lua").write_text("-- another set\n")
+        said = d.ctl("reload").stdout
+        check("2 leads re-derived" in said, True, said)
+        d.ctl("erase", EMAIL)
+        d.replay()
+
+
 def nobody_is_known_by_it_but_a_file_is():
     with daemon() as d:
         d.drop("web", "5.json", json.dumps(maria("canary-event-5"))[:-3])
@@ -163,4 +173,4 @@ def nobody_is_known_by_it_but_a_file_is():
 
 
 main(nothing_is_left_and_others_stay, an_order_of_an_integration_is_carried_out_where_it_may_give_one, what_linkedin_deletes_is_erased, two_leads_of_one_person_go_together,
-    nobody_is_known_by_it_but_a_file_is)
+    who_was_there_at_a_reload_is_counted_in_a_replay, nobody_is_known_by_it_but_a_file_is)
