@@ -201,12 +201,9 @@ int gate_judge_lead(Gate *gate, const GateInput *input, uint64_t lead, uint64_t 
                 return refuse_unknown(gate, ret);
         if (r != 0)
                 return r;
-        /* Who owned the account of somebody erased is no longer to be found out. */
-        if (replayed && gate->ghosts && replayed->account_asked)
-                loaded.desk.account_owner = replayed->account_owner;
-        bool is_restored = replayed && gate->ghosts && facts_text(&input->record->facts, FIELD_CARE_STATE);
-        if (is_restored) {
-                r = ghosts_restore(gate, input->record, lead, &loaded.before);
+        bool is_restored = false;
+        if (replayed && gate->ghosts) {
+                r = ghosts_remind(gate, replayed, lead, &loaded.before, &decide, &is_restored);
                 if (r != 0)
                         return r;
         }

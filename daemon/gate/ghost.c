@@ -167,9 +167,15 @@ static void move_on(Gate *gate, const StoredEvent *event, const Record *record, 
                 after->created_us = after->entered_us = event->now_us;
                 after->grade = "";
         }
-        for (size_t i = 0; i < event->n_moves; i++)
-                if (!base_streq(event->moves[i].move, "assign"))
-                        after->status = event->moves[i].to;
+        for (size_t i = 0; i < event->n_moves; i++) {
+                const MoveMade *made = &event->moves[i];
+                if (base_streq(made->move, "assign"))
+                        continue;
+                after->status = made->to;
+                after->moved_event = event->id;
+                if (!base_streq(made->from, made->to))
+                        after->entered_us = event->now_us;
+        }
         if (event->assignment.changed) {
                 after->owner = event->assignment.owner;
                 after->route = after->owner && !store_is_before_6(gate->store, event->id) ? event->assignment.route : NULL;
@@ -442,13 +448,43 @@ static int read_state(Gate *gate, const char *text, LeadState *into) {
         return r == 0 && !into->status ? -EBADMSG : r;
 }
 
-int ghosts_restore(Gate *gate, const Record *record, uint64_t lead, LeadState *before) {
+static int restore(Gate *gate, const Record *record, uint64_t lead, LeadState *before, bool *ret_is) {
         const char *text = facts_text(&record->facts, FIELD_CARE_STATE);
         Ghosts *ghosts = gate->ghosts;
         size_t at;
 
-        if (!text || !find_strayed(ghosts, lead, &at))
+        *ret_is = text && find_strayed(ghosts, lead, &at);
+        if (!*ret_is)
                 return 0;
         ghosts->strayed[at] = ghosts->strayed[--ghosts->n_strayed];
         return read_state(gate, text, before);
+}
+
+/* The history was read by the row of a ghost, which does not know of every move. */
+static int restore_history(Gate *gate, const LeadState *before, DecideInput *input) {
+        Activity *history = ARENA_ARRAY(gate->arena, Activity, input->n_history + 1);
+
+        if (!history)
+                return -ENOMEM;
+        for (size_t i = 0; i < input->n_history; i++) {
+                history[i] = input->history[i];
+                history[i].after_move = history[i].event > before->moved_event;
+        }
+        input->history = history;
+        return 0;
+}
+
+int ghosts_remind(Gate *gate, const StoredEvent *event, uint64_t lead, LeadState *before, DecideInput *input, bool *ret_is_restored) {
+        *ret_is_restored = false;
+        /* Who owned the account of somebody erased is no longer to be found out. */
+        if (event->account_asked && input->desk) {
+                Desk *desk = ARENA_NEW(gate->arena, Desk);
+                if (!desk)
+                        return -ENOMEM;
+                *desk = *input->desk;
+                desk->account_owner = event->account_owner;
+                input->desk = desk;
+        }
+        int r = restore(gate, input->record, lead, before, ret_is_restored);
+        return r == 0 && *ret_is_restored ? restore_history(gate, before, input) : r;
 }

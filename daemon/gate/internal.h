@@ -64,8 +64,9 @@ int ghosts_is_one(Ghosts *ghosts, Store *to, uint64_t lead, bool *ret);
 int ghosts_rename(Gate *gate, const LeadState *before);
 /* What the slice came to, as the log says it. */
 void ghosts_found(const StoredEvent *event, Rederivation *into);
-/* A lead that parts from somebody erased, as it was written down when it did. */
-int ghosts_restore(Gate *gate, const Record *record, uint64_t lead, LeadState *before);
+/* What a replay cannot find out, as the event has it: who owned the account; what a lead was that parts from somebody erased. before: what
+ * the input points to. */
+int ghosts_remind(Gate *gate, const StoredEvent *event, uint64_t lead, LeadState *before, DecideInput *input, bool *ret_is_restored);
 /* The state as a text, for that. In the gate's arena. */
 int ghosts_write_state(Gate *gate, const LeadState *state, const char **ret);
 /* Applies the event as the log has it. */
