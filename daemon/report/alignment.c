@@ -283,14 +283,29 @@ static void add_measures(const Measures *now, const Measures *before, Report *re
         report_plot(report, table, REPORT_BARS, "Shares, in this period and the one before", NULL, "of_what", "share share_before");
 }
 
+static bool has_targets(const RuleSet *rules, TargetSide side) {
+        for (size_t i = 0; i < rules->n_targets; i++)
+                if (rules->targets[i].side == side)
+                        return true;
+        return false;
+}
+
 static int write_report(const ReportInput *input, const Measures *now, const Measures *before, Report *report) {
         int64_t n[2], of[2];
 
         count_kept(input->rules, now, n, of);
-        if (of[SIDE_SALES] + of[SIDE_MARKETING] > 0)
+        if (of[SIDE_SALES] > 0 && of[SIDE_MARKETING] > 0)
                 report_headline(report, "Sales keeps %lld of its %lld promises, marketing %lld of its %lld.", (long long) n[SIDE_SALES],
                         (long long) of[SIDE_SALES], (long long) n[SIDE_MARKETING], (long long) of[SIDE_MARKETING]);
-        else
+        else if (of[SIDE_SALES] + of[SIDE_MARKETING] > 0) {
+                TargetSide side = of[SIDE_SALES] > 0 ? SIDE_SALES : SIDE_MARKETING,
+                           other = side == SIDE_SALES ? SIDE_MARKETING : SIDE_SALES;
+                report_headline(report, "%s keeps %lld of its %lld promises.%s%s%s", side == SIDE_SALES ? "Sales" : "Marketing",
+                        (long long) n[side], (long long) of[side],
+                        has_targets(input->rules, other) ? " Nothing happened that those of " : "",
+                        has_targets(input->rules, other) ? side_names[other] : "",
+                        has_targets(input->rules, other) ? " are measured by." : "");
+        } else
                 report_headline(report, input->rules->n_targets > 0 ? "Nothing happened that the promises are measured by."
                                                                     : "No target is declared: the measures stand without a judgement.");
         report_note(report,
@@ -329,7 +344,7 @@ static int find_leaks(const ReportInput *input, Measures *into) {
 }
 
 int report_alignment(const ReportInput *input, Report *report) {
-        int64_t until_us = offers_until(input);
+        int64_t until_us = report_until(input);
         Measures now = { 0 }, before = { 0 };
         int r = measures_take(input->store, input->rules, input->from_us, until_us, until_us > input->now_us ? MEASURES_NOW : 0, &now);
 

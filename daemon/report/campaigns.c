@@ -118,7 +118,8 @@ static int on_written(uint64_t lead, const Written *written, void *userdata) {
         Campaigns *campaigns = userdata;
         uint32_t number;
 
-        if (written->kind != EFFECT_AUDIENCE || written->at_us < campaigns->input->from_us || written->at_us >= campaigns->input->until_us)
+        if (written->kind != EFFECT_AUDIENCE || written->at_us < campaigns->input->from_us ||
+                written->at_us >= report_until(campaigns->input))
                 return 0;
         lead = survivor_of(campaigns, lead);
         if (lead_set_has(&campaigns->uncounted, lead))
@@ -241,7 +242,7 @@ static int on_take(const StoredTake *take, void *userdata) {
 
         if (take->at_us < campaigns->input->from_us)
                 return 1;
-        if (take->at_us >= campaigns->input->until_us)
+        if (take->at_us >= report_until(campaigns->input))
                 return 0;
         const char *name = arena_strdup(campaigns->report->arena, take->campaign);
         int r = name ? find_name(campaigns, name, &number) : -ENOMEM;

@@ -7,6 +7,11 @@
 #include "leadd/plans.h"
 #include "leadd/report.h"
 
+/* The end of the report's period: what happened this very instant lies in one that goes on until now. */
+static inline int64_t report_until(const ReportInput *input) {
+        return input->until_us < input->now_us ? input->until_us : input->now_us + 1;
+}
+
 int report_fairness(const ReportInput *input, Report *report);
 int report_funnel(const ReportInput *input, Report *report);
 int report_stages(const ReportInput *input, Report *report);

@@ -109,7 +109,7 @@ static int on_day(int64_t day, LeakKind kind, uint64_t n, void *userdata) {
 
 static int add_days(const ReportInput *input, Report *report) {
         const Zone *zone = input->rules->settings->zone;
-        Days days = { .input = input, .until_day = report_day(zone, input->until_us) };
+        Days days = { .input = input, .until_day = report_day(zone, report_until(input) - 1) };
 
         days.table = report_table(report, "days", "Leaks on each day", "No day was told yet.", day_columns, ARRAY_SIZE(day_columns));
         int r = store_leak_days(input->store, report_day(zone, input->from_us), on_day, &days);
@@ -128,7 +128,9 @@ static int make(const ReportInput *input, LeakBook *book, Report *report) {
         if (r != 0)
                 return r;
         const LeakCounts counts = leak_book_counts(book, input->now_us);
-        if (counts.n_all == 0)
+        if (counts.n_all == 0 && open.n == 0)
+                report_headline(report, "No lead is open, so that none leaks.");
+        else if (counts.n_all == 0)
                 report_headline(report, "No lead leaks: of %" PRIu64 " open leads each has somebody, or something that is due.", open.n);
         else if (open.n >= counts.n_all)
                 report_headline(report, "%.*f %% of open leads leak: %" PRIu64 " of %" PRIu64 ".", counts.n_all * 10 < open.n ? 1 : 0,

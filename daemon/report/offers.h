@@ -41,10 +41,6 @@ static inline bool offer_is_rejected(OfferFate fate) { return fate == OFFER_REJE
 bool offer_is_kept(const Offer *offer, OfferFate fate);
 bool offer_is_broken(const Offer *offer, OfferFate fate);
 
-/* The end of the report's period: what happened this very instant lies in one that goes on until now. */
-static inline int64_t offers_until(const ReportInput *input) {
-        return input->until_us < input->now_us ? input->until_us : input->now_us + 1;
-}
 /* Those alone that ended, in the order of their ends. */
 int offers_scan_ended(Store *store, int64_t from_us, int64_t until_us, int (*on_offer)(const Offer *offer, void *userdata), void *userdata);
 /* Offers made in [from_us, until_us): first those that ended, in the order of their ends, then those that wait. Without leads that are

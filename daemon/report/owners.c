@@ -224,7 +224,7 @@ int report_owners(const ReportInput *input, Report *report) {
                 .lines = { .line_size = sizeof(Line) },
                 .reasons = { .line_size = sizeof(int64_t) },
         };
-        int r = offers_scan(input->store, input->rules, input->from_us, offers_until(input), on_offer, &counting);
+        int r = offers_scan(input->store, input->rules, input->from_us, report_until(input), on_offer, &counting);
 
         if (r == 0)
                 r = course_follow(&counting.course, input->store, input->rules, input->from_us, TIME_NONE);

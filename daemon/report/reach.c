@@ -240,7 +240,7 @@ int reach_gather(const ReportInput *input, ReachBy by, Reach *ret) {
                 .stages = input->rules->stages,
                 .n_stages = input->rules->n_stages < REACH_STAGES_MAX ? input->rules->n_stages : REACH_STAGES_MAX,
                 .from_us = input->from_us,
-                .until_us = input->until_us,
+                .until_us = report_until(input),
         };
         take_marks(ret);
         int r = gather(input, ret);

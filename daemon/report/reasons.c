@@ -93,7 +93,7 @@ static int on_handoff(const Offer *offer, void *userdata) {
 static int gather(Counting *counting, const ReportInput *input) {
         int r = store_scan_leads(input->store, 0, SCAN_FEW, on_lead, counting);
         if (r == 0)
-                r = offers_scan_ended(input->store, input->from_us, offers_until(input), on_handoff, counting);
+                r = offers_scan_ended(input->store, input->from_us, report_until(input), on_handoff, counting);
         return r == 0 ? course_follow(&counting->course, input->store, input->rules, input->from_us, TIME_NONE) : r;
 }
 

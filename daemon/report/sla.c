@@ -198,7 +198,7 @@ int report_sla(const ReportInput *input, Report *report) {
 
         for (size_t by = 0; by < PERS; by++)
                 counting.by[by].line_size = sizeof(Line);
-        int r = offers_scan(input->store, input->rules, input->from_us, offers_until(input), on_offer, &counting);
+        int r = offers_scan(input->store, input->rules, input->from_us, report_until(input), on_offer, &counting);
         if (r == 0)
                 r = write_report(&counting, input, report);
         for (size_t by = 0; by < PERS; by++)

@@ -224,7 +224,7 @@ int report_stages(const ReportInput *input, Report *report) {
         int r = store_scan_leads(input->store, 0, 0, on_lead, &stays);
 
         if (r == 0)
-                r = store_scan_transitions(input->store, input->from_us, input->until_us, on_transition, &stays);
+                r = store_scan_transitions(input->store, input->from_us, report_until(input), on_transition, &stays);
         if (r != 0)
                 return r;
         for (size_t i = 0; i < stays.statuses.n && r == 0; i++)

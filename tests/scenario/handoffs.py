@@ -137,6 +137,17 @@ def the_reports_count_what_happened():
         check([(x["open"], x["overdue"], share(x["kept"])) for x in d.json("report", "sla")["rules"]], [(0, 1, (3, 7))])
 
 
+def what_comes_this_very_moment_counts():
+    with daemon(RULES + 'target "NONE_LATE" { side = "sales", measure = "overdue", at_most = 0 }\ntarget "WANTED" { side = "marketing", measure = "acceptance_rate", at_least = 90 }') as d:
+        check(d.json("report", "alignment")["headline"], "Sales keeps 1 of its 1 promises. Nothing happened that those of marketing are measured by.")
+        check(d.json("report", "leaks")["headline"], "No lead is open, so that none leaks.")
+        give(d, "p1", source="ebook")
+        check([(x["stage"], share(x["reached"])) for x in d.json("report", "funnel")["stages"]][:2], [("inquiry", (1, 1)), ("mql", (1, 1))])
+        check([(x["status"], x["left"], x["now"]) for x in d.json("report", "stages")["statuses"]], [("inquiry", 1, 0), ("mql", 0, 1)])
+        d.advance("2d")
+        check([x["day"] for x in d.json("report", "leaks", "--since", "2026-03-01", "--until", "2026-03-05")["days"]], ["2026-03-05"])
+
+
 TARGETS = """
 target "WANTED" { side = "marketing", measure = "acceptance_rate", at_least = 90, doc = "what we hand over is wanted" }
 target "REAL" { side = "marketing", measure = "bad_data", at_most = 20 }
@@ -219,4 +230,4 @@ def marketing_reads_what_came_back_and_why():
             check(line in lines, True, f"{line}\n{text}")
 
 
-main(marketing_reads_what_came_back_and_why, both_sides_read_what_they_promised_and_kept, the_reports_count_what_happened)
+main(what_comes_this_very_moment_counts, marketing_reads_what_came_back_and_why, both_sides_read_what_they_promised_and_kept, the_reports_count_what_happened)

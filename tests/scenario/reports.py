@@ -45,7 +45,7 @@ def slow_funnel(history, since, until, by):
     """{cohort: {stage: (reached, of, on, of those before, median, p90)}}"""
     members = {}
     for person in history.counted():
-        if since <= person.created < until:
+        if since <= person.created < until or person.created == until == history.now:
             for cohort in cohorts_of(history, person, by) if by else ["all"]:
                 members.setdefault(cohort, []).append(reached(history, person))
     table = {}
@@ -104,7 +104,7 @@ def the_times_in_statuses_are_what_happened(history):
     for person in history.people:
         if not (person.is_test or person.is_erased):
             for at, _, status, _, spent in person.moves:
-                if spent is not None and since <= at < now:
+                if spent is not None and since <= at <= now:
                     left.setdefault(status, []).append(int(spent.total_seconds()))
         if person.counts():
             ages.setdefault(person.status, []).append((int((now - person.entered).total_seconds()), f"L-{person.number}"))
