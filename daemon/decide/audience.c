@@ -257,6 +257,18 @@ static int ask_frequency(Asking *asking) {
                 duration_format(campaign->cap_per, per), recent[0]->by, say_day(asking, recent[0]->at_us, day));
 }
 
+/* The row says it of a lead's own address; that of one merged into it stands in the profile. */
+static int find_address(Asking *asking, bool *ret) {
+        AudiencePerson *person = asking->person;
+
+        *ret = person->has_email;
+        if (*ret)
+                return 0;
+        int r = asking->plan->deepen(asking->plan->userdata, person, READS_PROFILE);
+        *ret = r == 0 && facts_text(person->subject.facts, FIELD_PERSON_EMAIL);
+        return r;
+}
+
 /* ---- campaigns that go first ---- */
 
 static int would_have(Asking *asking, const Campaign *rival, bool *ret) {
@@ -265,10 +277,12 @@ static int would_have(Asking *asking, const Campaign *rival, bool *ret) {
         bool is_met;
 
         *ret = false;
-        if (!has_consent(person, rival) || find_veto(person, rival, asking->plan->now_us) ||
-                (is_mailed(rival->channel) && !person->has_email))
+        if (!has_consent(person, rival) || find_veto(person, rival, asking->plan->now_us))
                 return 0;
-        int r = holds(asking, rival->include, &is_met, &note);
+        int r = is_mailed(rival->channel) ? find_address(asking, &is_met) : 0;
+        if (r < 0 || (is_mailed(rival->channel) && !is_met))
+                return r;
+        r = holds(asking, rival->include, &is_met, &note);
         if (r < 0 || !is_met || note)
                 return r;
         if (rival->exclude)
@@ -322,8 +336,11 @@ static int ask_opportunity(Asking *asking) {
 }
 
 static int ask_address(Asking *asking) {
-        if (!asking->plan->needs_address || asking->person->has_email)
-                return 0;
+        bool is_known = true;
+        int r = asking->plan->needs_address ? find_address(asking, &is_known) : 0;
+
+        if (r < 0 || is_known)
+                return r;
         return add(asking, AUDIENCE_ADDRESS, TIME_NONE, "no e-mail address is known");
 }
 

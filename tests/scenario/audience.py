@@ -199,6 +199,17 @@ def what_an_owner_keeps_out_is_out_until_then():
         check([(x["lead"], x["reason"]) for x in d.json("report", "campaigns")["excluded"] if x["campaign"] == "all"], [("L-2", "a short trip")])
         d.ctl("exclude", "L-2", "--campaign", "all", "--lift", "--as", "petra")
         check((d.show("L-2")["excluded"], codes(d, "webinar")["L-2"]), ([], []))
+        # So is an address: of two who are one person the one that goes on had none.
+        silent = person(10)
+        del silent["data"]["person"]["email"]
+        silent["data"]["person"]["phone_number"] = "+49 30 123456"
+        d.drop("web", "s.json", json.dumps(silent))
+        d.settle()
+        check(codes(d, "webinar")["L-9"], ["address"])
+        d.ctl("merge", "L-1", "L-9", "--as", "anna")
+        check((d.show("L-9")["email"], codes(d, "webinar")["L-9"]), ("p1@firm1.example", ["excluded"]))
+        d.ctl("unmerge", "L-1", "--as", "anna")
+        check(codes(d, "webinar")["L-9"], ["address"])
         d.ctl("unmerge", "L-7", "--as", "anna")
         check(d.show("L-7")["excluded"], [])
         d.kill()
