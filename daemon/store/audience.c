@@ -216,7 +216,35 @@ static int survivor_of(Store *store, uint64_t lead, uint64_t *ret) {
         return r == STORE_E_NONE ? -EBADMSG : r;
 }
 
-static int load_merged(Going *going, uint64_t from, uint64_t to) {
+static int add_sent(Going *going, const Sent *sent) {
+        if (going->n_sent == going->sent_capacity) {
+                int r = grow((void **) &going->sent, &going->sent_capacity, sizeof *going->sent);
+                if (r < 0)
+                        return r;
+        }
+        going->sent[going->n_sent++] = *sent;
+        return 0;
+}
+
+static int add_kept(Going *going, const Kept *kept) {
+        if (going->n_keeps == going->keeps_capacity) {
+                int r = grow((void **) &going->keeps, &going->keeps_capacity, sizeof *going->keeps);
+                if (r < 0)
+                        return r;
+        }
+        going->keeps[going->n_keeps++] = *kept;
+        return 0;
+}
+
+static void sort_merged(Going *going) {
+        if (going->n_sent > 0)
+                qsort(going->sent, going->n_sent, sizeof *going->sent, compare_sent);
+        if (going->n_keeps > 0)
+                qsort(going->keeps, going->n_keeps, sizeof *going->keeps, compare_kept);
+}
+
+/* Of all leads that were merged: once for all who are gone through. */
+static int load_merged(Going *going, uint64_t from) {
         Store *store = going->store;
         {
                 _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
@@ -224,13 +252,10 @@ static int load_merged(Going *going, uint64_t from, uint64_t to) {
                 for (r = sql_row_plain(store, SQL_WRITTEN_MERGED, &row); r == 0; r = sql_next(store, row)) {
                         Sent sent = { .written = read_written(store, row) };
                         r = survivor_of(store, column_u64(row, 0), &sent.lead);
-                        if (r == 0 && (sent.lead < from || sent.lead > to))
-                                continue;
-                        if (r == 0 && going->n_sent == going->sent_capacity)
-                                r = grow((void **) &going->sent, &going->sent_capacity, sizeof *going->sent);
+                        if (r == 0 && sent.lead >= from)
+                                r = add_sent(going, &sent);
                         if (r < 0)
                                 return r;
-                        going->sent[going->n_sent++] = sent;
                 }
                 if (r != STORE_E_NONE)
                         return r;
@@ -240,22 +265,57 @@ static int load_merged(Going *going, uint64_t from, uint64_t to) {
         for (r = sql_row_plain(store, SQL_EXCLUSION_MERGED, &row); r == 0; r = sql_next(store, row)) {
                 Kept kept;
                 r = survivor_of(store, column_u64(row, 0), &kept.lead);
-                if (r == 0 && (kept.lead < from || kept.lead > to))
+                if (r == 0 && kept.lead < from)
                         continue;
                 if (r == 0)
                         r = read_exclusion(store, row, going->kept, &kept.exclusion);
-                if (r == 0 && going->n_keeps == going->keeps_capacity)
-                        r = grow((void **) &going->keeps, &going->keeps_capacity, sizeof *going->keeps);
+                if (r == 0)
+                        r = add_kept(going, &kept);
                 if (r < 0)
                         return r;
-                going->keeps[going->n_keeps++] = kept;
         }
         if (r != STORE_E_NONE)
                 return r;
-        if (going->n_sent > 0)
-                qsort(going->sent, going->n_sent, sizeof *going->sent, compare_sent);
-        if (going->n_keeps > 0)
-                qsort(going->keeps, going->n_keeps, sizeof *going->keeps, compare_kept);
+        sort_merged(going);
+        return 0;
+}
+
+static int load_member(Going *going, uint64_t member, uint64_t lead) {
+        Store *store = going->store;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        for (r = sql_row(store, SQL_WRITTEN_FROM, &row, ARG(member), ARG(member)); r == 0; r = sql_next(store, row)) {
+                const Sent sent = { .lead = lead, .written = read_written(store, row) };
+                r = add_sent(going, &sent);
+                if (r < 0)
+                        return r;
+        }
+        sql_resetp(&row);
+        if (r != STORE_E_NONE)
+                return r;
+        for (r = sql_row(store, SQL_EXCLUSION_FROM, &row, ARG(member), ARG(member)); r == 0; r = sql_next(store, row)) {
+                Kept kept = { .lead = lead };
+                r = read_exclusion(store, row, going->kept, &kept.exclusion);
+                if (r == 0)
+                        r = add_kept(going, &kept);
+                if (r < 0)
+                        return r;
+        }
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+/* Of those merged into these leads: however many others were. */
+static int load_families(Going *going, const uint64_t *leads, size_t n_leads) {
+        uint64_t family[STORE_FAMILY_MAX];
+        size_t n;
+        for (size_t i = 0; i < n_leads; i++) {
+                int r = store_family(going->store, leads[i], family, &n);
+                for (size_t k = 1; r == 0 && k < n; k++)
+                        r = load_member(going, family[k], leads[i]);
+                if (r != 0)
+                        return r;
+        }
+        sort_merged(going);
         return 0;
 }
 
@@ -388,12 +448,12 @@ static int tell_all(Going *going, uint64_t from, uint64_t to, int (*on_row)(cons
         return r == STORE_E_NONE ? 0 : r;
 }
 
-static int start(Store *store, uint64_t from, uint64_t to, Going *ret) {
+static int start(Store *store, Going *ret) {
         *ret = (Going){ .store = store, .arena = arena_new(0), .kept = arena_new(0) };
         int r = ret->arena && ret->kept ? 0 : -ENOMEM;
         if (r == 0 && !store_is_writer(store))
                 r = names_load(store);
-        return r == 0 ? load_merged(ret, from, to) : r;
+        return r;
 }
 
 int store_audience(Store *store, uint64_t from, uint64_t to, int (*on_row)(const AudienceRow *row, void *userdata), void *userdata) {
@@ -404,7 +464,9 @@ int store_audience(Store *store, uint64_t from, uint64_t to, int (*on_row)(const
         _cleanup_(going_done) Going going = { 0 };
 
         to = to > 0 ? to : (uint64_t) INT64_MAX;
-        r = start(store, from, to, &going);
+        r = start(store, &going);
+        if (r == 0)
+                r = load_merged(&going, from);
         return r == 0 ? tell_all(&going, from, to, on_row, userdata) : r;
 }
 
@@ -418,7 +480,9 @@ int store_audience_of(
         _cleanup_(snapshot_leavep) Store *snapshot _unused_ = store;
         _cleanup_(going_done) Going going = { 0 };
 
-        r = start(store, leads[0], leads[n_leads - 1], &going);
+        r = start(store, &going);
+        if (r == 0)
+                r = load_families(&going, leads, n_leads);
         for (size_t i = 0; i < n_leads && r == 0; i++)
                 r = tell_all(&going, leads[i], leads[i], on_row, userdata);
         return r;
