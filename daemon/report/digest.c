@@ -134,6 +134,23 @@ static int load_desks(DigestBoard *board) {
         return 0;
 }
 
+void digest_name(Named *named, uint64_t lead) {
+        for (size_t i = 0; i < named->n; i++)
+                if (named->leads[i] == lead)
+                        return;
+        if (named->n < DIGEST_NAMED_MAX)
+                named->leads[named->n++] = lead;
+        else
+                named->has_more = true;
+}
+
+void digest_add_named(DigestBoard *board, const Named *named) {
+        for (size_t i = 0; i < named->n; i++)
+                text_printf(&board->line, "%sL-%" PRIu64, i > 0 ? ", " : "", named->leads[i]);
+        if (named->has_more)
+                text_append(&board->line, ", ...");
+}
+
 bool digest_is_of_team(const DigestBoard *board, const char *status) {
         const Status *found = status ? policy_status(board->rules, status) : NULL;
         return found && found->team == board->team;
@@ -170,8 +187,10 @@ static int on_event(const StoredEvent *event, void *userdata) {
                         !digest_is_of_team(board, event->moves[i].to))
                         reason = event->moves[i].reason;
         left = reason && !digest_is_of_team(board, last);
-        if (entered && board->n_new++ < DIGEST_NAMED_MAX)
-                board->new_leads[board->n_new - 1] = event->lead;
+        if (entered) {
+                board->n_new++;
+                digest_name(&board->new_leads, event->lead);
+        }
         if (left) {
                 board->n_back++;
                 count_reason(board, reason);
@@ -183,10 +202,7 @@ static int on_event(const StoredEvent *event, void *userdata) {
 
 static void write_new(DigestBoard *board) {
         digest_begin_count(board, "New", board->n_new);
-        for (size_t i = 0; i < board->n_new && i < DIGEST_NAMED_MAX; i++)
-                text_printf(&board->line, "%sL-%" PRIu64, i > 0 ? ", " : "", board->new_leads[i]);
-        if (board->n_new > DIGEST_NAMED_MAX)
-                text_append(&board->line, ", ...");
+        digest_add_named(board, &board->new_leads);
         if (board->events_cut)
                 text_append(&board->line, " (at least)");
         digest_end_line(board);

@@ -15,6 +15,13 @@ typedef struct DigestCount {
         size_t n, n_waiting, n_overdue, n_next;
 } DigestCount;
 
+/* The newest leads of a line, each once however often something happened to it. */
+typedef struct Named {
+        uint64_t leads[DIGEST_NAMED_MAX];
+        size_t n;
+        bool has_more;
+} Named;
+
 typedef struct DigestBoard {
         Store *store;
         RuleSet *rules;
@@ -28,7 +35,7 @@ typedef struct DigestBoard {
         size_t n_leads, n_left_out;
         DigestCount *members;
         /* from the log */
-        uint64_t new_leads[DIGEST_NAMED_MAX];
+        Named new_leads;
         size_t n_new, n_back, n_reasons;
         DigestCount reasons[DIGEST_REASONS_MAX];
         bool events_cut;
@@ -42,6 +49,8 @@ void digest_end_line(DigestBoard *board);
 void digest_begin_count(DigestBoard *board, const char *label, size_t n);
 void digest_add_time(DigestBoard *board, int64_t time_us);
 int digest_compare_counts(const void *a, const void *b);
+void digest_name(Named *named, uint64_t lead);
+void digest_add_named(DigestBoard *board, const Named *named);
 bool digest_is_of_team(const DigestBoard *board, const char *status);
 int digest_write_held(DigestBoard *board);
 /* What nobody has. */

@@ -18,7 +18,7 @@
 typedef struct Alike {
         const char *name;
         size_t n;
-        uint64_t leads[DIGEST_NAMED_MAX];
+        Named named;
 } Alike;
 typedef struct Kinds {
         Alike items[DIGEST_REASONS_MAX];
@@ -48,8 +48,8 @@ static int put(Queue *queue, Kinds *groups, const char *name, uint64_t lead) {
                 groups->n_items++;
         }
         Alike *group = &groups->items[i];
-        if (group->n++ < DIGEST_NAMED_MAX)
-                group->leads[group->n - 1] = lead;
+        group->n++;
+        digest_name(&group->named, lead);
         return 0;
 }
 
@@ -116,13 +116,6 @@ static int on_exclusion(uint64_t lead, const Exclusion *exclusion, void *userdat
 
 /* ---- lines ---- */
 
-static void add_leads(DigestBoard *board, const Alike *group) {
-        for (size_t i = 0; i < group->n && i < DIGEST_NAMED_MAX; i++)
-                text_printf(&board->line, "%sL-%" PRIu64, i > 0 ? ", " : "", group->leads[i]);
-        if (group->n > DIGEST_NAMED_MAX)
-                text_append(&board->line, ", ...");
-}
-
 /* "Came back        3   no_budget 2 (L-3, L-2), bad_data 1 (L-5)" */
 static void write_groups(Queue *queue, const char *label, Kinds *groups, bool at_least) {
         DigestBoard *board = queue->board;
@@ -131,7 +124,7 @@ static void write_groups(Queue *queue, const char *label, Kinds *groups, bool at
         qsort(groups->items, groups->n_items, sizeof(Alike), compare_groups);
         for (size_t i = 0; i < groups->n_items; i++) {
                 text_printf(&board->line, "%s%s %zu (", i > 0 ? ", " : "", groups->items[i].name, groups->items[i].n);
-                add_leads(board, &groups->items[i]);
+                digest_add_named(board, &groups->items[i].named);
                 text_append_char(&board->line, ')');
         }
         if (at_least)
@@ -150,7 +143,7 @@ static void write_reasons(Queue *queue) {
         qsort(back->items, back->n_items, sizeof(Alike), compare_groups);
         for (size_t i = 0; i < back->n_items && i < REASONS_SHOWN_MAX; i++) {
                 text_printf(&board->line, "  %-*s %4zu   ", DIGEST_LABEL_COLUMNS, back->items[i].name, back->items[i].n);
-                add_leads(board, &back->items[i]);
+                digest_add_named(board, &back->items[i].named);
                 digest_end_line(board);
         }
         if (back->n_items > REASONS_SHOWN_MAX) {

@@ -228,6 +228,11 @@ def marketing_reads_what_came_back_and_why():
         check(len(lines) <= 24 and max(map(len, lines)) <= 80, True, text)
         for line in ("New              1   mql 1 (L-8)", "Handed over      2   desk 2 (L-8, L-3)", "  once more      1   nurture 1 (L-3)", "Kept out         1   spring 1 (L-2)", "Audiences            spring 1", "Owned by none        nurture 1"):
             check(line in lines, True, f"{line}\n{text}")
+        # To and fro: every hand-over counts, and the lead is named once.
+        d.ctl("reject", "L-3", "--reason", "no_budget", "--as", d.show("L-3")["owner"])
+        d.ctl("again", "L-3", "--as", "ben")
+        for team, line in (("marketing", "Handed over      3   desk 3 (L-3, L-8)"), ("marketing", "  once more      2   nurture 2 (L-3)"), ("desk", "New              3   L-3, L-8")):
+            check(line in d.ctl("digest", team).stdout.splitlines(), True, d.ctl("digest", team).stdout)
 
 
 main(what_comes_this_very_moment_counts, marketing_reads_what_came_back_and_why, both_sides_read_what_they_promised_and_kept, the_reports_count_what_happened)
