@@ -169,11 +169,11 @@ static const char *find_opportunity(const char *summary, const Facts *facts) {
 static void tell_outcome_of_rules(const StoredEvent *event, const Facts *facts, Text *out) {
         const char *s = event->summary ? event->summary : "";
         const char *type = event->type ? event->type : "";
-        if (base_streq(type, "outcome.note") || base_streq(type, "outcome.snooze"))
-                return;
-        if (strncmp(type, "outcome.", 8) == 0 && event->n_moves > 0 && !base_streq(type, "outcome.assign")) {
+        bool is_told = base_streq(type, "outcome.note") || base_streq(type, "outcome.snooze") ||
+                       (strncmp(type, "outcome.", 8) == 0 && event->n_moves > 0 && !base_streq(type, "outcome.assign"));
+        if (is_told) { /* but not what the rules made of it, or what it says of an opportunity */
                 const char *rest = strstr(s, "; ");
-                s = rest ? rest + 2 : ""; /* the move itself is told */
+                s = rest ? rest + 2 : "";
         }
         if (strncmp(s, "judged: ", 8) == 0)
                 s += 8;

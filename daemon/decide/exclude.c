@@ -128,8 +128,9 @@ int moves_exclude(Deciding *deciding) {
                 return deciding_refuse(deciding, "bad_record", "until when is the lead kept out (data.outcome.not_before)?");
         if (!decide_read_exclusion(deciding->rules, record, now_us, exclusion))
                 return deciding_refuse(deciding, "bad_record",
-                        "\"%.80s\" is no time to keep a lead out until: write 2026-06-01, 2026-06-01T09:00:00+02:00 or 90d; now takes it "
-                        "back",
+                        "\"%.80s\" is no time to keep a lead out until: write a date (2026-06-01), a time (RFC 3339) or a duration (90d); "
+                        "now "
+                        "takes it back",
                         until);
         bool is_lifted = exclusion->until_us == now_us;
         if (exclusion->until_us < now_us)

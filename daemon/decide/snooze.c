@@ -104,7 +104,7 @@ int moves_snooze(Deciding *deciding) {
                 return deciding_refuse(deciding, "bad_record", "a snooze needs an end (data.outcome.not_before)");
         if (!parse_until(deciding, calendar, until_text, &until_us))
                 return deciding_refuse(deciding, "bad_record",
-                        "\"%.80s\" is no time to snooze until: write 2026-03-12, 2026-03-12T09:00:00+01:00, 2d%s", until_text,
+                        "\"%.80s\" is no time to snooze until: write a date (2026-03-12), a time (RFC 3339) or 2d%s", until_text,
                         calendar ? " or 1wd" : "");
         if (until_us <= now_us)
                 return deciding_refuse(deciding, "bad_record", "%s is past", zone_format(zone_of(deciding, calendar), until_us, buffer));

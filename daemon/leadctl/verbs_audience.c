@@ -441,6 +441,9 @@ static int list_taken(const Arguments *arguments) {
                 json_array_foreach(json_object_get(reply, "items"), i, item) print_person(&printing, item);
                 from = number_at(reply, "next");
         } while (from > 0 && printing.n < limit);
+        if (r == 0 && printing.n > 0 && printing.form != FORM_JSON)
+                (void) fprintf(stderr,
+                        "Who is out since (said no, went to sales) is among them: `leadctl audience` says who may be written to.\n");
         if (r == 0 && printing.form == FORM_TABLE)
                 return table_finish(&printing.table, &printing.output, "Nobody of them is left.", from > 0);
         table_done(&printing.table);
@@ -462,7 +465,7 @@ static int run_audience(const Arguments *arguments) {
                 return EXIT_USAGE;
         }
         if (takes && (arguments_value(arguments, "explain") || arguments_value(arguments, "diff") || arguments_value(arguments, "count"))) {
-                say_error("what is taken is who is in: --take goes with --new, --csv, --json and --limit");
+                say_error("what is taken is who is in: --take goes with --new, --csv and --json");
                 return EXIT_USAGE;
         }
         if (takes && arguments_value(arguments, "limit")) {

@@ -111,6 +111,8 @@ def each_person_in_or_out_has_a_reason():
                                             "data": {"outcome": {"actor": "system:crm", "opportunity": {"id": "D-1", "stage": "offer"}}}}))
         d.settle()
         check(codes(d, "webinar")["L-1"], ["opportunity"])
+        check("noted; opportunity D-1 opened: stage offer" in d.ctl("log", "L-1").stdout, True, d.ctl("log", "L-1").stdout)
+        check("a time (RFC 3339)" in d.ctl("exclude", "L-1", "--campaign", "all", "--until", "2wd", "--reason", "r", "--as", "anna", check_code=1).stderr, True)
 
 
 def what_is_taken_counts_and_is_told():
@@ -135,6 +137,10 @@ def what_is_taken_counts_and_is_told():
         d.drop("web", "c.json", json.dumps({"specversion": "1.0", "id": "no", "source": "web", "type": "consent.withdrawn",
                                             "data": {"person": {"email": "p1@firm1.example"}, "consent": [{"purpose": "marketing", "granted": False}]}}))
         d.settle()
+        looked = d.ctl("audience", "--of", str(take["take"]), "--csv")
+        check("L-1," in looked.stdout and "said no" in looked.stderr, True, looked.stderr)
+        limited = d.ctl("audience", "webinar", "--take", "--explain", check_code=2).stderr
+        check("--limit" in limited, False, limited)
         d.advance("8d")
         check({row["lead"]: row["in"] for row in rows(d, "webinar", "--diff")}, {"L-1": False, "L-9": True})
         text = d.ctl("audience", "webinar", "--diff").stdout

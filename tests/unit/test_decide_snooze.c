@@ -202,7 +202,7 @@ static void snooze__each_check__refuses_with_its_code_and_changes_nothing(void *
                 { sla_hours, "integration:crm", "2h", "x", "not_allowed", "integration:crm is not" },
                 { sla_hours, "rep:a", "2h", NULL, "reason_required", "a snooze needs a reason" },
                 { sla_hours, "rep:a", NULL, "x", "bad_record", "a snooze needs an end" },
-                { sla_hours, "rep:a", "soon", "x", "bad_record", "\"soon\" is no time to snooze until: write 2026-03-12" },
+                { sla_hours, "rep:a", "soon", "x", "bad_record", "\"soon\" is no time to snooze until: write a date (2026-03-12)" },
                 { sla_hours, "rep:a", "2026-03-05T09:59:59+01:00", "x", "bad_record", "2026-03-05T09:59:59+01:00 is past" },
                 { sla_hours, "rep:a", "2026-03-05", "x", "bad_record", "2026-03-05T00:00:00+01:00 is past" },
                 { sla_hours, "rep:a", "0d", "x", "bad_record", "is past" },
