@@ -499,6 +499,9 @@ static int decide_record(RuleSet *rules, const DecideInput *input, Arena *arena,
         if (merge_is_one(record) && base_streq(record->event, "unmerged") && merge_lead(record, FIELD_CARE_INTO) > 0 &&
                 input->before->merged_into == 0)
                 return deciding_refuse(&deciding, "not_merged", "L-%" PRIu64 " is a lead of its own", input->lead_id);
+        if (merge_is_one(record) && input->before->merged_into > 0 && base_streq(record->event, "unmerged") &&
+                merge_lead(record, FIELD_CARE_INTO) == 0)
+                return merge_lose_part(&deciding);
 
         r = take_facts(&deciding);
         if (r < 0)

@@ -223,6 +223,8 @@ uint64_t merge_lead(const Record *record, FieldId field);
 int merge_absorb(Deciding *deciding);
 /* What the lead is made of, before the rules judge it: joined with another, or by itself again. */
 int merge_take(Deciding *deciding);
+/* The lead that stays was itself merged into another: one that was part of it parts. */
+int merge_lose_part(Deciding *deciding);
 void merge_give_back(Deciding *deciding);
 
 /* digests.c */

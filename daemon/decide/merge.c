@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * merge: two leads turn out to be one person, or not to be. A merge is two events in one transaction, and so is its end: one
- * of the lead that goes (or comes back), one of the lead that stays, each changing its own lead and no other.
+ * of the lead that goes (or comes back), one of the lead that stays, each changing its own lead and no other. Was the lead that
+ * stays merged into a third since, the end has an event of each lead on the way.
  *
  * The lead that stays keeps its status, owner and SLA; what both did, said and agreed to is judged again as one history. The
  * lead that goes is nobody's from then on: no owner, no timer, nothing that waits. It keeps its status, so that it can come
@@ -193,6 +194,25 @@ int merge_take(Deciding *deciding) {
         after->merged_owner = NULL;
         after->merged_unaccepted = false;
         return r;
+}
+
+/* Another lead goes on for it, and did for the one that parts: nothing is judged, but what that one said is no longer kept here. */
+int merge_lose_part(Deciding *deciding) {
+        LeadState *after = &deciding->out->after;
+
+        *after = *deciding->input->before;
+        after->version++;
+        deciding->status = policy_status(deciding->rules, after->status);
+        int r = refold(deciding);
+        if (r == 0)
+                r = deals_take(deciding);
+        if (r == 0)
+                r = decide_consents(&deciding->out->profile, deciding->arena, &after->consents);
+        if (r == 0)
+                r = deals_settle(deciding);
+        return r < 0 ? r
+                     : deciding_summarise(
+                               deciding, "L-%" PRIu64 " is no longer part of it", merge_lead(deciding->input->record, FIELD_CARE_FROM));
 }
 
 /* Whose it was has it again; a lead that somebody else must have now finds its owner like any other. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two leads become one, and one becomes two again: what decide has to know of both, and the two events of which each
- * is made. Both are judged in the caller's transaction; replay meets them one by one in the log.
+ * is made (more where one parts from leads that are one with another themselves). All are judged in the caller's
+ * transaction; replay meets them one by one in the log.
  */
 #include "internal.h"
 
@@ -307,18 +308,55 @@ int gate_make_record(Gate *gate, const char *type, const char *id, int64_t time_
         return r;
 }
 
-/* The event of the lead that stays, named after that of the other. */
-static int second_record(Gate *gate, const GateInput *first, uint64_t event, uint64_t from, Record **ret) {
+/* The event of a lead that stays, named after that of the other. part: of one that was itself merged into the lead that goes on. */
+static int second_record(Gate *gate, const GateInput *first, uint64_t event, uint64_t from, uint64_t part, Record **ret) {
         _cleanup_(record_freep) Record *record = NULL;
-        char id[24];
+        char id[48];
 
-        (void) snprintf(id, sizeof id, "%" PRIu64, event);
+        if (part > 0)
+                (void) snprintf(id, sizeof id, "%" PRIu64 "-L-%" PRIu64, event, part);
+        else
+                (void) snprintf(id, sizeof id, "%" PRIu64, event);
         int r = gate_make_record(gate, first->record->type, id, first->record->time_us, &record);
         if (r == 0)
                 r = facts_set(&record->facts, record->arena, FIELD_CARE_FROM, NULL, value_integer((int64_t) from), record->time_us);
         if (r == 0)
                 *ret = TAKE(record);
         return r;
+}
+
+/* A replay in which the one that parts was erased cannot find out what the lead is. */
+static int write_down(Gate *gate, const LeadState *state, Record *record) {
+        const char *text;
+        int r = ghosts_write_state(gate, state, &text);
+
+        return r == 0 ? facts_set(&record->facts, record->arena, FIELD_CARE_STATE, NULL, value_text(text), record->time_us) : r;
+}
+
+/* One that parts may have been part of leads that were merged later. Each says so itself: it keeps nothing of that person, neither now nor
+ * when it is a lead of its own again. */
+static int judge_parts(Gate *gate, const GateInput *input, uint64_t event, uint64_t lead, uint64_t into, uint64_t stays, GateOutcome *ret) {
+        while (into != stays) {
+                _cleanup_(record_freep) Record *record = NULL;
+                LeadState state;
+                int r = store_load_lead(gate->store, into, gate->arena, &state, NULL, NULL, NULL);
+                if (r == 0 && state.merged_into == 0)
+                        r = -EBADMSG;
+                if (r == 0)
+                        r = second_record(gate, input, event, lead, into, &record);
+                if (r == 0)
+                        r = write_down(gate, &state, record);
+                if (r != 0)
+                        return r < 0 ? r : -EBADMSG;
+                GateInput one = *input;
+                one.record = record;
+                uint64_t next = state.merged_into;
+                r = gate_judge_lead(gate, &one, into, 0, NULL, &gate->decision, ret);
+                if (r != 0 || gate->decision.refused)
+                        return r != 0 ? r : -EINVAL;
+                into = next;
+        }
+        return 0;
 }
 
 int gate_judge_merge(Gate *gate, const GateInput *input, GateOutcome *ret) {
@@ -329,7 +367,15 @@ int gate_judge_merge(Gate *gate, const GateInput *input, GateOutcome *ret) {
 
         if (lead == 0 || into == 0)
                 return refuse(gate, ret, "unknown_lead", "no such lead");
-        int r = store_survivor(gate->store, into, &stays);
+        int r = 0;
+        if (is_lead_event(input->record, "unmerged")) {
+                LeadState state;
+                r = store_load_lead(gate->store, lead, gate->arena, &state, NULL, NULL, NULL);
+                if (r == 0 && state.merged_into > 0)
+                        into = state.merged_into; /* whatever it is called by */
+        }
+        if (r == 0)
+                r = store_survivor(gate->store, into, &stays);
         if (r == 0)
                 r = store_family(gate->store, lead, family, &n_going);
         if (r == 0)
@@ -344,17 +390,20 @@ int gate_judge_merge(Gate *gate, const GateInput *input, GateOutcome *ret) {
         if (r != 0 || gate->decision.refused)
                 return r;
         const char *freed_team = gate->decision.freed_team;
-        r = second_record(gate, input, ret->event, lead, &record);
+        const uint64_t first = ret->event;
+        if (is_lead_event(input->record, "unmerged")) {
+                r = judge_parts(gate, input, first, lead, into, stays, ret);
+                if (r != 0)
+                        return r;
+        }
+        r = second_record(gate, input, first, lead, 0, &record);
         if (r != 0)
                 return r;
         if (is_lead_event(input->record, "unmerged")) {
                 LeadState state;
-                const char *text;
                 r = store_load_lead(gate->store, stays, gate->arena, &state, NULL, NULL, NULL);
                 if (r == 0)
-                        r = ghosts_write_state(gate, &state, &text);
-                if (r == 0)
-                        r = facts_set(&record->facts, record->arena, FIELD_CARE_STATE, NULL, value_text(text), record->time_us);
+                        r = write_down(gate, &state, record);
                 if (r != 0)
                         return r < 0 ? r : -EBADMSG;
         }

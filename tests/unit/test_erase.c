@@ -243,6 +243,42 @@ static void erase__somebody_in_whose_time_the_other_moved__does_not_move_the_oth
         end(&f);
 }
 
+/* A lead on the way, which is part of another itself, keeps nothing of one who parted, and is known in a replay. */
+static void erase__somebody_who_parted_from_a_part_of_another__leaves_nothing_in_that_part(_unused_ void **state) {
+        for (unsigned way = 0; way < 2; way++) {
+                Fixture f;
+                GateOutcome outcome;
+                GateLook found;
+                start(&f);
+                uint64_t bob = happens(&f, "lead.submitted", "bob@a.example", "person.title=Bobcanary;opportunity.id=canary-deal");
+                uint64_t jane = happens(&f, "lead.submitted", "jane@b.example", "attribution.form_name=demo");
+                uint64_t joey = happens(&f, "lead.submitted", "joey@c.example", NULL);
+                assert_null(merge(&f, bob, jane));
+                assert_null(moves(&f, "reject", jane, "no_budget", "c"));
+                (void) happens(&f, "activity.page_viewed", "bob@a.example", NULL);
+                assert_null(merge(&f, jane, joey));
+                found = look(&f, jane);
+                assert_string_equal(say(&found, "person.title"), "Bobcanary");
+                assert_null(unmerge(&f, bob, jane));
+                found = look(&f, jane);
+                assert_string_equal(say(&found, "person.title"), "-");
+                assert_int_equal(found.state.merged_into, joey);
+                found = look(&f, joey);
+                assert_string_equal(say(&found, "person.title"), "-");
+                assert_null(erase(&f, bob, &outcome));
+                finish_erasures(&f);
+                assert_int_equal(count_left(&f, "Bobcanary"), 0);
+                assert_int_equal(count_left(&f, "canary-deal"), 0);
+                if (way == 1) {
+                        assert_null(unmerge(&f, jane, joey));
+                        found = look(&f, jane);
+                        assert_string_equal(found.state.status, "nurture");
+                        assert_string_equal(found.state.recycle_reason, "no_budget");
+                }
+                end(&f);
+        }
+}
+
 /* Nobody knows any more that the account was hers, but the one who parted then has got its owner. */
 static void erase__the_owner_of_an_account__leaves_it_with_one_who_parted_from_another(_unused_ void **state) {
         Fixture f;
@@ -484,6 +520,7 @@ int main(void) {
                 cmocka_unit_test(erase__two_leads_that_are_one__goes_for_both),
                 cmocka_unit_test(erase__somebody_who_was_part_of_another__leaves_the_other_as_it_is),
                 cmocka_unit_test(erase__somebody_in_whose_time_the_other_moved__does_not_move_the_other_again),
+                cmocka_unit_test(erase__somebody_who_parted_from_a_part_of_another__leaves_nothing_in_that_part),
                 cmocka_unit_test(erase__the_owner_of_an_account__leaves_it_with_one_who_parted_from_another),
                 cmocka_unit_test(erase__somebody_nobody_knows__only_asks_for_a_look_at_the_files),
                 cmocka_unit_test(erase__somebody_with_many_events__looks_for_every_name_and_the_newest_ids),
