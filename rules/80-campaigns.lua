@@ -19,9 +19,10 @@ campaign "newsletter" {
 -- Tracks: what one lead is sent, step by step. A lead is in the first that takes it; whoever goes to sales is in none, and a word from the
 -- person (wake_on) ends it at once.
 
--- Who was handed back hears again from the colleague they spoke to, not from a mailing list.
+-- Who was handed back hears again from the colleague they spoke to, not from a mailing list. A track asks for the status alone: whom the CRM
+-- has an open deal with, whatever the status says, is left to it.
 track "re-nurture" {
-  enter = { status = "nurture" }, wake_on = did{ type = one_of{ "form_submitted", "email_replied" } }, clock = "berlin",
+  enter = { status = "nurture", none{ { ["opportunity.state"] = "open" } } }, wake_on = did{ type = one_of{ "form_submitted", "email_replied" } }, clock = "berlin",
   steps = { { wait = "10wd", at = "10:00", send = "how_is_it_going" }, { wait = "40wd", at = "10:00", send = "what_is_new" } },
 }
 -- An answer moves the deal (30-moves.lua), and with that it leaves the track.

@@ -46,6 +46,18 @@ test "Who was handed back hears from us again in working time, each mail once" {
   },
 }
 
+test "Whom the CRM has an open deal with is not written to beside it" {
+  at = "2026-03-02T10:00:00+01:00",
+  given = { lead{ form = "Quote", person = { email = "m@keller.example" }, consent = { marketing = true } } },
+  expect = { owner = "anna" },
+  later = {
+    { advance = "5h", given = { outcome{ move = "reject", by = "anna", reason = "no_budget" } }, expect = { track = "re-nurture" } },
+    { advance = "1d", given = { lead{ type = "updated", person = { email = "m@keller.example" }, opportunity = { id = "D-1", stage = "Quote" } } }, expect = { status = "nurture", track = false } },
+    { advance = "30d", expect = { sent = {} } },
+    { given = { lead{ type = "updated", person = { email = "m@keller.example" }, opportunity = { id = "D-1", stage = "Closed Lost" } } }, expect = { track = "re-nurture" } },
+  },
+}
+
 test "A word from the person ends it at once, and a lead that goes to sales gets nothing more" {
   at = "2026-03-02T10:00:00+01:00",
   given = {
