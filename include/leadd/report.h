@@ -45,7 +45,7 @@ typedef struct ReportCell {
         const int64_t *parts; /* as many as the column has */
 } ReportCell;
 /* What is handed to report_row is copied. NULL texts, TIME_NONE and negative durations are cells with nothing in them. */
-static inline ReportCell cell_none(void) { return (ReportCell){ REPORT_NONE }; }
+static inline ReportCell cell_none(void) { return (ReportCell){ .type = REPORT_NONE }; }
 static inline ReportCell cell_text(const char *text) { return (ReportCell){ text ? REPORT_TEXT : REPORT_NONE, .text = text }; }
 static inline ReportCell cell_lead(uint64_t lead) { return (ReportCell){ lead ? REPORT_LEAD : REPORT_NONE, .n = (int64_t) lead }; }
 static inline ReportCell cell_count(int64_t n) { return (ReportCell){ REPORT_COUNT, .n = n }; }
