@@ -202,17 +202,17 @@ static int on_event(const StoredEvent *event, void *userdata) {
 
 static void write_new(DigestBoard *board) {
         digest_begin_count(board, "New", board->n_new);
-        digest_add_named(board, &board->new_leads);
         if (board->events_cut)
-                text_append(&board->line, " (at least)");
+                text_append(&board->line, "(at least) ");
+        digest_add_named(board, &board->new_leads);
         digest_end_line(board);
         digest_begin_count(board, "Handed back", board->n_back);
+        if (board->events_cut)
+                text_append(&board->line, "(at least) ");
         if (board->n_reasons > 1)
                 qsort(board->reasons, board->n_reasons, sizeof(DigestCount), digest_compare_counts);
         for (size_t i = 0; i < board->n_reasons; i++)
                 text_printf(&board->line, "%s%s %zu", i > 0 ? ", " : "", board->reasons[i].name, board->reasons[i].n);
-        if (board->events_cut)
-                text_append(&board->line, " (at least)");
         digest_end_line(board);
 }
 
@@ -468,11 +468,12 @@ static void add_share(DigestBoard *board, const char *label, const Measured *mea
                 text_printf(&board->line, "%.0f %%, ", 100 * (double) measured->n / (double) measured->of);
 }
 
-/* The longest of these in which not too much happened to be counted between two decisions. */
+/* The longest of these since which not too much happened to be counted between two decisions; 0 days: it is too much since yesterday. What
+ * happened after the period counts, too: it says what became of the period's leads. */
 static int find_period(DigestBoard *board, int64_t until_us, int64_t *ret_from_us, unsigned *ret_days) {
         static const unsigned days[] = { 30, 14, 7, 3, 1 };
-        uint64_t first, end;
-        int r = store_find_instant(board->store, until_us, &end);
+        uint64_t first, end = store_next_event(board->store);
+        int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(days) && r == 0; i++) {
                 *ret_from_us = report_day_start(board->rules->settings->zone, report_day(board->rules->settings->zone, until_us) - days[i]);
@@ -481,7 +482,16 @@ static int find_period(DigestBoard *board, int64_t until_us, int64_t *ret_from_u
                 if (r == 0 && end - first <= REPORT_DIGEST_MEASURED_MAX)
                         return 0;
         }
+        *ret_days = 0;
         return r;
+}
+
+static void write_leaks(DigestBoard *board) {
+        if (board->n_leaks >= 0)
+                text_printf(&board->line, "leaks %" PRId64, board->n_leaks);
+        else
+                text_append(&board->line, "leaks not known");
+        digest_end_line(board);
 }
 
 /* Whole days of the site, so that both teams read the same whenever they are told. */
@@ -494,6 +504,11 @@ static int write_alignment(DigestBoard *board) {
         uint64_t n_running;
         int r = find_period(board, until_us, &from_us, &days);
 
+        if (r == 0 && days == 0) {
+                text_printf(&board->line, "%-*s        too much happened to be counted here, ", DIGEST_LABEL_COLUMNS, "Both");
+                write_leaks(board);
+                return 0;
+        }
         if (r == 0)
                 r = store_count_running(board->store, REPORT_DIGEST_MEASURED_MAX + 1, &n_running);
         if (r == 0)
@@ -510,12 +525,8 @@ static int write_alignment(DigestBoard *board) {
         add_share(board, "accepted", &measures.items[MEASURE_ACCEPTANCE_RATE]);
         add_share(board, "in time", &measures.items[MEASURE_SLA_KEPT]);
         add_share(board, "reasons", &measures.items[MEASURE_REASONS_GIVEN]);
-        if (board->n_leaks >= 0)
-                text_printf(&board->line, "leaks %" PRId64, board->n_leaks);
-        else
-                text_append(&board->line, "leaks not known");
         measures_done(&measures);
-        digest_end_line(board);
+        write_leaks(board);
         return 0;
 }
 

@@ -121,14 +121,14 @@ static void write_groups(Queue *queue, const char *label, Kinds *groups, bool at
         DigestBoard *board = queue->board;
 
         digest_begin_count(board, label, groups->n);
+        if (at_least) /* before what may be cut off */
+                text_append(&board->line, "(at least) ");
         qsort(groups->items, groups->n_items, sizeof(Alike), compare_groups);
         for (size_t i = 0; i < groups->n_items; i++) {
                 text_printf(&board->line, "%s%s %zu (", i > 0 ? ", " : "", groups->items[i].name, groups->items[i].n);
                 digest_add_named(board, &groups->items[i].named);
                 text_append_char(&board->line, ')');
         }
-        if (at_least)
-                text_append(&board->line, " (at least)");
         digest_end_line(board);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The digest of a team: one screen of plain text, asked for or sent on a calendar, once a day whatever happens between."""
-import pathlib, shutil, sys
+import json, pathlib, shutil, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from harness import Daemon, check, lead, main, wait_for  # noqa: E402
@@ -168,6 +168,14 @@ def by_mail_it_is_one_row_a_reader_and_names_no_lead():
         check([r["recipient"] for r in d.lines("outbox")], EVERYBODY * 2, "the next day's are rows of their own")
 
 
-main(one_screen_of_plain_text_says_what_the_desk_of_a_team_is, it_is_sent_on_every_day_its_calendar_is_open_to_each_reader_once,
+def of_too_many_it_says_that_there_are_more():
+    with Daemon(clock=THURSDAY) as d:
+        d.drop("bulk", "many.ndjson", "\n".join(json.dumps(lead(f"p{i}@example.org", id=f"p{i}")) for i in range(10100)))
+        wait_for(lambda: d.json("status")["leads"] == 10100, "all of them")
+        (new,) = [line for line in d.ctl("digest", "marketing").stdout.splitlines() if line.startswith("New")]
+        check(new.startswith("New           10000   (at least) inquiry 10000 (L-10100, "), True, new)
+
+
+main(of_too_many_it_says_that_there_are_more, one_screen_of_plain_text_says_what_the_desk_of_a_team_is, it_is_sent_on_every_day_its_calendar_is_open_to_each_reader_once,
      neither_a_restart_nor_a_reload_sends_a_day_twice_and_of_those_missed_only_the_newest_is_sent, a_new_rule_sends_its_first_at_its_next_moment,
      by_mail_it_is_one_row_a_reader_and_names_no_lead)
