@@ -122,6 +122,7 @@ static int on_person(const AudienceMember *member, void *userdata) {
 }
 
 typedef struct LastTakes {
+        int64_t now_us;
         uint64_t open, done; /* the newest of each; 0 = none */
 } LastTakes;
 
@@ -129,7 +130,7 @@ static int on_last(const StoredTake *take, void *userdata) {
         LastTakes *last = userdata;
         if (take->is_done)
                 last->done = take->take;
-        else if (last->open == 0)
+        else if (last->open == 0 && gate_take_is_open(take, last->now_us))
                 last->open = take->take;
         return last->done > 0;
 }
@@ -151,7 +152,7 @@ int execute_audience(const ControlDesk *desk, ControlCall *call) {
                 .only_new = call_bool(call, "only_new") };
         _cleanup_(arena_freep) Arena *arena = arena_new(CONTROL_LOOK_MEMORY_MAX);
         AudienceAnswer answer;
-        LastTakes last = { 0 };
+        LastTakes last = { .now_us = ask.now_us };
         if (!arena)
                 return -ENOMEM;
         if (!ask.campaign || !find_limit(call, &ask.n_max) || !find_from(call, "from", &ask.from))

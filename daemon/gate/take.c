@@ -178,8 +178,17 @@ static int apply(Gate *gate, const Record *record, const char *actor, int64_t no
 
 /* ---- a part of a take ---- */
 
+bool gate_take_is_open(const StoredTake *take, int64_t now_us) { return !take->is_done && now_us - take->last_us < GATE_TAKE_OPEN_US; }
+
+typedef struct OpenTake {
+        int64_t now_us;
+        uint64_t take; /* 0 = none */
+} OpenTake;
+
 static int keep_open(const StoredTake *take, void *userdata) {
-        *(uint64_t *) userdata = take->is_done ? 0 : take->take;
+        OpenTake *open = userdata;
+
+        open->take = gate_take_is_open(take, open->now_us) ? take->take : 0;
         return 1; /* the newest of the campaign */
 }
 
@@ -203,14 +212,15 @@ static bool are_ascending(const GateTake *take) {
 static int find_take(Gate *gate, const Campaign *campaign, const char *actor, int64_t now_us, const GateTake *take, uint64_t *ret_id,
         GateOutcome *ret, bool *ret_refused) {
         StoredTake open;
-        uint64_t id = 0;
+        OpenTake found = { .now_us = now_us };
         char since[TIME_TEXT_SIZE];
 
         *ret_refused = false;
         *ret_id = 0;
-        int r = store_takes(gate->store, campaign->rule.name, 0, keep_open, &id);
+        int r = store_takes(gate->store, campaign->rule.name, 0, keep_open, &found);
         if (r < 0)
                 return r;
+        uint64_t id = found.take;
         if (take->take > 0) {
                 *ret_refused = take->take != id;
                 *ret_id = id;

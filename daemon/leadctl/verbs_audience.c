@@ -483,7 +483,7 @@ const Verb verb_audience = {
         .details =
                 "A look changes nothing. --take is an event: whoever it gives out counts as written to, for the caps of every campaign.\n"
                 "Each lead is looked at once more then, and who is out by now is not taken. A take that was cut off is gone on with\n"
-                "by the same command. leadd sends nothing for it: the list is for the program that does.\n"
+                "by the same command, within a day. leadd sends nothing for it: the list is for the program that does.\n"
                 "A cell that a spreadsheet would take for a formula gets an apostrophe in front.",
         .flags = { { "explain", NULL, "everybody, with every reason in the way" },
                 { "diff", NULL, "only who came in and who went out since it was taken last" },

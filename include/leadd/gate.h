@@ -119,6 +119,7 @@ int gate_replay(const char *path, Text *differences, uint64_t *ret_n_events, uin
 
 #define GATE_AUDIENCE_US (1500 * 1000)         /* one call goes through leads for so long: no snapshot lasts longer */
 #define GATE_TAKE_IDLE_US (10 * US_PER_MINUTE) /* a take that somebody else began and left is gone on with after so long */
+#define GATE_TAKE_OPEN_US US_PER_DAY           /* after its last part nobody goes on with a take: what it gave out counts like any other */
 
 typedef struct AudienceAsk {
         const Campaign *campaign;
@@ -163,6 +164,7 @@ typedef struct GateTake {
         bool goes_on;     /* with a take that was left */
         StoredTake after; /* the take with this part; its texts are the rule set's and the actor's */
 } GateTake;
+bool gate_take_is_open(const StoredTake *take, int64_t now_us); /* may be gone on with */
 /* One event of the log (campaign.taken), inside an open transaction. record: campaign.taken of a person's request, which gets its facts
  * here. Refused: unknown_campaign, not_running, taken_by_other, unknown_take, bad_leads. Of a record that is known already the outcome says
  * duplicate, and `after` how the take stands. */

@@ -252,6 +252,15 @@ def a_take_that_was_cut_off_is_gone_on_with():
         same = {"campaign": "letter", "leads": [20], "last": True, "request_id": "one"}
         d.ctl("exclude", "L-20", "--campaign", "all", "--lift", "--as", "petra")
         check(call(d, "org.leadd.Report.Take", same)["event"], call(d, "org.leadd.Report.Take", same)["event"])
+        # Who was given out by a take that nobody went on with counts as written to, like any other, and the next take is another one.
+        d.advance("8d")
+        left = call(d, "org.leadd.Report.Take", {"campaign": "webinar", "leads": [1, 3], "as": "anna"})
+        d.advance("25h")
+        check([row["lead"] for row in rows(d, "webinar") if row["lead"] in ("L-1", "L-3", "L-4")], ["L-4"])
+        check("goes on" in d.ctl("audience", "webinar").stdout, False)
+        gone = d.ctl("audience", "webinar", "--take", "--json", "--as", "petra")
+        check(["L-1" in gone.stdout.split('"'), "L-4" in gone.stdout.split('"'), "Goes on" in gone.stderr], [False, True, False], gone.stderr)
+        check([(take["take"] == left["take"], take["done"]) for take in d.lines("audience", "--taken", "webinar")][:2], [(False, True), (True, False)])
         d.ctl("erase", "L-2")
         d.replay()
 
