@@ -290,7 +290,9 @@ static int update(Opportunity *item, Arena *arena, const News *news, const Facts
         bool is_newer = time_us >= item->said_us, had_stage = item->stage;
         /* An end that arrives behind other news is an end nevertheless. */
         bool is_staging = is_newer || (news->has_end && opportunity_is_alive(item->state) && time_us >= item->staged_us);
-        bool changed = take_values(item, facts, is_newer) | take_text(&item->id, news->id, false);
+        bool changed = take_values(item, facts, is_newer);
+        if (take_text(&item->id, news->id, false))
+                changed = true;
         bool is_staged = take_text(&item->stage, news->stage, is_staging);
         OpportunityState before = item->state;
         int r = 0;

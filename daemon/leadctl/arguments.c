@@ -90,8 +90,10 @@ static const char **find_slot(Arguments *arguments, const char *name, size_t siz
 /* -w VALUE, where the verb has such a letter: its full name. */
 static const char *find_letter(const Arguments *arguments, const char *word) {
         const Verb *verb = arguments->verb;
-        for (size_t i = 0; verb && i < LEADCTL_FLAGS_MAX && verb->flags[i].name; i++)
-                if (verb->flags[i].letter && word[1] == verb->flags[i].letter && word[2] == '\0')
+        if (!verb || !verb->letters || !word[1] || word[2] || !strchr(verb->letters, word[1]))
+                return NULL;
+        for (size_t i = 0; i < LEADCTL_FLAGS_MAX && verb->flags[i].name; i++)
+                if (verb->flags[i].name[0] == word[1])
                         return verb->flags[i].name;
         return NULL;
 }

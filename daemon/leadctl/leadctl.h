@@ -34,7 +34,6 @@ typedef struct Flag {
         const char *name;  /* without the dashes */
         const char *value; /* what stands for its value in the help; NULL = a switch */
         const char *help;
-        char letter; /* -w VALUE means the same; 0 = none does */
 } Flag;
 
 typedef struct Arguments Arguments;
@@ -46,6 +45,7 @@ typedef struct Verb {
         const char *details;         /* lines for `help VERB`; NULL */
         void (*describe)(Text *out); /* further lines, from what the code knows; NULL */
         Flag flags[LEADCTL_FLAGS_MAX];
+        const char *letters;                    /* "wc": -w VALUE means the flag that begins with it; NULL = none has a letter */
         size_t n_min, n_max;                    /* positional arguments */
         bool acts;                              /* takes --as */
         int (*run)(const Arguments *arguments); /* an ExitCode */

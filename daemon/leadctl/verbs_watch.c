@@ -32,7 +32,8 @@ const Verb verb_metrics = {
         .summary = "figures of the daemon in Prometheus' text format",
         .details = "For node_exporter's textfile collector: --output FILE is written whole or not at all, as leadd-metrics.timer does.\n"
                    "Counters come from the book and survive a restart. No person's name is in any label.",
-        .flags = { { "output", "FILE", "writes them there instead", 'o' } },
+        .flags = { { "output", "FILE", "writes them there instead" } },
+        .letters = "o",
         .run = run_metrics,
 };
 
@@ -220,7 +221,8 @@ const Verb verb_health = {
                    "held, dead and failing (notifications), leaks, room (percent of the disk), busy (seconds a thread is at one piece\n"
                    "of work) or suspended (rules). RANGE is 10 (0 to 10 is well), 10: (at least), ~:10 (at most), 10:20, @10:20\n"
                    "(outside of it). A full disk is critical, rules on disk that do not load are a warning.",
-        .flags = { { "warning", "NAME=RANGE,..", "else spool=300,held=100,dead=0,failing=10,leaks=0,room=10:,busy=10,suspended=0", 'w' },
-                { "critical", "NAME=RANGE,..", "else spool=3600,held=1000,dead=100,failing=100,room=5:,busy=60", 'c' } },
+        .flags = { { "warning", "NAME=RANGE,..", "else spool=300,held=100,dead=0,failing=10,leaks=0,room=10:,busy=10,suspended=0" },
+                { "critical", "NAME=RANGE,..", "else spool=3600,held=1000,dead=100,failing=100,room=5:,busy=60" } },
+        .letters = "wc",
         .run = run_health,
 };

@@ -82,7 +82,7 @@ const ReportKind report_kinds[] = {
                        "somebody\n"
                        "keeps out of which, until when and why.",
                 .make = report_campaigns },
-        { NULL },
+        { .name = NULL },
 };
 
 const ReportKind *report_find(const char *name) {

@@ -118,7 +118,7 @@ static void cell__for_people__reads_as_people_write(void **state _unused_) {
                 { { REPORT_MONEY, .number = 900 }, "900" },
                 { { REPORT_INSTANT, .n = 90 * US_PER_SECOND }, "1970-01-01 00:01Z" },
                 { { REPORT_LEAD, .n = 42 }, "L-42" },
-                { { REPORT_NONE }, "-" },
+                { { .type = REPORT_NONE }, "-" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 const ReportColumn column = { .type = cases[i].cell.type };

@@ -9,13 +9,13 @@ static const FairFact facts[] = {
         { "desk", NULL, "anna", FAIR_ACCEPTED, 1 },
 };
 
-typedef struct Sums {
+typedef struct FairSums {
         int64_t entitled, by_turn, accepted;
         size_t n;
-} Sums;
+} FairSums;
 
 static int on_fact(const FairFact *fact, void *userdata) {
-        Sums *sums = userdata;
+        FairSums *sums = userdata;
         same_text(fact->team, "desk");
         same_text(fact->route, fact->kind == FAIR_ACCEPTED ? NULL : "ALL");
         *(fact->kind == FAIR_ENTITLED ? &sums->entitled : fact->kind == FAIR_BY_TURN ? &sums->by_turn : &sums->accepted) += fact->n;
@@ -26,7 +26,7 @@ static int on_fact(const FairFact *fact, void *userdata) {
 static void same_sums_until(Fixture *f, int64_t from_day, int64_t until_day, int64_t n) {
         Store *reader = NULL;
         for (int pass = 0; pass < 2; pass++) {
-                Sums sums = { 0 };
+                FairSums sums = { 0 };
                 if (pass == 1)
                         ok(store_open(f->path, STORE_READ_ONLY, &reader));
                 ok(store_fairness(pass ? reader : f->store, from_day, until_day, on_fact, &sums));
