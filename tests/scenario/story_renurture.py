@@ -80,7 +80,6 @@ def a_deal_that_stalls_is_marketings_and_goes_back_to_its_owner_when_it_wakes():
         check(mails(s), [("Thu 2026-04-02 10:00", "maria@maria.example", None, "how_is_it_going")])
         s.does("maria", "email_replied")
         check(s.show("L-1")["track"], None)
-        s.answers("emil", "revive", "maria")
         s.stands("maria", "opportunity", owner="dana")
 
 
