@@ -15,8 +15,9 @@ static void make__of_a_table__answers_or_says_what_there_is(void **state) {
                 { "Make", "{\"name\":\"funnel\"}", "", "report.by", "null" },
                 { "Make", "{\"name\":\"funnel\"}", "", "html", "null" },
                 { "Make", "{\"name\":\"funnel\"}", "", "csv", "null" },
-                /* a lead that comes at this very instant comes in the next period */
-                { "Make", "{\"name\":\"funnel\"}", "", "report.stages", "[]" },
+                /* a period that ends now holds what happens at this very instant */
+                { "Make", "{\"name\":\"funnel\"}", "", "report.stages.0.reached",
+                        "{\"n\":3,\"of\":3,\"share\":1.0,\"low\":0.4385,\"high\":1.0}" },
                 { "Make", "{\"name\":\"funnel\",\"until\":\"2026-03-05\"}", "", "report.until", "2026-03-05T23:00:00Z" },
                 { "Make", "{\"name\":\"funnel\",\"until\":\"2026-03-05\"}", "", "report.stages.0.reached",
                         "{\"n\":3,\"of\":3,\"share\":1.0,\"low\":0.4385,\"high\":1.0}" },

@@ -242,6 +242,7 @@ static void statements__none_sorts__but_those_over_a_handful_of_rows(void **stat
                                 i != SQL_DIGEST_NEXT &&
                                 i != SQL_SEEN_PRUNE /* a handful of declarations; what one person has looked at */ &&
                                 i != SQL_FAIR_SUMS /* a report, on a thread of its own */ &&
+                                i != SQL_TALLY_BY_STATUS /* owners times statuses, once a scrape */ &&
                                 i != SQL_HIT_SUMS /* rules times hours, when somebody asks for them all */) {
                                 print_error("%s: %s\n", sqlite3_sql(f->store->statements[i]), column_text(plan, 3));
                                 fail();
