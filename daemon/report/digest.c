@@ -144,6 +144,20 @@ void digest_name(Named *named, uint64_t lead) {
                 named->has_more = true;
 }
 
+void digest_name_newer(Named *named, uint64_t lead) {
+        size_t at = 0;
+
+        while (at < named->n && named->leads[at] != lead)
+                at++;
+        if (at == DIGEST_NAMED_MAX) { /* the oldest gives way */
+                named->has_more = true;
+                at--;
+        } else if (at == named->n)
+                named->n++;
+        memmove(named->leads + 1, named->leads, at * sizeof(named->leads[0]));
+        named->leads[0] = lead;
+}
+
 void digest_add_named(DigestBoard *board, const Named *named) {
         for (size_t i = 0; i < named->n; i++)
                 text_printf(&board->line, "%sL-%" PRIu64, i > 0 ? ", " : "", named->leads[i]);

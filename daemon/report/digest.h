@@ -49,7 +49,8 @@ void digest_end_line(DigestBoard *board);
 void digest_begin_count(DigestBoard *board, const char *label, size_t n);
 void digest_add_time(DigestBoard *board, int64_t time_us);
 int digest_compare_counts(const void *a, const void *b);
-void digest_name(Named *named, uint64_t lead);
+void digest_name(Named *named, uint64_t lead);       /* of leads told from the newest on */
+void digest_name_newer(Named *named, uint64_t lead); /* ... from the oldest on */
 void digest_add_named(DigestBoard *board, const Named *named);
 bool digest_is_of_team(const DigestBoard *board, const char *status);
 int digest_write_held(DigestBoard *board);

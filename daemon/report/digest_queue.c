@@ -33,7 +33,7 @@ typedef struct Queue {
 } Queue;
 
 /* name: lives during the callback only. */
-static int put(Queue *queue, Kinds *groups, const char *name, uint64_t lead) {
+static int put(Queue *queue, Kinds *groups, const char *name, uint64_t lead, void (*add)(Named *named, uint64_t lead)) {
         size_t i = 0;
 
         groups->n++;
@@ -49,7 +49,7 @@ static int put(Queue *queue, Kinds *groups, const char *name, uint64_t lead) {
         }
         Alike *group = &groups->items[i];
         group->n++;
-        digest_name(&group->named, lead);
+        add(&group->named, lead);
         return 0;
 }
 
@@ -78,17 +78,17 @@ static int on_event(const StoredEvent *event, void *userdata) {
         if (event->lead == 0 || event->is_test)
                 return 0;
         if (event->is_first && (digest_is_of_team(board, initial) || digest_is_of_team(board, last)))
-                r = put(queue, &queue->new_leads, last, event->lead);
+                r = put(queue, &queue->new_leads, last, event->lead, digest_name);
         for (size_t i = event->n_moves; i-- > 0 && r == 0;) {
                 const MoveMade *move = &event->moves[i];
                 bool from_us = digest_is_of_team(board, move->from), to_us = digest_is_of_team(board, move->to);
                 if (from_us && is_staffed(board, move->to)) {
                         const Status *to = policy_status(board->rules, move->to);
-                        r = put(queue, &queue->handed, to->team->rule.name, event->lead);
+                        r = put(queue, &queue->handed, to->team->rule.name, event->lead, digest_name);
                         if (r == 0 && !base_streq(move->from, initial))
-                                r = put(queue, &queue->again, move->from, event->lead);
+                                r = put(queue, &queue->again, move->from, event->lead, digest_name);
                 } else if (to_us && is_staffed(board, move->from))
-                        r = put(queue, &queue->back, move->reason ? move->reason : NO_REASON, event->lead);
+                        r = put(queue, &queue->back, move->reason ? move->reason : NO_REASON, event->lead, digest_name);
         }
         return r;
 }
@@ -100,7 +100,9 @@ static int on_handoff(const ScanHandoff *row, void *userdata) {
                 queue->is_cut = true;
                 return 1;
         }
-        return row->test || row->how != HANDOFF_ACCEPTED ? 0 : put(queue, &queue->accepted, row->team ? row->team : "-", row->lead);
+        return row->test || row->how != HANDOFF_ACCEPTED
+                       ? 0
+                       : put(queue, &queue->accepted, row->team ? row->team : "-", row->lead, digest_name_newer);
 }
 
 static int on_exclusion(uint64_t lead, const Exclusion *exclusion, void *userdata) {
@@ -111,7 +113,7 @@ static int on_exclusion(uint64_t lead, const Exclusion *exclusion, void *userdat
                 queue->exclusions_cut = true;
                 return 1;
         }
-        return exclusion->at_us >= queue->board->since_us ? put(queue, &queue->kept_out, campaign, lead) : 0;
+        return exclusion->at_us >= queue->board->since_us ? put(queue, &queue->kept_out, campaign, lead, digest_name) : 0;
 }
 
 /* ---- lines ---- */

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define OTHER "other" /* the value that stands for all beyond METRICS_LABELS_MAX, and for what is called so */
+
 typedef enum Type { COUNTER, GAUGE, HISTOGRAM } Type;
 
 static void begin(Text *out, const char *name, Type type, const char *help) {
@@ -112,16 +114,20 @@ static int on_sum(const StoredSum *sum, void *userdata) {
         if (sum->kind != gathering->kind)
                 return 0;
         if (sum->kind == SUM_TRANSITIONS) {
-                if (gathering->n_values++ < METRICS_LABELS_MAX)
+                bool is_other = base_streq(sum->name, OTHER) && base_streq(sum->to, OTHER);
+                if (!is_other && gathering->n_values++ < METRICS_LABELS_MAX)
                         add(gathering->out, "transitions_total", (const char *[]){ "from", sum->name, "to", sum->to, NULL }, sum->n);
                 else
                         gathering->n_other += sum->n;
                 return 0;
         }
-        if (gathering->n_values == 0 || sum->a != gathering->last)
+        /* What is called so itself must not stand there a second time: one such pair, and the whole scrape is refused. */
+        bool is_other = base_streq(sum->name, OTHER);
+        if (!is_other && (gathering->n_values == 0 || sum->a != gathering->last)) {
                 gathering->n_values++;
-        gathering->last = sum->a;
-        if (gathering->n_values <= METRICS_LABELS_MAX)
+                gathering->last = sum->a;
+        }
+        if (!is_other && gathering->n_values <= METRICS_LABELS_MAX)
                 add_sum(gathering, sum->name, sum->b, sum->n);
         else if (sum->kind == SUM_STEPS)
                 gathering->others[sum->b % SUM_STEP_RESULTS] += sum->n;
@@ -139,9 +145,9 @@ static int add_sums(Store *store, SumKind kind, const char *name, const char *he
                 return r;
         for (size_t b = 0; b < ARRAY_SIZE(gathering.others); b++)
                 if (gathering.others[b] > 0)
-                        add_sum(&gathering, "other", b, gathering.others[b]);
+                        add_sum(&gathering, OTHER, b, gathering.others[b]);
         if (gathering.n_other > 0)
-                add(out, name, (const char *[]){ "from", "other", "to", "other", NULL }, gathering.n_other);
+                add(out, name, (const char *[]){ "from", OTHER, "to", OTHER, NULL }, gathering.n_other);
         return 0;
 }
 
@@ -182,9 +188,9 @@ static void end_rule_kind(Gathering *gathering) {
         const char *kind = gathering->rule_kind ? rule_kind_name(gathering->rule_kind) : NULL;
 
         if (gathering->n_other > 0)
-                add(gathering->out, "rule_hits_total", (const char *[]){ "kind", kind, "rule", "other", NULL }, gathering->n_other);
+                add(gathering->out, "rule_hits_total", (const char *[]){ "kind", kind, "rule", OTHER, NULL }, gathering->n_other);
         if (gathering->n_other_failed > 0)
-                add(gathering->failures, "rule_failures_total", (const char *[]){ "kind", kind, "rule", "other", NULL },
+                add(gathering->failures, "rule_failures_total", (const char *[]){ "kind", kind, "rule", OTHER, NULL },
                         gathering->n_other_failed);
         gathering->n_values = 0;
         gathering->n_other = gathering->n_other_failed = 0;
@@ -200,7 +206,7 @@ static int on_rule(const RuleHits *hits, void *userdata) {
                 end_rule_kind(gathering);
                 gathering->rule_kind = hits->kind;
         }
-        if (gathering->n_values++ >= METRICS_LABELS_MAX) {
+        if (base_streq(hits->rule, OTHER) || gathering->n_values++ >= METRICS_LABELS_MAX) {
                 gathering->n_other += (int64_t) hits->n_ever;
                 gathering->n_other_failed += (int64_t) hits->n_failed;
                 return 0;
@@ -252,7 +258,7 @@ static int on_status(const StatusCount *count, void *userdata) {
         Statuses *statuses = userdata;
 
         statuses->n_open += count->n_unaccepted;
-        if (statuses->n_values++ < METRICS_LABELS_MAX)
+        if (!base_streq(count->status, OTHER) && statuses->n_values++ < METRICS_LABELS_MAX)
                 add(statuses->out, "leads", (const char *[]){ "status", count->status, NULL }, (int64_t) count->n);
         else
                 statuses->n_other += count->n;
@@ -267,7 +273,7 @@ static int add_leads(Store *store, const StoreCounts *counts, const LeakCounts *
         if (r != 0)
                 return r;
         if (statuses.n_other > 0)
-                add(out, "leads", (const char *[]){ "status", "other", NULL }, (int64_t) statuses.n_other);
+                add(out, "leads", (const char *[]){ "status", OTHER, NULL }, (int64_t) statuses.n_other);
         one(out, "leads_held", GAUGE, "Leads that wait because nobody can take them or a rule broke.", counts->n_held);
         one(out, "leads_unowned", GAUGE, "Open leads nobody owns although their status belongs to a team with members.", counts->n_unowned);
         one(out, "handoffs_open", GAUGE, "Leads that wait for their owner to accept them or to send them back.", statuses.n_open);

@@ -215,7 +215,7 @@ def marketing_reads_what_came_back_and_why():
         check((back[2][:len(both)], desk[2]), (both, back[2]))
         check(back[0], "marketing, 2026-03-06 09:30 (new since 2026-03-05 09:30)")
         # L-1 to L-6 came before 09:30; by 17:00 three were accepted and three came back, L-3 after L-5.
-        for line in ("New              0", "Handed over      0", "Accepted         3   desk 3 (L-1, L-3, L-4)", "Came back        3", "  no_budget        2   L-3, L-2", "  bad_data         1   L-5",
+        for line in ("New              0", "Handed over      0", "Accepted         3   desk 3 (L-4, L-3, L-1)", "Came back        3", "  no_budget        2   L-3, L-2", "  bad_data         1   L-5",
                      "Kept out         0", "Audiences            none was taken", "Owned by none        nurture 2"):
             check(line in back, True, f"{line}\n" + "\n".join(back))
         check(len([x for x in back if "@" in x or "p1" in x]), 0, "nobody is named")
