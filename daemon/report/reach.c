@@ -206,7 +206,7 @@ static void take_marks(Reach *reach) {
 }
 
 static int gather(const ReportInput *input, Reach *reach) {
-        int r = store_scan_leads(input->store, 0, 0, on_lead, reach);
+        int r = store_scan_leads(input->store, 0, SCAN_FEW, on_lead, reach);
         if (r != 0)
                 return r;
         for (size_t i = 0; i < reach->n_merged && r == 0; i++) {
@@ -225,7 +225,7 @@ static int gather(const ReportInput *input, Reach *reach) {
         if (r == 0 && reach->n_leads > 0)
                 r = store_scan_transitions(input->store, reach->from_us, TIME_NONE, on_transition, reach);
         if (r == 0 && reach->n_leads > 0 && (reach->accepted || reach->by == REACH_BY_OWNER))
-                r = store_scan_handoffs(input->store, reach->from_us, TIME_NONE, on_handoff, reach);
+                r = store_scan_handoff_ends(input->store, reach->from_us, TIME_NONE, on_handoff, reach);
         if (r == 0 && reach->n_leads > 0 && reach->opportunity)
                 r = store_scan_opportunities(input->store, 0, on_opportunity, reach);
         for (size_t i = 0; i < reach->n_leads && r == 0; i++)

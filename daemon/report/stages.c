@@ -221,7 +221,7 @@ static void add_headline(Report *report, const Stay *stays, size_t n) {
 
 int report_stages(const ReportInput *input, Report *report) {
         _cleanup_(stays_done) Stays stays = { .input = input };
-        int r = store_scan_leads(input->store, 0, 0, on_lead, &stays);
+        int r = store_scan_leads(input->store, 0, SCAN_FEW, on_lead, &stays);
 
         if (r == 0)
                 r = store_scan_transitions(input->store, input->from_us, report_until(input), on_transition, &stays);

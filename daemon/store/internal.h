@@ -161,6 +161,7 @@ typedef enum Sql {
         SQL_OUTBOX_CANCEL_OF,
         SQL_SCAN_LEADS,
         SQL_SCAN_FEW,
+        SQL_SCAN_ENDS,
         SQL_SCAN_SLAS,
         SQL_SCAN_HELD,
         SQL_SCAN_RECYCLE,

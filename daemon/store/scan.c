@@ -481,17 +481,57 @@ static int scan_handoffs(Scan *scan, Step *ret, int *ret_told) {
         return r == STORE_E_NONE ? 0 : r;
 }
 
-int store_scan_handoffs(
-        Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanHandoff *row, void *userdata), void *userdata) {
-        HandoffScan rows = { .on_row = on_row, .userdata = userdata };
-        Scan scan = { .store = store, .userdata = &rows };
+static int scan_ends(Scan *scan, Step *ret, int *ret_told) {
+        Store *store = scan->store;
+        const HandoffScan *rows = scan->userdata;
+        _cleanup_(sql_resetp) sqlite3_stmt *row = NULL;
+        int r;
+        for (r = sql_row(store, SQL_SCAN_ENDS, &row, ARG(scan->next), ARG(scan->end)); r == 0; r = sql_next(store, row)) {
+                unsigned flags = (unsigned) sqlite3_column_int(row, 5);
+                uint64_t id = column_u64(row, 0);
+                ScanHandoff found = {
+                        .event = id / PASSAGES_PER_EVENT,
+                        .lead = column_u64(row, 1),
+                        .offered_us = TIME_NONE,
+                        .ended_us = sqlite3_column_int64(row, 2),
+                        .how = (HandOffHow) sqlite3_column_int(row, 3),
+                        .due_us = TIME_NONE,
+                        .working_us = TIME_NONE,
+                        .test = flags & PASSAGE_TEST,
+                        .is_old = flags & PASSAGE_OLD,
+                };
+                r = scan_read_name(store, row, 4, &found.owner);
+                if (r != 0)
+                        break;
+                scan->next = id + 1;
+                *ret_told = rows->on_row(&found, rows->userdata);
+                if (*ret_told != 0 || is_over(scan))
+                        break;
+        }
+        *ret = r == STORE_E_NONE ? STEP_END : STEP_AGAIN;
+        return r == STORE_E_NONE ? 0 : r;
+}
+
+static int scan_ended(
+        Store *store, int64_t since_us, int64_t until_us, int (*part)(Scan *scan, Step *ret, int *ret_told), HandoffScan *rows) {
+        Scan scan = { .store = store, .userdata = rows };
         int r = find_range(store, since_us, until_us, &scan);
         scan.next *= PASSAGES_PER_EVENT;
         scan.end *= PASSAGES_PER_EVENT;
         if (r == 0)
-                r = run(&scan, scan_handoffs);
-        scores_free(&rows.scores);
+                r = run(&scan, part);
+        scores_free(&rows->scores);
         return r;
+}
+
+int store_scan_handoffs(
+        Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanHandoff *row, void *userdata), void *userdata) {
+        return scan_ended(store, since_us, until_us, scan_handoffs, &(HandoffScan){ .on_row = on_row, .userdata = userdata });
+}
+
+int store_scan_handoff_ends(
+        Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanHandoff *row, void *userdata), void *userdata) {
+        return scan_ended(store, since_us, until_us, scan_ends, &(HandoffScan){ .on_row = on_row, .userdata = userdata });
 }
 
 /* ---- feedback ---- */

@@ -207,6 +207,7 @@ static const char *const statement_texts[SQL_N] = {
                                  " ORDER BY id",
         [SQL_SCAN_HANDOFFS] = "SELECT id, lead, offered_event, offered, ended, how, team, owner, route, sla, due, working, reason, scores,"
                               " flags FROM handoff WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        [SQL_SCAN_ENDS] = "SELECT id, lead, ended, how, owner, flags FROM handoff WHERE id >= ?1 AND id < ?2 ORDER BY id",
         /* LEAD_UNACCEPTED, and neither a test nor gone */
         [SQL_SCAN_WAITING] =
                 "SELECT l.id, l.owner, l.created + l.offered, s.rule, s.due FROM lead l LEFT JOIN sla s ON s.lead = l.id WHERE l.id >= ?1"

@@ -634,6 +634,9 @@ typedef struct ScanHandoff {
 /* Those that ended in that time. */
 int store_scan_handoffs(
         Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanHandoff *row, void *userdata), void *userdata);
+/* The same in a third of the time: of each only event, lead, ended_us, how, owner, test and is_old are known. */
+int store_scan_handoff_ends(
+        Store *store, int64_t since_us, int64_t until_us, int (*on_row)(const ScanHandoff *row, void *userdata), void *userdata);
 
 /* Moves with a reason, oldest first; of leads that are no tests. The note is the log's: store_feedback. */
 typedef Feedback ScanFeedback;

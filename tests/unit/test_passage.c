@@ -69,8 +69,19 @@ static void same_transitions(Fixture *f, const char *want) {
         same_lines(store_scan_transitions(f->book.store, TIME_NONE, TIME_NONE, on_transition, &text), &text, want);
 }
 
+static int on_end(const ScanHandoff *row, void *userdata) {
+        Text *text = userdata;
+        text_printf(text, "%llu L-%llu %s of %s at %lld%s%s\n", (unsigned long long) row->event, (unsigned long long) row->lead,
+                decide_handoff_name(row->how), dash(row->owner), (long long) row->ended_us, row->test ? " test" : "",
+                row->is_old ? " old" : "");
+        return 0;
+}
+
 static void same_handoffs(Fixture *f, const char *want) {
+        _cleanup_(text_free) Text whole = { 0 };
         Text text = { 0 };
+        assert_int_equal(store_scan_handoffs(f->book.store, TIME_NONE, TIME_NONE, on_end, &whole), 0);
+        same_lines(store_scan_handoff_ends(f->book.store, TIME_NONE, TIME_NONE, on_end, &text), &text, whole.data ? whole.data : "");
         same_lines(store_scan_handoffs(f->book.store, TIME_NONE, TIME_NONE, on_handoff, &text), &text, want);
 }
 
