@@ -58,7 +58,8 @@ class Timed(Daemon):
             steps = [at - start for at, is_step in told[name] if is_step]
             ats, every = self.kinds[kind]
             dues = list(ats)
-            while until is not None and dues[-1] + every <= until:
+            # On a busy machine the daemon lives long enough for one that repeats: it has its moment, too.
+            while dues[-1] + every <= (steps[-1] if until is None and steps else until or 0):
                 dues.append(dues[-1] + every)
             if until is not None:
                 dues = [due for due in dues if due <= until]
