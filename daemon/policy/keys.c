@@ -224,6 +224,32 @@ int keys_compile_duration(Load *load, int index, const char *name, bool workdays
         return 0;
 }
 
+int keys_compile_clock(Load *load, int index, const char *where, const char *const *words, size_t n_words, size_t *ret_clock,
+        const CalendarDecl **ret_calendar) {
+        const char *text = keys_text(load, index, where);
+
+        if (!text)
+                return 0;
+        for (size_t i = 0; i < n_words; i++)
+                if (base_streq(words[i], text)) {
+                        *ret_clock = i;
+                        return 0;
+                }
+        *ret_clock = n_words;
+        *ret_calendar = (const CalendarDecl *) (const void *) load_find(load, RULE_CALENDAR, text);
+        if (*ret_calendar)
+                return 0;
+        size_t n;
+        const char *const *calendars = loader_names(&load->loader, RULE_CALENDAR, &n);
+        const char **names = ARENA_ARRAY(load->scratch, const char *, n + n_words);
+        if (!calendars || !names)
+                return load_exhausted(load);
+        memcpy(names, words, n_words * sizeof(*names));
+        memcpy(names + n_words, calendars, n * sizeof(*names));
+        loader_unknown(&load->loader, "calendar in \"clock\":", text, names, n + n_words);
+        return 0;
+}
+
 int keys_compile_time_of_day(Load *load, int index, const char *name, int64_t *ret_us) {
         const char *text = keys_text(load, index, name);
         int hour = -1, minute = -1;

@@ -138,28 +138,11 @@ bool policy_campaign_runs(const Campaign *campaign, int64_t now_us) {
 static int compile_track_clock(Load *load, int index, const char *where, void *target) {
         static const char *const words[] = { [TRACK_CLOCK_WALL] = "wall", [TRACK_CLOCK_PERSON] = "person" };
         Track *track = target;
-        const char *text = keys_text(load, index, where);
+        size_t clock = track->clock;
+        int r = keys_compile_clock(load, index, where, words, ARRAY_SIZE(words), &clock, &track->calendar);
 
-        if (!text)
-                return 0;
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-                if (base_streq(words[i], text)) {
-                        track->clock = (TrackClock) i;
-                        return 0;
-                }
-        track->clock = TRACK_CLOCK_CALENDAR;
-        track->calendar = (const CalendarDecl *) (const void *) load_find(load, RULE_CALENDAR, text);
-        if (track->calendar)
-                return 0;
-        size_t n;
-        const char *const *calendars = loader_names(&load->loader, RULE_CALENDAR, &n);
-        const char **names = ARENA_ARRAY(load->scratch, const char *, n + ARRAY_SIZE(words));
-        if (!calendars || !names)
-                return load_exhausted(load);
-        memcpy(names, words, sizeof(words));
-        memcpy(names + ARRAY_SIZE(words), calendars, n * sizeof(*names));
-        loader_unknown(&load->loader, "calendar in \"clock\":", text, names, n + ARRAY_SIZE(words));
-        return 0;
+        track->clock = (TrackClock) clock;
+        return r;
 }
 
 static int compile_step_at(Load *load, int index, const char *where, void *target) {

@@ -13,27 +13,11 @@
 static int compile_clock(Load *load, int index, const char *where, void *target) {
         static const char *const words[] = { [CLOCK_OWNER] = "owner", [CLOCK_TEAM] = "team", [CLOCK_WALL] = "wall" };
         Sla *sla = target;
-        const char *text = keys_text(load, index, where);
-        if (!text)
-                return 0;
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-                if (base_streq(words[i], text)) {
-                        sla->clock = (SlaClock) i;
-                        return 0;
-                }
-        sla->clock = CLOCK_CALENDAR;
-        sla->calendar = (const CalendarDecl *) (const void *) load_find(load, RULE_CALENDAR, text);
-        if (sla->calendar)
-                return 0;
-        size_t n;
-        const char *const *calendars = loader_names(&load->loader, RULE_CALENDAR, &n);
-        const char **names = ARENA_ARRAY(load->scratch, const char *, n + ARRAY_SIZE(words));
-        if (!calendars || !names)
-                return load_exhausted(load);
-        memcpy(names, words, sizeof(words));
-        memcpy(names + ARRAY_SIZE(words), calendars, n * sizeof(*names));
-        loader_unknown(&load->loader, "calendar in \"clock\":", text, names, n + ARRAY_SIZE(words));
-        return 0;
+        size_t clock = sla->clock;
+        int r = keys_compile_clock(load, index, where, words, ARRAY_SIZE(words), &clock, &sla->calendar);
+
+        sla->clock = (SlaClock) clock;
+        return r;
 }
 
 /* ---- steps --------------------------------------------------------------- */

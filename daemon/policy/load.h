@@ -157,6 +157,9 @@ size_t keys_list_count(Load *load, int index, const char *name);
 bool keys_find_field(Load *load, const char *path, const char *what, FieldId *ret_field, const char **ret_key);
 int keys_compile_texts(Load *load, int index, const char *name, const char *const **ret, size_t *ret_n);
 int keys_compile_duration(Load *load, int index, const char *name, bool workdays, Duration *ret);
+/* One of the words, whose index it is, or a calendar's name: then the clock is n_words. */
+int keys_compile_clock(Load *load, int index, const char *where, const char *const *words, size_t n_words, size_t *ret_clock,
+        const CalendarDecl **ret_calendar);
 /* "08:30", as microseconds since midnight. */
 int keys_compile_time_of_day(Load *load, int index, const char *name, int64_t *ret_us);
 /* Text at index in the arena; NULL (reported) when it is none. */
