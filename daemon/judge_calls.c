@@ -11,6 +11,22 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* The end of a call's transaction, r being how it went: kept and told, or undone. */
+static int finish(Judge *judge, int r, const char *what) {
+        if (r == 0)
+                r = store_commit(judge->store);
+        else
+                (void) store_rollback(judge->store);
+        if (r != 0) {
+                judge_forget(judge);
+                return r == STORE_E_FULL ? -ENOSPC : judge_give_up(judge, r, what);
+        }
+        judge_note_room(judge);
+        judge_tell(judge);
+        r = judge_deliver(judge);
+        return r < 0 ? r : 0;
+}
+
 int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const char *actor, bool actor_is_operator, ControlJudged *ret) {
         _cleanup_(record_freep) Record *record = record_taken;
         Judge *judge = userdata;
@@ -56,17 +72,8 @@ int judge_on_judge(void *userdata, Record *record_taken, uint64_t lead, const ch
                         (void) snprintf(ret->summary, sizeof ret->summary, "%s", outcome.decision->summary);
                 judge_add_decision(judge, &outcome, false);
                 judge_add_watch_item(judge, record, &outcome, now_us);
-                r = store_commit(judge->store);
-        } else
-                (void) store_rollback(judge->store);
-        if (r != 0) {
-                judge_forget(judge);
-                return r == STORE_E_FULL ? -ENOSPC : judge_give_up(judge, r, "a person's move");
         }
-        judge_note_room(judge);
-        judge_tell(judge);
-        r = judge_deliver(judge);
-        return r < 0 ? r : 0;
+        return finish(judge, r, "a person's move");
 }
 
 int judge_on_take(void *userdata, Record *record_taken, const char *actor, GateTake *take, ControlJudged *ret) {
@@ -97,17 +104,8 @@ int judge_on_take(void *userdata, Record *record_taken, const char *actor, GateT
                 ret->event = outcome.event;
                 judge_add_take(judge, &outcome, actor);
                 judge_add_watch_item(judge, record, &outcome, now_us);
-                r = store_commit(judge->store);
-        } else
-                (void) store_rollback(judge->store);
-        if (r != 0) {
-                judge_forget(judge);
-                return r == STORE_E_FULL ? -ENOSPC : judge_give_up(judge, r, "a take");
         }
-        judge_note_room(judge);
-        judge_tell(judge);
-        r = judge_deliver(judge);
-        return r < 0 ? r : 0;
+        return finish(judge, r, "a take");
 }
 
 int judge_on_status(void *userdata, json_t *into) {
